@@ -1,0 +1,225 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * arena.c: see arena.h.
+ */
+#include "arena.h"
+#include "seam.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define NOTHING_PROT PROT_NONE
+#define NOTHING_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define MEMORY_PROT (PROT_READ | PROT_WRITE)
+#define MEMORY_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define FILE_PROT (PROT_READ | PROT_WRITE)
+#define FILE_FLAGS (MAP_SHARED | MAP_NORESERVE)
+
+/* @length bytes at a multiple of @alignment. NULL if refused. */
+static void *
+map_aligned (gsize length, gsize alignment, int protection)
+{
+  gsize slack = alignment - (gsize)sysconf (_SC_PAGESIZE);
+  guint8 *start, *aligned, *end;
+
+  if (length > G_MAXSIZE - slack)
+    return NULL;
+  start = fm_seam_mmap (NULL, length + slack, protection, MEMORY_FLAGS, -1, 0);
+  if (start == MAP_FAILED)
+    return NULL;
+  end = start + length + slack;
+  aligned = (guint8 *)(((guintptr)start + alignment - 1)
+      & ~(guintptr)(alignment - 1));
+  /* What stays mapped if these fail is address space alone. */
+  if (aligned > start)
+    (void)fm_seam_munmap (start, (gsize)(aligned - start));
+  if (end > aligned + length)
+    (void)fm_seam_munmap (aligned + length, (gsize)(end - aligned) - length);
+  return aligned;
+}
+
+FmArena *
+fm_arena_new (
+    gsize size, gsize least, gsize alignment, int fd, gboolean dontdump)
+{
+  FmArena *arena;
+  void *base = NULL;
+
+  size = (size + alignment - 1) & ~(alignment - 1);
+  while (size >= least && size > 0) {
+    base = map_aligned (size, alignment, NOTHING_PROT);
+    if (base != NULL)
+      break;
+    size = (size / 2) & ~(alignment - 1);
+  }
+  if (base == NULL)
+    return NULL;
+
+  if (dontdump)
+    (void)fm_seam_madvise (base, size, MADV_DONTDUMP);
+  arena = g_new0 (FmArena, 1);
+  arena->base = base;
+  arena->size = size;
+  arena->fd = fd;
+  arena->dontdump = dontdump;
+  arena->huge_pages = alignment % FM_HUGE_PAGE == 0;
+  return arena;
+}
+
+void
+fm_arena_free (FmArena *arena)
+{
+  (void)fm_seam_munmap (arena->base, arena->size);
+  g_free (arena);
+}
+
+/* What became of the part after a call on it failed: the gap, if the kernel
+ * left one, is closed with what the last four arguments say. */
+static FmArenaResult
+close_gap (FmArena *arena, gsize offset, gsize length, int protection,
+    int flags, int fd, FmArenaResult closed)
+{
+  guint8 *address = arena->base + offset;
+  g_autofree unsigned char *pages = g_try_malloc (length / 4096 + 1);
+
+  if (fm_seam_mmap (address, length, protection, flags | MAP_FIXED_NOREPLACE,
+          fd, fd < 0 ? 0 : (off_t)offset)
+      != MAP_FAILED)
+    return closed;
+
+  /* Something is there. If there is no hole in it, it is what was there before
+   * the call: one that vacates does so to all of the part, and a stranger that
+   * fills it to the page within these microseconds is not to be expected. */
+  if (errno == EEXIST && pages != NULL
+      && fm_seam_mincore (address, length, pages) == 0)
+    return FM_ARENA_UNCHANGED;
+  return FM_ARENA_LOST;
+}
+
+FmArenaResult
+fm_arena_make_anonymous (FmArena *arena, gsize offset, gsize length, gsize used)
+{
+  guint8 *address = arena->base + offset;
+  gsize huge = arena->huge_pages ? used & ~(FM_HUGE_PAGE - 1) : 0;
+
+  if (fm_seam_mmap (
+          address, length, MEMORY_PROT, MEMORY_FLAGS | MAP_FIXED, -1, 0)
+      == MAP_FAILED)
+    return close_gap (arena, offset, length, NOTHING_PROT, NOTHING_FLAGS, -1,
+        FM_ARENA_UNCHANGED);
+  if (huge > 0)
+    (void)fm_seam_madvise (address, huge, MADV_HUGEPAGE);
+  if (huge < length)
+    (void)fm_seam_madvise (address + huge, length - huge, MADV_NOHUGEPAGE);
+  if (arena->dontdump)
+    (void)fm_seam_madvise (address, length, MADV_DONTDUMP);
+  return FM_ARENA_DONE;
+}
+
+/* With mlockall(MCL_FUTURE) every new mapping is read in at once: a fresh page
+ * tells, for it is there before anybody touched it. */
+static gboolean
+memory_is_locked (void)
+{
+  unsigned char present = 0;
+  gsize page = (gsize)sysconf (_SC_PAGESIZE);
+  void *probe = fm_seam_mmap (NULL, page, MEMORY_PROT, MEMORY_FLAGS, -1, 0);
+  gboolean locked;
+
+  if (probe == MAP_FAILED)
+    return FALSE;
+  locked = fm_seam_mincore (probe, page, &present) == 0 && (present & 1) != 0;
+  (void)fm_seam_munmap (probe, page);
+  return locked;
+}
+
+FmArenaResult
+fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
+{
+  guint8 *address = arena->base + offset;
+
+  if (memory_is_locked ()) {
+    atomic_store (&arena->memory_locked, TRUE);
+    return fm_arena_vacate (arena, offset, length);
+  }
+
+  if (fm_seam_mmap (address, length, FILE_PROT, FILE_FLAGS | MAP_FIXED,
+          arena->fd, (off_t)offset)
+      == MAP_FAILED)
+    return close_gap (
+        arena, offset, length, FILE_PROT, FILE_FLAGS, arena->fd, FM_ARENA_DONE);
+  /* A stray read must not pull in the device's whole read-ahead. */
+  (void)fm_seam_madvise (address, length, MADV_RANDOM);
+  if (arena->dontdump)
+    (void)fm_seam_madvise (address, length, MADV_DONTDUMP);
+  return FM_ARENA_DONE;
+}
+
+FmArenaResult
+fm_arena_replace (FmArena *arena, gsize offset, void **staging, gsize length)
+{
+  guint8 *address = arena->base + offset;
+  const int move = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+  if (!atomic_load (&arena->no_dontunmap)) {
+    if (fm_seam_mremap (*staging, length, move | MREMAP_DONTUNMAP, address)
+        != MAP_FAILED)
+      return FM_ARENA_DONE;
+    if (errno == EINVAL)
+      atomic_store (&arena->no_dontunmap, TRUE);
+  } else if (fm_seam_mremap (*staging, length, move, address) != MAP_FAILED) {
+    *staging = NULL;
+    return FM_ARENA_DONE;
+  }
+  return close_gap (arena, offset, length, FILE_PROT, FILE_FLAGS, arena->fd,
+      FM_ARENA_UNCHANGED);
+}
+
+FmArenaResult
+fm_arena_vacate (FmArena *arena, gsize offset, gsize length)
+{
+  if (fm_seam_mmap (arena->base + offset, length, NOTHING_PROT,
+          NOTHING_FLAGS | MAP_FIXED, -1, 0)
+      == MAP_FAILED)
+    return close_gap (
+        arena, offset, length, NOTHING_PROT, NOTHING_FLAGS, -1, FM_ARENA_DONE);
+  if (arena->dontdump)
+    (void)fm_seam_madvise (arena->base + offset, length, MADV_DONTDUMP);
+  return FM_ARENA_DONE;
+}
+
+void
+fm_arena_protect (FmArena *arena, gsize offset, gsize length)
+{
+  (void)fm_seam_mprotect (arena->base + offset, length, PROT_READ);
+}
+
+void *
+fm_arena_staging_new (FmArena *arena, gsize length, gboolean huge)
+{
+  void *staging = map_aligned (
+      length, huge ? FM_HUGE_PAGE : (gsize)sysconf (_SC_PAGESIZE), MEMORY_PROT);
+
+  if (staging == NULL)
+    return NULL;
+  (void)fm_seam_madvise (
+      staging, length, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+  if (arena->dontdump)
+    (void)fm_seam_madvise (staging, length, MADV_DONTDUMP);
+  return staging;
+}
+
+void
+fm_arena_staging_free (void *staging, gsize length)
+{
+  (void)fm_seam_munmap (staging, length);
+}

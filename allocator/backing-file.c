@@ -1,0 +1,368 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * backing-file.c: see backing-file.h.
+ *
+ * SIGXFSZ (RLIMIT_FSIZE reached) kills a program that does not expect it, and
+ * goes to the thread that made the call: it is blocked around every call that
+ * can raise it and taken from the queue afterwards. The I/O threads have it
+ * blocked for good, but nothing here relies on being called from them.
+ */
+#include "backing-file.h"
+#include "messages.h"
+#include "seam.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Not in linux/magic.h everywhere. */
+#ifndef XFS_SUPER_MAGIC
+#define XFS_SUPER_MAGIC 0x58465342
+#endif
+#ifndef CIFS_SUPER_MAGIC
+#define CIFS_SUPER_MAGIC 0xff534d42
+#endif
+#ifndef SMB2_SUPER_MAGIC
+#define SMB2_SUPER_MAGIC 0xfe534d42
+#endif
+#ifndef FUSE_SUPER_MAGIC
+#define FUSE_SUPER_MAGIC 0x65735546
+#endif
+#ifndef CEPH_SUPER_MAGIC
+#define CEPH_SUPER_MAGIC 0x00c36400
+#endif
+
+/* A file system's own bookkeeping for the file (extent trees) counts in
+ * st_blocks, which must stay within the limit. */
+#define METADATA_SHARE 256
+
+/* A direct transfer that was cut short goes on at a whole sector of any size.
+ */
+#define ALIGNMENT 4096
+
+typedef enum { KIND_DISK, KIND_MEMORY, KIND_NETWORK, KIND_COPY_ON_WRITE } Kind;
+
+static const struct {
+  guint64 type;
+  const gchar *name;
+  Kind kind;
+} file_systems[] = {
+    {EXT4_SUPER_MAGIC, "ext4", KIND_DISK},
+    {XFS_SUPER_MAGIC, "xfs", KIND_DISK},
+    {F2FS_SUPER_MAGIC, "f2fs", KIND_DISK},
+    {MSDOS_SUPER_MAGIC, "vfat", KIND_DISK},
+    {OVERLAYFS_SUPER_MAGIC, "overlay", KIND_DISK},
+    {BTRFS_SUPER_MAGIC, "btrfs", KIND_COPY_ON_WRITE},
+    {TMPFS_MAGIC, "tmpfs", KIND_MEMORY},
+    {RAMFS_MAGIC, "ramfs", KIND_MEMORY},
+    {NFS_SUPER_MAGIC, "nfs", KIND_NETWORK},
+    {CIFS_SUPER_MAGIC, "cifs", KIND_NETWORK},
+    {SMB2_SUPER_MAGIC, "smb2", KIND_NETWORK},
+    {CEPH_SUPER_MAGIC, "ceph", KIND_NETWORK},
+    {V9FS_MAGIC, "9p", KIND_NETWORK},
+    {FUSE_SUPER_MAGIC, "fuse", KIND_DISK},
+};
+
+typedef struct {
+  sigset_t before;
+  gboolean was_pending;
+} SignalGuard;
+
+static void
+block_sigxfsz (SignalGuard *guard)
+{
+  sigset_t xfsz, pending;
+
+  sigemptyset (&xfsz);
+  sigaddset (&xfsz, SIGXFSZ);
+  sigpending (&pending);
+  guard->was_pending = sigismember (&pending, SIGXFSZ);
+  pthread_sigmask (SIG_BLOCK, &xfsz, &guard->before);
+}
+
+static void
+unblock_sigxfsz (SignalGuard *guard)
+{
+  int saved = errno;
+
+  if (!guard->was_pending) {
+    sigset_t xfsz;
+    const struct timespec now = {0, 0};
+
+    sigemptyset (&xfsz);
+    sigaddset (&xfsz, SIGXFSZ);
+    while (sigtimedwait (&xfsz, NULL, &now) < 0 && errno == EINTR)
+      continue;
+  }
+  pthread_sigmask (SIG_SETMASK, &guard->before, NULL);
+  errno = saved;
+}
+
+static int
+open_nameless (const gchar *dir)
+{
+  int fd, attempt;
+
+  fd = fm_seam_open (dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+  if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+    return fd;
+
+  /* No O_TMPFILE here: a name that lives for a moment. */
+  for (attempt = 0; attempt < 100; attempt++) {
+    g_autofree gchar *name =
+        g_strdup_printf (".filemem-%08x%08x", g_random_int (), g_random_int ());
+    g_autofree gchar *path = g_build_filename (dir, name, NULL);
+
+    fd = fm_seam_open (
+        path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0) {
+      if (fm_seam_unlink (path) < 0) {
+        int saved = errno;
+
+        close (fd);
+        errno = saved;
+        return -1;
+      }
+      return fd;
+    }
+    if (errno != EEXIST)
+      return -1;
+  }
+  return -1;
+}
+
+static Kind
+recognise (FmBackingFile *file, const FmFileSystem *system)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (file_systems); i++) {
+    if (file_systems[i].type == system->type) {
+      file->file_system = file_systems[i].name;
+      return file_systems[i].kind;
+    }
+  }
+  g_snprintf (file->file_system_number, sizeof file->file_system_number,
+      "type 0x%" G_GINT64_MODIFIER "x", system->type);
+  file->file_system = file->file_system_number;
+  return KIND_DISK;
+}
+
+FmBackingFile *
+fm_backing_file_new (const gchar *dir, GError **error)
+{
+  FmBackingFile *file;
+  FmFileSystem system;
+  Kind kind;
+  int fd;
+
+  fd = open_nameless (dir);
+  if (fd < 0 || fm_seam_file_system (fd, &system) < 0) {
+    int saved = errno;
+
+    if (fd >= 0)
+      close (fd);
+    g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (saved),
+        "no file can be made in \"%s\": %s", dir, g_strerror (saved));
+    return NULL;
+  }
+
+  file = g_new0 (FmBackingFile, 1);
+  file->fd = fd;
+  file->total_bytes = system.total_bytes;
+  file->free_bytes = system.available_bytes;
+  file->limit = G_MAXUINT64;
+  kind = recognise (file, &system);
+  file->in_memory = kind == KIND_MEMORY;
+  file->on_network = kind == KIND_NETWORK;
+
+  /* Copy-on-write voids reservations, and checksums of direct writes break
+   * where the memory changes meanwhile: not there, unless it can be had
+   * without. */
+  if (file->in_memory
+      || (kind == KIND_COPY_ON_WRITE && fm_seam_set_nocow (fd) < 0))
+    file->direct = FALSE;
+  else
+    file->direct = fm_seam_set_direct (fd, TRUE) == 0;
+
+  return file;
+}
+
+void
+fm_backing_file_free (FmBackingFile *file)
+{
+  close (file->fd);
+  g_free (file);
+}
+
+int
+fm_backing_file_set_length (FmBackingFile *file, guint64 length)
+{
+  SignalGuard guard;
+  int error;
+
+  block_sigxfsz (&guard);
+  error = fm_seam_ftruncate (file->fd, (off_t)length) < 0 ? errno : 0;
+  unblock_sigxfsz (&guard);
+  return error;
+}
+
+/* Counts @missing bytes more unless that exceeds the limit. */
+static gboolean
+count_bytes (FmBackingFile *file, gsize missing)
+{
+  guint64 limit = file->limit - file->limit / METADATA_SHARE;
+  guint64 before = atomic_load (&file->bytes);
+
+  do {
+    if (missing > limit || before > limit - missing)
+      return FALSE;
+  } while (
+      !atomic_compare_exchange_weak (&file->bytes, &before, before + missing));
+  return TRUE;
+}
+
+int
+fm_backing_file_reserve (
+    FmBackingFile *file, guint64 offset, gsize length, gsize missing)
+{
+  FmFileSystem system;
+  SignalGuard guard;
+  int error = 0;
+
+  if (!count_bytes (file, missing))
+    return ENOSPC;
+
+  if (fm_seam_file_system (file->fd, &system) < 0)
+    error = errno;
+  else if (system.available_bytes < missing
+      || system.available_bytes - missing < file->reserve)
+    error = ENOSPC;
+
+  if (error == 0) {
+    block_sigxfsz (&guard);
+    do {
+      error = fm_seam_fallocate (file->fd, 0, (off_t)offset, (off_t)length) < 0
+          ? errno
+          : 0;
+    } while (error == EINTR);
+    unblock_sigxfsz (&guard);
+    /* Then only the write itself can tell whether there is room. */
+    if (error == EOPNOTSUPP)
+      error = 0;
+  }
+
+  if (error != 0)
+    fm_backing_file_uncount (file, missing);
+  return error;
+}
+
+int
+fm_backing_file_punch (
+    FmBackingFile *file, guint64 offset, gsize length, gsize reserved)
+{
+  if (fm_seam_fallocate (file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+          (off_t)offset, (off_t)length)
+      < 0)
+    return errno;
+  fm_backing_file_uncount (file, reserved);
+  return 0;
+}
+
+void
+fm_backing_file_uncount (FmBackingFile *file, gsize bytes)
+{
+  atomic_fetch_sub (&file->bytes, bytes);
+}
+
+/* Some file systems accept the flag and refuse the transfer. */
+static gboolean
+gave_up_direct (FmBackingFile *file, int error)
+{
+  if (error != EINVAL || !atomic_load (&file->direct))
+    return FALSE;
+  if (fm_seam_set_direct (file->fd, FALSE) < 0)
+    return FALSE;
+  if (atomic_exchange (&file->direct, FALSE))
+    fm_info (
+        "the file system refuses direct transfers; the page cache is used");
+  return TRUE;
+}
+
+static gsize
+whole_sectors (ssize_t n)
+{
+  return (gsize)n & ~(gsize)(ALIGNMENT - 1);
+}
+
+int
+fm_backing_file_write (
+    FmBackingFile *file, guint64 offset, const void *data, gsize length)
+{
+  SignalGuard guard;
+  gsize done = 0;
+  int error = 0;
+
+  block_sigxfsz (&guard);
+  while (done < length) {
+    ssize_t n = fm_seam_pwrite (file->fd, (const guint8 *)data + done,
+        length - done, (off_t)(offset + done));
+
+    if (n >= ALIGNMENT)
+      done += whole_sectors (n);
+    else if (n >= 0)
+      error = ENOSPC;
+    else if (errno != EINTR && !gave_up_direct (file, errno))
+      error = errno;
+    if (error != 0)
+      break;
+  }
+  unblock_sigxfsz (&guard);
+
+  if (error == 0 && !atomic_load (&file->direct) && !file->in_memory) {
+    /* Only clean pages can be dropped. */
+    if (fm_seam_sync_file_range (file->fd, (off_t)offset, (off_t)length,
+            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
+                | SYNC_FILE_RANGE_WAIT_AFTER)
+            < 0
+        && errno == EIO)
+      error = EIO;
+    else
+      fm_backing_file_drop_cache (file, offset, length);
+  }
+  return error;
+}
+
+int
+fm_backing_file_read (
+    FmBackingFile *file, guint64 offset, void *ret_data, gsize length)
+{
+  gsize done = 0;
+
+  while (done < length) {
+    ssize_t n = fm_seam_pread (file->fd, (guint8 *)ret_data + done,
+        length - done, (off_t)(offset + done));
+
+    if (n >= ALIGNMENT)
+      done += whole_sectors (n);
+    else if (n >= 0)
+      return EIO; /* the file is never shorter than the arena */
+    else if (errno != EINTR && !gave_up_direct (file, errno))
+      return errno;
+  }
+  if (!atomic_load (&file->direct) && !file->in_memory)
+    fm_backing_file_drop_cache (file, offset, length);
+  return 0;
+}
+
+void
+fm_backing_file_drop_cache (FmBackingFile *file, guint64 offset, gsize length)
+{
+  /* A hint: what is not dropped now is dropped by the kernel later. */
+  (void)fm_seam_fadvise (
+      file->fd, (off_t)offset, (off_t)length, POSIX_FADV_DONTNEED);
+}

@@ -1,0 +1,81 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * backing-file.h: the temporary file behind the arena.
+ *
+ * The file has no name (it cannot outlive the process, however that ends), is
+ * readable by its owner alone and closed on exec. It is sparse: bytes take disk
+ * space only after fm_backing_file_reserve() has said yes, which keeps the file
+ * within its limit and leaves the reserve of the file system to others.
+ *
+ * Writes and reads go around the page cache (O_DIRECT) where the file system
+ * can do that; otherwise they go through it and are dropped from it at once.
+ *
+ * Thread-safe without a lock: the space in use is one atomic number, the rest
+ * never changes after creation but for `direct`, which can only become FALSE.
+ * All calls may block on the disk.
+ */
+#ifndef FM_BACKING_FILE_H
+#define FM_BACKING_FILE_H
+
+#include <glib.h>
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  int fd;
+  const gchar *file_system; /* "ext4", or its number; for people */
+  gboolean in_memory;       /* tmpfs or ramfs */
+  gboolean on_network;
+  atomic_bool direct;
+  guint64 total_bytes; /* of the file system, at creation */
+  guint64 free_bytes;
+
+  guint64 limit;         /* most bytes on disk */
+  guint64 reserve;       /* free bytes of the file system left to others */
+  _Atomic guint64 bytes; /* on disk */
+  gchar file_system_number[24];
+} FmBackingFile;
+
+/* Makes the file in @dir. NULL, with a message for people, if it can't. The
+ * limit and the reserve are to be set before the first reservation. */
+FmBackingFile *fm_backing_file_new (const gchar *dir, GError **error);
+
+void fm_backing_file_free (FmBackingFile *file);
+
+/* Makes the file @length bytes long, all of it a hole. 0 or an errno. */
+int fm_backing_file_set_length (FmBackingFile *file, guint64 length);
+
+/* Reserves disk space for the range, of which @missing bytes have none yet. 0,
+ * or ENOSPC, EDQUOT, EFBIG and the like; then nothing was counted. */
+int fm_backing_file_reserve (
+    FmBackingFile *file, guint64 offset, gsize length, gsize missing);
+
+/* Gives the disk space of the range back, @reserved bytes of it. The range
+ * reads as zeros. 0 or an errno; then the space is still counted. */
+int fm_backing_file_punch (
+    FmBackingFile *file, guint64 offset, gsize length, gsize reserved);
+
+/* No longer counts @bytes that were punched one by one. */
+void fm_backing_file_uncount (FmBackingFile *file, gsize bytes);
+
+/* Writes or reads all of the range. @data, @offset and @length are multiples of
+ * the page size. 0 or an errno. */
+int fm_backing_file_write (
+    FmBackingFile *file, guint64 offset, const void *data, gsize length);
+int fm_backing_file_read (
+    FmBackingFile *file, guint64 offset, void *ret_data, gsize length);
+
+/* Drops the range from the page cache. */
+void fm_backing_file_drop_cache (
+    FmBackingFile *file, guint64 offset, gsize length);
+
+static inline guint64
+fm_backing_file_bytes (FmBackingFile *file)
+{
+  return atomic_load_explicit (&file->bytes, memory_order_relaxed);
+}
+
+G_END_DECLS
+#endif

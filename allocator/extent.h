@@ -1,0 +1,120 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * extent.h: the unit of paging, as the pager and the block heap see it.
+ *
+ * An extent is a run of grains of the arena. The pager hands it out, resident,
+ * and takes it back when its last block is gone; in between the block heap says
+ * which of its bytes belong to which block. Each field says whose it is.
+ *
+ * `word` is the heart of the protocol. It holds state, flags and the number of
+ * pins in one atomic integer, so that a map of a resident extent is one
+ * compare-and-swap and a spill can be committed only if nobody came in between:
+ *
+ *   FREE -> RESIDENT -> WRITING -> SWAPPING -> SPILLED -> FILLING -> RESIDENT
+ *                 ^________|                      |          |
+ *                 (cancelled)                     +<---------+ (failed)
+ *
+ * Pins may be added in RESIDENT and WRITING by anybody at any time, and in
+ * SPILLED under the pager's lock (a map in place); the state changes under the
+ * pager's lock alone.
+ */
+#ifndef FM_EXTENT_H
+#define FM_EXTENT_H
+
+#include <glib.h>
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+  FM_FREE,     /* nobody's: vacant, or idle and resident */
+  FM_RESIDENT, /* its bytes are anonymous memory at its address */
+  FM_WRITING,  /* the same, and being written to the file */
+  FM_SWAPPING, /* the file is about to be mapped over it; nobody may pin */
+  FM_SPILLED,  /* its bytes are in the file, and its address shows the file */
+  FM_FILLING,  /* the same, and being read into staging */
+  FM_RETIRED   /* lost to a failed mapping; maps fail */
+} FmState;
+
+#define FM_PINS_MASK 0x00ffffffu
+#define FM_TOUCHED 0x01000000u /* mapped for writing while WRITING */
+#define FM_UNREAD 0x02000000u  /* not mapped for reading since it was written \
+                                */
+#define FM_STATE_SHIFT 28
+
+#define FM_WORD_STATE(word) ((FmState)((word) >> FM_STATE_SHIFT))
+#define FM_WORD_PINS(word) ((word)&FM_PINS_MASK)
+#define FM_WORD(state) ((guint32)(state) << FM_STATE_SHIFT)
+
+/* Where an extent stands in the order in which it will be read. */
+typedef struct {
+  guint32 stream;
+  guint64 position;
+  guint first_grain;
+} FmExtentOrder;
+
+typedef struct {
+  /* Set when the extent is handed out, then fixed. */
+  guint n_grains;
+  gboolean shared; /* of small blocks */
+  gsize length;    /* bytes in use from its start, whole pages */
+
+  _Atomic guint32 word;
+  atomic_bool full; /* closed to new blocks */
+
+  /* Order of writing. Relaxed atomics, stored at each unmap: a stale one makes
+   * a worse choice, never a wrong byte. */
+  _Atomic guint64 written;  /* bytes written by all when it was last written */
+  _Atomic guint64 unmapped; /* bytes written by all when it was last unmapped */
+  _Atomic guint64 position; /* bytes written by its stream, likewise */
+  _Atomic guint32 stream;
+
+  /* The block heap's. */
+  _Atomic guint32 live;       /* blocks, and one while a lane has it open */
+  _Atomic guint32 free_pages; /* pages none of whose bytes is in a block */
+  gsize filled;               /* up to where a lane has given it to blocks */
+
+  /* The pager's, under its lock. */
+  gsize resident_bytes; /* what it takes of the budget */
+  gsize disk_bytes;     /* what of it is reserved in the file */
+  gboolean dead;        /* given back while its I/O was in flight */
+  gboolean prefetched;  /* filled, and nobody has asked for it yet */
+  FmExtentOrder order;  /* its place among the spilled extents */
+  gint64 idle_since;
+  guint punched_pages; /* of its free pages, already given back to the disk */
+  GList link;
+} FmExtent;
+
+#define FM_PAGE ((gsize)4096)
+
+/* All extents there can be: that which starts at grain N is row N. */
+typedef struct {
+  FmExtent *extent;
+  guint n_grains;
+  gsize grain; /* bytes */
+  /* For each page of the arena how many of its bytes were in blocks that are
+   * gone, or are in none: FM_PAGE when the page is free. */
+  _Atomic guint16 *unused_in_page;
+} FmExtentTable;
+
+/* FALSE if there is no memory for the table. */
+gboolean fm_extent_table_init (
+    FmExtentTable *table, gsize arena_size, gsize grain);
+void fm_extent_table_clear (FmExtentTable *table);
+
+/* The offset of its first byte, in arena and file. */
+static inline gsize
+fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)
+{
+  return (gsize)(extent - table->extent) * table->grain;
+}
+
+static inline gsize
+fm_extent_run_length (const FmExtentTable *table, const FmExtent *extent)
+{
+  return extent->n_grains * table->grain;
+}
+
+G_END_DECLS
+#endif

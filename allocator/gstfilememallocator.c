@@ -1,0 +1,639 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * gstfilememallocator.c: the GstAllocator subclass: GstMemory in, blocks out.
+ *
+ * A GstFileMemory is to the last byte what GStreamer's system memory would have
+ * been (alignment, prefix, padding, slack, zeros, sharing); compare
+ * gst/gstallocator.c. Its bytes are a block of an FmStore: mapping it pins the
+ * block, unmapping unpins it. Sub-memories point into their root's block.
+ *
+ * The store, and with it the backing file, is made by the first allocation, and
+ * made anew by the first one in the child of a fork. Where there is none to be
+ * had, and where a block can't be had, system memory takes its place: an
+ * allocation never fails that would not have failed without filemem.
+ *
+ * Locking: none. `store` is set by compare-and-swap; stores that a fork left
+ * behind stay, because blocks live in them.
+ */
+
+/**
+ * SECTION:gstfilememallocator
+ * @title: GstFileMemAllocator
+ * @short_description: memory that lives on disk and is resident when mapped
+ *
+ * An allocator for queues that are larger than memory. What is mapped, and what
+ * fits the budget (the `ram` property), is in memory; the rest is in a
+ * temporary file, from which it is read ahead of whoever consumes it in the
+ * order of writing.
+ *
+ * Most programs need not know of it: `GST_TRACERS=filemem` makes it the default
+ * allocator of any GStreamer program.
+ *
+ * The options of filemem are construct-only string properties, in the form that
+ * the environment uses ("64M", "50%"); reading one gives the value in force.
+ */
+#include <gst/filemem/filemem.h>
+
+#include "messages.h"
+#include "store.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+GST_DEBUG_CATEGORY_STATIC (filemem_debug);
+#define GST_CAT_DEFAULT filemem_debug
+
+#define WAIT_FOR_ROOM ((gint64)5 * G_USEC_PER_SEC)
+
+struct _GstFileMemAllocator {
+  GstAllocator parent;
+
+  FmOptions options;
+  FmStats stats;
+  _Atomic (FmStore *) store;
+  GstAllocator *system; /* system memory, to fall back to */
+  gboolean installed;   /* as the default allocator */
+  atomic_bool unusable; /* there is no store to be had */
+  atomic_bool warned_fail;
+};
+
+typedef struct {
+  GstMemory mem;
+
+  FmStore *store;
+  FmStoreBlock block; /* the root's; given back by the root alone */
+} GstFileMemory;
+
+/* Why an allocation became system memory. */
+typedef enum {
+  FALLBACK_SMALL = FM_STAT_FALLBACKS_SMALL,
+  FALLBACK_FULL = FM_STAT_FALLBACKS_FULL,
+  FALLBACK_TOO_LARGE = FM_STAT_FALLBACKS_TOO_LARGE,
+  FALLBACK_ADDRESSES = FM_STAT_FALLBACKS_ADDRESSES,
+  FALLBACK_DIR = FM_STAT_FALLBACKS_DIR,
+  FALLBACK_MEMORY = FM_STAT_FALLBACKS_MEMORY
+} Fallback;
+
+enum {
+  PROP_0,
+  PROP_OPTION, /* the first of FM_N_OPTIONS */
+  PROP_STATS = PROP_OPTION + FM_N_OPTIONS
+};
+
+G_DEFINE_TYPE_WITH_CODE (GstFileMemAllocator, gst_file_mem_allocator,
+    GST_TYPE_ALLOCATOR,
+    GST_DEBUG_CATEGORY_INIT (filemem_debug, "filemem", 0, "buffers on disk"));
+
+static void
+receive_message (FmMessageLevel level, const gchar *text)
+{
+  switch (level) {
+    case FM_MESSAGE_WARNING:
+      GST_WARNING ("%s", text);
+      fprintf (stderr, "filemem: %s\n", text);
+      break;
+    case FM_MESSAGE_INFO:
+      GST_INFO ("%s", text);
+      break;
+    case FM_MESSAGE_DEBUG:
+      GST_DEBUG ("%s", text);
+      break;
+  }
+}
+
+/* ---- the store ---- */
+
+static void
+say_active (GstFileMemAllocator *self, FmStore *store)
+{
+  g_autofree gchar *text = fm_store_describe (store);
+
+  fm_info ("active: %s", text);
+  if (g_str_equal (
+          fm_options_text (&self->options, FM_OPTION_REPORT), "stderr"))
+    fprintf (stderr, "filemem: active: %s\n", text);
+}
+
+/* The store to allocate from, made if need be; @before is the one that will not
+ * do any more. NULL if there is none to be had. */
+static FmStore *
+make_store (GstFileMemAllocator *self, FmStore *before)
+{
+  g_autoptr (GError) error = NULL;
+  FmStore *store;
+
+  if (atomic_load (&self->unusable))
+    return NULL;
+  store = fm_store_new (&self->options, &self->stats, &error);
+  if (store == NULL) {
+    if (!atomic_exchange (&self->unusable, TRUE))
+      fm_warning ("%s; buffers stay in system memory. Set dir, size or ram "
+                  "(GST_FILEMEM_DIR, …) to what can be used",
+          error->message);
+    return NULL;
+  }
+  if (!atomic_compare_exchange_strong (&self->store, &before, store)) {
+    /* Another thread was faster. */
+    fm_store_free (store);
+    return before;
+  }
+  say_active (self, store);
+  return store;
+}
+
+static FmStore *
+get_store (GstFileMemAllocator *self)
+{
+  FmStore *store = atomic_load_explicit (&self->store, memory_order_acquire);
+
+  return G_LIKELY (store != NULL) ? store : make_store (self, NULL);
+}
+
+/* ---- memory ---- */
+
+static GstMemory *
+fall_back (GstFileMemAllocator *self, Fallback why, gsize size,
+    GstAllocationParams *params)
+{
+  fm_stats_add (&self->stats, FM_STAT_FALLBACKS, 1);
+  fm_stats_add (&self->stats, FM_STAT_FALLBACK_BYTES, size);
+  fm_stats_add (&self->stats, (FmStatistic)why, 1);
+  return gst_allocator_alloc (self->system, size, params);
+}
+
+static Fallback
+why_not (FmStoreResult result)
+{
+  switch (result) {
+    case FM_STORE_FULL:
+      return FALLBACK_FULL;
+    case FM_STORE_TOO_LARGE:
+      return FALLBACK_TOO_LARGE;
+    case FM_STORE_NO_ADDRESSES:
+      return FALLBACK_ADDRESSES;
+    default:
+      return FALLBACK_MEMORY;
+  }
+}
+
+static void
+init_memory (GstFileMemory *memory, GstAllocator *allocator,
+    GstMemoryFlags flags, GstMemory *parent, gsize maxsize, gsize align,
+    gsize offset, gsize size)
+{
+  gst_memory_init (GST_MEMORY_CAST (memory), flags, allocator, parent, maxsize,
+      align, offset, size);
+}
+
+/* A memory of @maxsize bytes, of which those from @offset on count. NULL, with
+ * the reason, if the store has none to give. */
+static GstFileMemory *
+new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
+    gsize align, gsize offset, gsize size, Fallback *ret_why)
+{
+  gint64 patience = fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
+          == FM_WHEN_FULL_WAIT
+      ? WAIT_FOR_ROOM
+      : 0;
+  FmStore *store = get_store (self);
+  GstFileMemory *memory;
+  FmStoreBlock block;
+  FmStoreResult result;
+  FmStatsShard *shard;
+
+  *ret_why = FALLBACK_DIR;
+  if (G_UNLIKELY (store == NULL))
+    return NULL;
+  result = fm_store_alloc (store, maxsize, align, patience, &block);
+  if (G_UNLIKELY (result == FM_STORE_INHERITED)) {
+    store = make_store (self, store);
+    if (store == NULL)
+      return NULL;
+    result = fm_store_alloc (store, maxsize, align, patience, &block);
+  }
+  if (G_UNLIKELY (result != FM_STORE_DONE)) {
+    *ret_why = why_not (result);
+    return NULL;
+  }
+
+  memory = g_slice_new (GstFileMemory);
+  init_memory (memory, GST_ALLOCATOR_CAST (self), flags, NULL, maxsize, align,
+      offset, size);
+  memory->store = store;
+  memory->block = block;
+
+  shard = fm_store_shard (&self->stats);
+  atomic_fetch_add_explicit (&shard->allocs, 1, memory_order_relaxed);
+  atomic_fetch_add_explicit (
+      &shard->alloc_bytes, maxsize, memory_order_relaxed);
+  return memory;
+}
+
+static gpointer
+map_memory (GstFileMemory *memory, GstMapFlags map_flags)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (memory->mem.allocator);
+  FmStatsShard *shard = fm_store_shard (&self->stats);
+  FmPinFlags flags = (FmPinFlags)(map_flags & GST_MAP_READWRITE);
+
+  atomic_fetch_add_explicit (
+      (flags & FM_PIN_WRITE) != 0 ? &shard->maps_write : &shard->maps_read, 1,
+      memory_order_relaxed);
+  if (!fm_store_map (memory->store, &memory->block, flags))
+    return NULL;
+  return memory->block.data;
+}
+
+static gpointer
+gst_file_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
+{
+  return map_memory ((GstFileMemory *)mem, info->flags);
+}
+
+static void
+gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
+{
+  GstFileMemory *memory = (GstFileMemory *)mem;
+
+  fm_store_unmap (memory->store, &memory->block,
+      (FmPinFlags)(info->flags & GST_MAP_READWRITE), mem->size);
+}
+
+/* Zeros [start, end) of the memory. */
+static gboolean
+clear_bytes (GstFileMemory *memory, gsize start, gsize end)
+{
+  guint8 *data;
+
+  if (start >= end)
+    return TRUE;
+  data = map_memory (memory, GST_MAP_WRITE);
+  if (data == NULL)
+    return FALSE;
+  memset (data + start, 0, end - start);
+  fm_store_unmap (memory->store, &memory->block, FM_PIN_WRITE, end - start);
+  return TRUE;
+}
+
+static GstMemory *
+gst_file_mem_allocator_alloc (
+    GstAllocator *allocator, gsize size, GstAllocationParams *params)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (allocator);
+  gsize align = params->align | gst_memory_alignment;
+  gsize around, maxsize;
+  GstFileMemory *memory;
+  Fallback why;
+
+  if (size < fm_options_number (&self->options, FM_OPTION_MIN_SIZE))
+    return fall_back (self, FALLBACK_SMALL, size, params);
+  if (!g_size_checked_add (&around, params->prefix, params->padding)
+      || !g_size_checked_add (&around, around, align)
+      || !g_size_checked_add (&maxsize, size, around))
+    return fall_back (self, FALLBACK_TOO_LARGE, size, params);
+
+  memory = new_root (
+      self, params->flags, maxsize, align, params->prefix, size, &why);
+  if (memory == NULL) {
+    if (why == FALLBACK_FULL
+        && fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
+            == FM_WHEN_FULL_FAIL) {
+      if (!self->installed)
+        return NULL;
+      if (fm_first_time (&self->warned_fail))
+        fm_warning ("when-full=fail is not for the default allocator, which "
+                    "GStreamer expects to succeed: system memory is used");
+    }
+    return fall_back (self, why, size, params);
+  }
+
+  if (((params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED) != 0
+          && !clear_bytes (memory, 0, params->prefix))
+      || ((params->flags & GST_MEMORY_FLAG_ZERO_PADDED) != 0
+          && !clear_bytes (memory, params->prefix + size, maxsize))) {
+    gst_memory_unref (GST_MEMORY_CAST (memory));
+    return fall_back (self, FALLBACK_MEMORY, size, params);
+  }
+  return GST_MEMORY_CAST (memory);
+}
+
+static void
+gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (allocator);
+  GstFileMemory *memory = (GstFileMemory *)mem;
+
+  if (mem->parent == NULL) {
+    FmStatsShard *shard = fm_store_shard (&self->stats);
+
+    fm_store_give (memory->store, &memory->block);
+    atomic_fetch_add_explicit (&shard->frees, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit (
+        &shard->freed_bytes, mem->maxsize, memory_order_relaxed);
+  }
+  g_slice_free (GstFileMemory, memory);
+}
+
+static GstMemory *
+gst_file_memory_copy (GstMemory *mem, gssize offset, gssize size)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (mem->allocator);
+  gsize bytes = size < 0
+      ? (mem->size > (gsize)offset ? mem->size - (gsize)offset : 0)
+      : (gsize)size;
+  GstMapInfo from = GST_MAP_INFO_INIT, to = GST_MAP_INFO_INIT;
+  GstMemory *copy;
+  Fallback why;
+
+  /* Before the copy is there, since system memory's would be filled at once
+   * too. */
+  if (!gst_memory_map (mem, &from, GST_MAP_READ))
+    return NULL;
+  copy = (GstMemory *)new_root (
+      self, 0, bytes + mem->align, mem->align, 0, bytes, &why);
+  if (copy == NULL) {
+    GstAllocationParams params = {
+        0,
+        mem->align,
+        0,
+        0,
+    };
+
+    copy = fall_back (self, why, bytes, &params);
+  }
+  if (copy != NULL && gst_memory_map (copy, &to, GST_MAP_WRITE)) {
+    memcpy (to.data, from.data + offset, bytes);
+    gst_memory_unmap (copy, &to);
+  } else {
+    g_clear_pointer (&copy, gst_memory_unref);
+  }
+  gst_memory_unmap (mem, &from);
+  return copy;
+}
+
+static GstMemory *
+gst_file_memory_share (GstMemory *mem, gssize offset, gssize size)
+{
+  GstFileMemory *memory = (GstFileMemory *)mem;
+  GstMemory *root = mem->parent != NULL ? mem->parent : mem;
+  GstFileMemory *sub = g_slice_new (GstFileMemory);
+
+  if (size == -1)
+    size = (gssize)mem->size - offset;
+  init_memory (sub, mem->allocator,
+      GST_MINI_OBJECT_FLAGS (root) | GST_MINI_OBJECT_FLAG_LOCK_READONLY, root,
+      mem->maxsize, mem->align, mem->offset + (gsize)offset, (gsize)size);
+  sub->store = memory->store;
+  sub->block = memory->block;
+  return GST_MEMORY_CAST (sub);
+}
+
+static gboolean
+gst_file_memory_is_span (GstMemory *mem1, GstMemory *mem2, gsize *offset)
+{
+  const guint8 *data1 = ((GstFileMemory *)mem1)->block.data;
+  const guint8 *data2 = ((GstFileMemory *)mem2)->block.data;
+
+  if (offset != NULL)
+    *offset = mem1->offset - mem1->parent->offset;
+  return data1 + mem1->offset + mem1->size == data2 + mem2->offset;
+}
+
+/* ---- the class ---- */
+
+static void
+gst_file_mem_allocator_set_property (
+    GObject *object, guint id, const GValue *value, GParamSpec *spec)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (object);
+  const gchar *text = g_value_get_string (value);
+  g_autoptr (GError) error = NULL;
+
+  if (text != NULL
+      && !fm_options_set (
+          &self->options, (FmOptionId)(id - PROP_OPTION), text, &error))
+    fm_warning ("%s; the default is used", error->message);
+}
+
+static gchar *
+option_in_force (GstFileMemAllocator *self, FmOptionId id)
+{
+  FmStore *store = atomic_load (&self->store);
+  guint64 bytes;
+
+  if (store == NULL)
+    return g_strdup (fm_options_text (&self->options, id));
+  switch (id) {
+    case FM_OPTION_SIZE:
+      bytes = fm_store_size (store);
+      break;
+    case FM_OPTION_RAM:
+      bytes = fm_store_budget (store);
+      break;
+    case FM_OPTION_RESERVE:
+      bytes = fm_store_reserve (store);
+      break;
+    default:
+      return g_strdup (fm_options_text (&self->options, id));
+  }
+  return g_strdup_printf ("%" G_GUINT64_FORMAT, bytes);
+}
+
+static void
+gst_file_mem_allocator_get_property (
+    GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (object);
+
+  if (id == PROP_STATS)
+    g_value_take_boxed (value, gst_file_mem_allocator_get_stats (self));
+  else
+    g_value_take_string (
+        value, option_in_force (self, (FmOptionId)(id - PROP_OPTION)));
+}
+
+static void
+gst_file_mem_allocator_finalize (GObject *object)
+{
+  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (object);
+  FmStore *store = atomic_load (&self->store);
+
+  if (store != NULL)
+    fm_store_free (store);
+  fm_options_clear (&self->options);
+  gst_object_unref (self->system);
+  G_OBJECT_CLASS (gst_file_mem_allocator_parent_class)->finalize (object);
+}
+
+static void
+gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstAllocatorClass *allocator_class = GST_ALLOCATOR_CLASS (klass);
+  guint id;
+
+  fm_messages_set_func (receive_message);
+
+  object_class->set_property = gst_file_mem_allocator_set_property;
+  object_class->get_property = gst_file_mem_allocator_get_property;
+  object_class->finalize = gst_file_mem_allocator_finalize;
+  allocator_class->alloc = gst_file_mem_allocator_alloc;
+  allocator_class->free = gst_file_mem_allocator_free;
+
+  for (id = 0; id < FM_N_OPTIONS; id++) {
+    const FmOptionSpec *option = fm_option_spec ((FmOptionId)id);
+
+    g_object_class_install_property (object_class, PROP_OPTION + id,
+        g_param_spec_string (option->name, option->name, option->description,
+            NULL,
+            G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY
+                | G_PARAM_STATIC_STRINGS));
+  }
+  /**
+   * GstFileMemAllocator:stats:
+   *
+   * The statistics at this moment, as gst_file_mem_allocator_get_stats() gives
+   * them.
+   *
+   * Since: 0.1
+   */
+  g_object_class_install_property (object_class, PROP_STATS,
+      g_param_spec_boxed ("stats", "stats", "statistics", GST_TYPE_STRUCTURE,
+          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+}
+
+static const gchar *
+get_variable (const gchar *name)
+{
+  return g_getenv (name);
+}
+
+static void
+gst_file_mem_allocator_init (GstFileMemAllocator *self)
+{
+  GstAllocator *allocator = GST_ALLOCATOR_CAST (self);
+
+  allocator->mem_type = GST_ALLOCATOR_FILEMEM;
+  allocator->mem_map_full = gst_file_memory_map;
+  allocator->mem_unmap_full = gst_file_memory_unmap;
+  allocator->mem_copy = gst_file_memory_copy;
+  allocator->mem_share = gst_file_memory_share;
+  allocator->mem_is_span = gst_file_memory_is_span;
+
+  self->system = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
+  fm_stats_init (&self->stats);
+  fm_options_init (&self->options);
+  fm_options_set_from_environment (
+      &self->options, get_variable, getauxval (AT_SECURE) != 0);
+}
+
+/**
+ * gst_file_mem_allocator_new:
+ * @options: (nullable): options as "name=value,name=value", or %NULL
+ * @error: return location for a #GError, or %NULL
+ *
+ * Makes an allocator of its own, with its own file and budget. What @options
+ * does not say is taken from the environment, then from the defaults. The file
+ * is made by the first allocation. Any thread may call this after gst_init().
+ *
+ * Returns: (transfer full) (nullable): the allocator, or %NULL with @error set
+ * if an option can't be read
+ *
+ * Since: 0.1
+ */
+GstAllocator *
+gst_file_mem_allocator_new (const gchar *options, GError **error)
+{
+  g_autoptr (GstFileMemAllocator) self =
+      g_object_new (GST_TYPE_FILE_MEM_ALLOCATOR, NULL);
+
+  gst_object_ref_sink (self);
+  if (!fm_options_set_from_string (&self->options, options, error))
+    return NULL;
+  fm_options_warn_pending (&self->options);
+  return GST_ALLOCATOR_CAST (g_steal_pointer (&self));
+}
+
+static gboolean
+is_this_program (const gchar *names)
+{
+  g_autofree gchar *path = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree gchar *name = path != NULL ? g_path_get_basename (path) : NULL;
+
+  return names[0] == '\0'
+      || (name != NULL && fm_options_list_has (names, name));
+}
+
+/**
+ * gst_file_mem_allocator_install:
+ * @options: (nullable): options as the tracer's parameters give them,
+ * "name=value,name=value", or %NULL
+ *
+ * Makes a #GstFileMemAllocator the default allocator of this process, once: a
+ * second call changes nothing. An option that can't be read is left at its
+ * default, with a warning. To be called after gst_init() has begun, by one
+ * thread at a time.
+ *
+ * Returns: (transfer none) (nullable): the allocator, or %NULL if the `exe`
+ * option leaves this program out
+ *
+ * Since: 0.1
+ */
+GstAllocator *
+gst_file_mem_allocator_install (const gchar *options)
+{
+  /* Never given back: blocks may outlive gst_deinit(). */
+  static GstFileMemAllocator *installed = NULL;
+  GstFileMemAllocator *self;
+
+  if (installed != NULL)
+    return GST_ALLOCATOR_CAST (installed);
+
+  self = g_object_new (GST_TYPE_FILE_MEM_ALLOCATOR, NULL);
+  gst_object_ref_sink (self);
+  fm_options_set_from_params (&self->options, options);
+  if (!is_this_program (fm_options_text (&self->options, FM_OPTION_EXE))) {
+    GST_INFO ("not for this program, by the option exe");
+    gst_object_unref (self);
+    return NULL;
+  }
+  fm_options_warn_pending (&self->options);
+
+  self->installed = TRUE;
+  installed = self;
+  GST_OBJECT_FLAG_SET (self, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+  gst_allocator_register (GST_ALLOCATOR_FILEMEM, gst_object_ref (self));
+  gst_allocator_set_default (gst_object_ref (self));
+  return GST_ALLOCATOR_CAST (self);
+}
+
+/**
+ * gst_file_mem_allocator_get_stats:
+ * @allocator: a #GstFileMemAllocator
+ *
+ * What the allocator holds and has done so far. Every field is a #guint64: a
+ * number, bytes, or nanoseconds where the name ends in -ns; gst-filemem(1)
+ * lists them. Any thread may call this at any time.
+ *
+ * Returns: (transfer full): a structure named "filemem-stats"
+ *
+ * Since: 0.1
+ */
+GstStructure *
+gst_file_mem_allocator_get_stats (GstFileMemAllocator *allocator)
+{
+  GstStructure *structure = gst_structure_new_empty ("filemem-stats");
+  FmStore *store = atomic_load (&allocator->store);
+  guint64 values[FM_N_STATISTICS];
+  guint id;
+
+  if (store != NULL)
+    fm_store_update_stats (store);
+  fm_stats_snapshot (&allocator->stats, values);
+  for (id = 0; id < FM_N_STATISTICS; id++)
+    gst_structure_set (structure, fm_statistic_spec ((FmStatistic)id)->name,
+        G_TYPE_UINT64, values[id], NULL);
+  return structure;
+}

@@ -1,0 +1,19 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * machine.h: how much memory this process may count on.
+ */
+#ifndef FM_MACHINE_H
+#define FM_MACHINE_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The smaller of the available memory and the limits of the memory cgroups
+ * (version 1 or 2) that this process is in, in bytes. @root is "" but in tests,
+ * which give a directory that has a /proc and a /sys of their own. */
+guint64 fm_machine_memory (const gchar *root);
+
+G_END_DECLS
+#endif

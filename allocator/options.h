@@ -1,0 +1,182 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * options.h: every option of filemem, in one table.
+ *
+ * FM_OPTIONS is that table: (SYMBOL, "name", TYPE, default, choices, STATE,
+ * "description"). The environment variable is GST_FILEMEM_ and the name in
+ * capitals; the tracer's parameter and the allocator's property have the name
+ * itself. A parameter wins over the variable, the variable over the default.
+ *
+ * A value is kept as text in its canonical form, and as a number where the
+ * type has one. An empty text means "as filemem chooses": the subclass fills it
+ * in from the machine when the backing file is made.
+ *
+ * FmOptions is a plain value with no lock: filled in by one thread, then only
+ * read.
+ */
+#ifndef FM_OPTIONS_H
+#define FM_OPTIONS_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* PENDING: the name stands, the behaviour comes with a later version. */
+/* clang-format off */
+#define FM_OPTIONS(X) \
+  X (DIR, "dir", PATH, "/var/tmp", NULL, READY, \
+      "directory of the backing file") \
+  X (SIZE, "size", SIZE_OR_PERCENT, "", NULL, READY, \
+      "the most that live blocks may hold and that the backing file may take on disk (default: half of the free space in dir)") \
+  X (RAM, "ram", SIZE, "", NULL, READY, \
+      "the most bytes that are resident; 0: as little as filemem can work with (default: an eighth of the available memory, between 32M and 1G)") \
+  X (RESERVE, "reserve", SIZE_OR_PERCENT, "", NULL, READY, \
+      "free space in dir that filemem leaves alone (default: 5% of the file system, at most 1G)") \
+  X (MIN_SIZE, "min-size", SIZE, "0", NULL, READY, \
+      "smaller allocations stay system memory") \
+  X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", READY, \
+      "what an allocation gets when size is reached") \
+  X (QUEUES, "queues", LIST, "queue:queue2:multiqueue:appsink:rtpjitterbuffer", NULL, PENDING, \
+      "elements at whose entrance foreign memory is copied into filemem") \
+  X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, PENDING, \
+      "foreign bytes that a queue may hold before what enters it is copied") \
+  X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", PENDING, \
+      "statistics by element and queue") \
+  X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, PENDING, \
+      "a signal on which the report is written") \
+  X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", PENDING, \
+      "what happens when the program sets another default allocator later") \
+  X (CHILDREN, "children", SWITCH, "yes", "no:yes", PENDING, \
+      "whether programs started by this one are covered too") \
+  X (SIGBUS_GUARD, "sigbus-guard", SWITCH, "no", "no:yes", PENDING, \
+      "survive a stray read that meets an I/O error") \
+  X (DONTDUMP, "dontdump", SWITCH, "yes", "no:yes", READY, \
+      "keep blocks out of core dumps") \
+  X (STATS_INTERVAL, "stats-interval", SECONDS, "off", NULL, READY, \
+      "seconds between statistics records") \
+  X (REPORT, "report", TEXT, "none", NULL, READY, \
+      "where the final report goes: none, stderr, or a path in which %p is the pid") \
+  X (EXE, "exe", LIST, "", NULL, READY, \
+      "only in programs of these names (default: all)")
+/* clang-format on */
+
+typedef enum {
+#define X(symbol, ...) FM_OPTION_##symbol,
+  FM_OPTIONS (X)
+#undef X
+      FM_N_OPTIONS
+} FmOptionId;
+
+typedef enum {
+  FM_OPTION_TYPE_PATH,
+  FM_OPTION_TYPE_SIZE,
+  FM_OPTION_TYPE_SIZE_OR_PERCENT,
+  FM_OPTION_TYPE_CHOICE,
+  FM_OPTION_TYPE_SWITCH, /* two choices, the first means no */
+  FM_OPTION_TYPE_SECONDS,
+  FM_OPTION_TYPE_SIGNAL,
+  FM_OPTION_TYPE_LIST,
+  FM_OPTION_TYPE_TEXT
+} FmOptionType;
+
+typedef enum { FM_OPTION_STATE_READY, FM_OPTION_STATE_PENDING } FmOptionState;
+
+typedef enum {
+  FM_WHEN_FULL_SYSTEM,
+  FM_WHEN_FULL_WAIT,
+  FM_WHEN_FULL_FAIL
+} FmWhenFull;
+
+typedef struct {
+  const gchar *name;
+  const gchar *variable;
+  FmOptionType type;
+  const gchar *default_text;
+  const gchar *choices; /* separated by ':' */
+  FmOptionState state;
+  const gchar *description;
+} FmOptionSpec;
+
+typedef struct {
+  gchar *text;    /* canonical; "" where filemem chooses */
+  guint64 number; /* bytes, per cent, seconds, signal or index of the choice */
+  gboolean percent; /* number is a percentage */
+  gboolean given;   /* by a person, not the default */
+} FmOptionValue;
+
+typedef struct {
+  FmOptionValue value[FM_N_OPTIONS];
+} FmOptions;
+
+typedef const gchar *(*FmGetenv) (const gchar *name);
+
+#define FM_OPTIONS_ERROR (fm_options_error_quark ())
+GQuark fm_options_error_quark (void);
+
+typedef enum {
+  FM_OPTIONS_ERROR_VALUE, /* the value can't be read */
+  FM_OPTIONS_ERROR_NAME   /* there is no such option */
+} FmOptionsError;
+
+/* The row of the table. Never NULL. */
+const FmOptionSpec *fm_option_spec (FmOptionId id);
+
+/* What values the option takes, in words. */
+gchar *fm_option_accepted (FmOptionId id);
+
+/* All options at their defaults. */
+void fm_options_init (FmOptions *options);
+void fm_options_clear (FmOptions *options);
+
+/* Sets one option. On FALSE the option is as before, and the error's message
+ * names option, value and what is accepted. */
+gboolean fm_options_set (
+    FmOptions *options, FmOptionId id, const gchar *text, GError **error);
+
+/* Looks an option up by its name; FALSE if there is none. */
+gboolean fm_options_find (const gchar *name, FmOptionId *ret_id);
+
+/* Takes what the environment says. What can't be read is skipped with one
+ * warning each. With @secure (a set-uid program) it takes nothing. */
+void fm_options_set_from_environment (
+    FmOptions *options, FmGetenv get, gboolean secure);
+
+/* Takes the tracer's parameters, "name=value,name=value", split at ',' and
+ * nothing else. What can't be read is skipped with one warning each. NULL is
+ * an empty string. */
+void fm_options_set_from_params (FmOptions *options, const gchar *params);
+
+/* The same, but the first that can't be read is an error; what stands before it
+ * has been taken. */
+gboolean fm_options_set_from_string (
+    FmOptions *options, const gchar *text, GError **error);
+
+/* Says once for each option that was given and has no effect yet. */
+void fm_options_warn_pending (const FmOptions *options);
+
+/* @list holds @item; items are separated by ':'. An empty list holds nothing.
+ */
+gboolean fm_options_list_has (const gchar *list, const gchar *item);
+
+static inline const gchar *
+fm_options_text (const FmOptions *options, FmOptionId id)
+{
+  return options->value[id].text;
+}
+
+static inline guint64
+fm_options_number (const FmOptions *options, FmOptionId id)
+{
+  return options->value[id].number;
+}
+
+/* FALSE where the choice is left to filemem. */
+static inline gboolean
+fm_options_is_chosen (const FmOptions *options, FmOptionId id)
+{
+  return options->value[id].text[0] != '\0';
+}
+
+G_END_DECLS
+#endif

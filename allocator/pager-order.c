@@ -1,0 +1,147 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-order.c: which extent to spill next, and which to read ahead.
+ *
+ * A queue is read in the order in which it was written, so the extent that was
+ * written last is read last: it is the one to spill, as long as it is settled,
+ * which is to say that it rests in a queue and is not still passing from one
+ * element to the next. Time would be a poor measure of that; what is counted
+ * instead is how much has been written since it was last unmapped, which adapts
+ * to any rate by itself.
+ *
+ * Each stream (the thread that writes) has an order of its own. When somebody
+ * reads an extent, those that the same stream wrote next are wanted soon: what
+ * is spilled of them is filled, and none of them is spilled, up to a window
+ * that opens again from small after the reader has gone elsewhere.
+ *
+ * The scan for a victim is linear in the resident extents, some hundreds, and
+ * happens once per transfer of megabytes.
+ */
+#include "pager-private.h"
+
+gint
+fm_pager_compare_spilled (gconstpointer a, gconstpointer b, gpointer unused)
+{
+  const FmExtentOrder *x = a, *y = b;
+
+  if (x->stream != y->stream)
+    return x->stream < y->stream ? -1 : 1;
+  if (x->position != y->position)
+    return x->position < y->position ? -1 : 1;
+  if (x->first_grain != y->first_grain)
+    return x->first_grain < y->first_grain ? -1 : 1;
+  return 0;
+}
+
+/* It is about to be read. */
+static gboolean
+is_wanted (FmPager *pager, FmExtent *extent)
+{
+  guint32 number = atomic_load_explicit (&extent->stream, memory_order_relaxed);
+  guint64 position =
+      atomic_load_explicit (&extent->position, memory_order_relaxed);
+  const FmStream *stream = &pager->stream[number];
+
+  return stream->is_read && position > stream->reader
+      && position - stream->reader <= stream->ahead + extent->length;
+}
+
+FmExtent *
+fm_pager_pick_victim (FmPager *pager, gboolean urgent)
+{
+  guint64 now = atomic_load_explicit (&pager->written, memory_order_relaxed);
+  FmExtent *youngest = NULL, *longest = NULL, *open = NULL, *wanted = NULL;
+  guint64 youngest_written = 0, longest_unmapped = 0, wanted_written = 0;
+  GList *link;
+
+  if (pager->no_spill_before != 0 && fm_now () < pager->no_spill_before)
+    return NULL;
+
+  for (link = pager->resident.head; link != NULL; link = link->next) {
+    FmExtent *extent = link->data;
+    guint32 word = atomic_load_explicit (&extent->word, memory_order_relaxed);
+    guint64 written, unmapped;
+
+    if (FM_WORD_STATE (word) != FM_RESIDENT || FM_WORD_PINS (word) > 0)
+      continue;
+    if (!atomic_load_explicit (&extent->full, memory_order_relaxed)) {
+      open = extent;
+      continue;
+    }
+    written = atomic_load_explicit (&extent->written, memory_order_relaxed);
+    unmapped = atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
+    if (is_wanted (pager, extent)) {
+      if (wanted == NULL || written > wanted_written) {
+        wanted = extent;
+        wanted_written = written;
+      }
+      continue;
+    }
+    if (now >= unmapped && now - unmapped >= pager->window
+        && (youngest == NULL || written > youngest_written)) {
+      youngest = extent;
+      youngest_written = written;
+    }
+    if (longest == NULL || unmapped < longest_unmapped) {
+      longest = extent;
+      longest_unmapped = unmapped;
+    }
+  }
+
+  if (youngest != NULL || !urgent)
+    return youngest;
+  if (longest != NULL)
+    return longest;
+  return wanted != NULL ? wanted : open;
+}
+
+FmExtent *
+fm_pager_pick_prefetch (FmPager *pager)
+{
+  guint number;
+
+  for (number = 0; number < pager->config.n_streams; number++) {
+    const FmStream *stream = &pager->stream[number];
+    const FmExtentOrder reader = {number, stream->reader, G_MAXUINT};
+    GTreeNode *node;
+
+    if (!stream->is_read)
+      continue;
+    for (node = g_tree_upper_bound (pager->spilled, &reader); node != NULL;
+         node = g_tree_node_next (node)) {
+      FmExtent *extent = g_tree_node_value (node);
+
+      if (extent->order.stream != number
+          || extent->order.position - stream->reader
+              > stream->ahead + extent->length)
+        break;
+      if (FM_WORD_PINS (atomic_load (&extent->word)) == 0)
+        return extent;
+    }
+  }
+  return NULL;
+}
+
+void
+fm_pager_note_read (FmPager *pager, FmExtent *extent)
+{
+  FmStream *stream = &pager->stream[atomic_load_explicit (
+      &extent->stream, memory_order_relaxed)];
+  guint64 position =
+      atomic_load_explicit (&extent->position, memory_order_relaxed);
+  guint64 before = stream->reader;
+  guint64 reach = 2 * (stream->ahead + extent->length);
+
+  extent->prefetched = FALSE;
+  if (!stream->is_read) {
+    stream->is_read = TRUE;
+    stream->ahead = pager->window;
+  } else if (position + reach < before || position > before + reach) {
+    stream->ahead = MIN (extent->length, pager->window);
+  } else if (position > before) {
+    stream->ahead = MIN (2 * stream->ahead, pager->window);
+  }
+  stream->reader = position;
+  fm_cond_broadcast (&pager->to_read);
+}

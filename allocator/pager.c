@@ -1,0 +1,702 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager.c: extents handed out and taken back, pins, and room in the budget.
+ *
+ * See pager.h for the interface, extent.h for the states, pager-private.h for
+ * the lock.
+ *
+ * Room: allocations may use the budget but for a reserve that is kept for fills
+ * while anything is spilled, so that a consumer always makes progress. Who
+ * finds no room waits as long as spills complete; when nothing moves, or
+ * nothing can be spilled, it goes over the budget, which is counted and said
+ * once, rather than block for ever.
+ */
+#include "pager-private.h"
+
+/* ---- the lock ---- */
+
+void
+fm_pager_lock (FmPager *pager)
+{
+  if (!fm_mutex_trylock (&pager->lock)) {
+    fm_stats_add (pager->stats, FM_STAT_LOCK_WAITS, 1);
+    fm_mutex_lock (&pager->lock);
+  }
+}
+
+void
+fm_pager_unlock (FmPager *pager)
+{
+  fm_mutex_unlock (&pager->lock);
+}
+
+void
+fm_pager_leave (FmPager *pager)
+{
+  pager->in_flight++;
+  fm_pager_unlock (pager);
+}
+
+void
+fm_pager_return (FmPager *pager)
+{
+  fm_pager_lock (pager);
+  pager->in_flight--;
+  if (pager->frozen)
+    fm_cond_broadcast (&pager->changed);
+}
+
+/* ---- the word ---- */
+
+void
+fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear)
+{
+  guint32 before = atomic_load (&extent->word), after;
+
+  fm_point ();
+  do {
+    after = (before & (FM_PINS_MASK | FM_TOUCHED | FM_UNREAD) & ~clear)
+        | FM_WORD (state);
+  } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
+}
+
+/* Changes the state if the extent is in @from, unpinned and untouched. */
+gboolean
+fm_extent_commit (FmExtent *extent, FmState from, FmState to)
+{
+  guint32 before = atomic_load (&extent->word), after;
+
+  fm_point ();
+  do {
+    if (FM_WORD_STATE (before) != from || FM_WORD_PINS (before) > 0
+        || (before & FM_TOUCHED) != 0)
+      return FALSE;
+    after = (before & FM_UNREAD) | FM_WORD (to);
+  } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
+  return TRUE;
+}
+
+/* Pins the extent unless that takes more than one step. */
+static gboolean
+try_pin (FmExtent *extent, FmPinFlags flags, gboolean *ret_first_read)
+{
+  guint32 before = atomic_load_explicit (&extent->word, memory_order_relaxed);
+  guint32 after;
+
+  fm_point ();
+  do {
+    FmState state = FM_WORD_STATE (before);
+
+    if (state != FM_RESIDENT && state != FM_WRITING)
+      return FALSE;
+    after = before + 1;
+    if ((flags & FM_PIN_WRITE) != 0 && state == FM_WRITING)
+      after |= FM_TOUCHED;
+    if ((flags & FM_PIN_READ) != 0)
+      after &= ~FM_UNREAD;
+  } while (!atomic_compare_exchange_weak_explicit (&extent->word, &before,
+      after, memory_order_acq_rel, memory_order_relaxed));
+  *ret_first_read = ((before & ~after) & FM_UNREAD) != 0;
+  return TRUE;
+}
+
+/* ---- what is resident ---- */
+
+void
+fm_pager_count_resident (FmPager *pager, gssize change)
+{
+  gsize budget = pager->config.budget;
+  gsize free_bytes;
+
+  pager->resident_bytes += (gsize)change;
+  free_bytes =
+      pager->resident_bytes < budget ? budget - pager->resident_bytes : 0;
+  atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
+      memory_order_relaxed);
+  atomic_store_explicit (
+      &pager->pressed, free_bytes < pager->low, memory_order_relaxed);
+  fm_stats_set (pager->stats, FM_STAT_RESIDENT_BYTES, pager->resident_bytes);
+
+  if (change > 0) {
+    fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
+    if (free_bytes < pager->low)
+      fm_cond_signal (&pager->to_write);
+  } else if (change < 0) {
+    if (pager->waiting > 0)
+      fm_cond_broadcast (&pager->changed);
+    fm_cond_signal (&pager->to_read);
+  }
+}
+
+static gboolean
+has_room (FmPager *pager, gsize bytes, FmRoomKind kind)
+{
+  gsize limit = pager->config.budget;
+
+  if (kind == FM_ROOM_FOR_ALLOC
+      && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0)
+    limit -= pager->reserve;
+  return bytes <= limit && pager->resident_bytes <= limit - bytes;
+}
+
+/* With the lock held, which it releases to speak. */
+static void
+go_over_budget (FmPager *pager)
+{
+  fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
+  if (fm_first_time (&pager->warned_over)) {
+    fm_pager_leave (pager);
+    fm_warning ("more than the budget of %" G_GSIZE_FORMAT " MiB (ram) has to "
+                "be in memory, because what is there is in use or can't be "
+                "written; the program goes on. If this happens often, raise "
+                "ram, or see whether the disk is full or slow",
+        pager->config.budget >> 20);
+    fm_pager_return (pager);
+  }
+}
+
+gboolean
+fm_pager_step_towards_room (
+    FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience)
+{
+  gint64 now;
+
+  if (has_room (pager, bytes, kind))
+    return TRUE;
+  if (fm_pager_reclaim_memory (pager, G_MAXINT64))
+    return FALSE;
+  if (atomic_load (&pager->inherited))
+    return TRUE;
+  if (pager->threads_state == FM_THREADS_NONE) {
+    fm_pager_start_threads (pager);
+    return FALSE;
+  }
+  if (pager->writing == 0 && pager->threads_state != FM_THREADS_STARTING
+      && (pager->threads_state == FM_THREADS_REFUSED
+          || fm_pager_pick_victim (pager, TRUE) == NULL)) {
+    go_over_budget (pager);
+    return TRUE;
+  }
+
+  now = fm_now ();
+  if (patience->since == 0)
+    patience->since = now;
+  if (patience->deadline == 0 || patience->completions != pager->completions) {
+    patience->completions = pager->completions;
+    patience->deadline = now + pager->config.patience;
+  } else if (now >= patience->deadline) {
+    go_over_budget (pager);
+    return TRUE;
+  }
+  pager->waiting++;
+  fm_cond_broadcast (&pager->to_write);
+  fm_cond_wait_until (&pager->changed, &pager->lock, patience->deadline);
+  pager->waiting--;
+  return FALSE;
+}
+
+/* ---- what is idle ---- */
+
+static GQueue *
+idle_queue (GHashTable *idle, guint n_grains)
+{
+  GQueue *queue = g_hash_table_lookup (idle, GUINT_TO_POINTER (n_grains));
+
+  if (queue == NULL) {
+    queue = g_queue_new ();
+    g_hash_table_insert (idle, GUINT_TO_POINTER (n_grains), queue);
+  }
+  return queue;
+}
+
+static void
+put_idle (FmPager *pager, GHashTable *idle, FmExtent *extent)
+{
+  extent->idle_since = fm_now ();
+  g_queue_push_tail_link (idle_queue (idle, extent->n_grains), &extent->link);
+  fm_pager_wake_keeper (pager);
+}
+
+/* Takes the extent of @n_grains that became idle last; NULL if there is none.
+ */
+static FmExtent *
+take_idle (GHashTable *idle, guint n_grains)
+{
+  GQueue *queue = g_hash_table_lookup (idle, GUINT_TO_POINTER (n_grains));
+  GList *link = queue != NULL ? g_queue_pop_tail_link (queue) : NULL;
+
+  return link != NULL ? link->data : NULL;
+}
+
+void
+fm_pager_keep_memory (FmPager *pager, FmExtent *extent)
+{
+  fm_extent_set_state (extent, FM_FREE, ~0u);
+  extent->dead = FALSE;
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_IDLE, 1);
+  put_idle (pager, pager->idle_memory, extent);
+  if (pager->waiting > 0)
+    fm_cond_broadcast (&pager->changed);
+}
+
+void
+fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
+{
+  fm_extent_set_state (extent, FM_FREE, ~0u);
+  extent->dead = FALSE;
+  if (extent->disk_bytes > 0) {
+    put_idle (pager, pager->idle_disk, extent);
+  } else {
+    fm_runs_give (
+        pager->runs, (guint)(extent - pager->table->extent), extent->n_grains);
+  }
+  if (pager->waiting > 0)
+    fm_cond_broadcast (&pager->changed);
+}
+
+/* Its addresses belong to somebody else now: it is never used again. */
+void
+fm_pager_retire (FmPager *pager, FmExtent *extent)
+{
+  fm_extent_set_state (extent, FM_RETIRED, 0);
+  fm_pager_count_resident (pager, -(gssize)extent->resident_bytes);
+  extent->resident_bytes = 0;
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_RETIRED, 1);
+  fm_cond_broadcast (&pager->changed);
+  if (fm_first_time (&pager->warned_lost)) {
+    fm_pager_leave (pager);
+    fm_warning ("the kernel refused to map memory and lost what was there; "
+                "buffers in it can't be mapped any more. Raise the limit on "
+                "address space, data or mappings (ulimit -v, -d, "
+                "vm.max_map_count)");
+    fm_pager_return (pager);
+  }
+}
+
+void
+fm_pager_add_resident (FmPager *pager, FmExtent *extent)
+{
+  g_queue_push_tail_link (&pager->resident, &extent->link);
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_RESIDENT, pager->resident.length);
+}
+
+void
+fm_pager_remove_resident (FmPager *pager, FmExtent *extent)
+{
+  g_queue_unlink (&pager->resident, &extent->link);
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_RESIDENT, pager->resident.length);
+}
+
+void
+fm_pager_add_spilled (FmPager *pager, FmExtent *extent)
+{
+  extent->order.stream =
+      atomic_load_explicit (&extent->stream, memory_order_relaxed);
+  extent->order.position =
+      atomic_load_explicit (&extent->position, memory_order_relaxed);
+  extent->order.first_grain = (guint)(extent - pager->table->extent);
+  g_tree_insert (pager->spilled, &extent->order, extent);
+  pager->spilled_bytes += extent->length;
+  atomic_fetch_add (&pager->n_spilled, 1);
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_SPILLED, 1);
+  fm_stats_set (pager->stats, FM_STAT_SPILLED_BYTES, pager->spilled_bytes);
+  fm_stats_raise (pager->stats, FM_STAT_SPILLED_PEAK, pager->spilled_bytes);
+}
+
+void
+fm_pager_remove_spilled (FmPager *pager, FmExtent *extent)
+{
+  g_tree_remove (pager->spilled, &extent->order);
+  pager->spilled_bytes -= extent->length;
+  atomic_fetch_sub (&pager->n_spilled, 1);
+  fm_stats_sub (pager->stats, FM_STAT_EXTENTS_SPILLED, 1);
+  fm_stats_set (pager->stats, FM_STAT_SPILLED_BYTES, pager->spilled_bytes);
+}
+
+/* ---- handing out and taking back ---- */
+
+/* The extent for a run that is free, disk space first; NULL if there is none.
+ * Releases the lock only when it has to give space back to find one. */
+static FmExtent *
+take_vacant (FmPager *pager, guint n_grains)
+{
+  for (;;) {
+    FmExtent *extent = take_idle (pager->idle_disk, n_grains);
+    guint first;
+
+    if (extent != NULL)
+      return extent;
+    if (fm_runs_take (pager->runs, n_grains, &first)) {
+      extent = &pager->table->extent[first];
+      extent->link.data = extent;
+      extent->n_grains = n_grains;
+      extent->disk_bytes = 0;
+      extent->resident_bytes = 0;
+      return extent;
+    }
+    if (!fm_pager_reclaim_disk (pager, G_MAXINT64)
+        && !fm_pager_reclaim_memory (pager, G_MAXINT64))
+      return NULL;
+  }
+}
+
+/* Makes a vacant extent resident; its room is counted already. */
+static FmAcquireResult
+make_resident (FmPager *pager, FmExtent *extent, gsize length)
+{
+  gsize offset = fm_extent_offset (pager->table, extent);
+  FmArenaResult result;
+
+  fm_pager_leave (pager);
+  result = fm_arena_make_anonymous (pager->arena, offset,
+      fm_extent_run_length (pager->table, extent), length);
+  fm_pager_return (pager);
+
+  if (result == FM_ARENA_DONE) {
+    extent->resident_bytes = length;
+    return FM_ACQUIRED;
+  }
+  fm_pager_count_resident (pager, -(gssize)length);
+  if (result == FM_ARENA_UNCHANGED)
+    fm_pager_keep_disk (pager, extent);
+  else
+    fm_pager_retire (pager, extent);
+  return FM_ACQUIRE_NO_MEMORY;
+}
+
+static void
+hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
+{
+  guint64 written =
+      atomic_load_explicit (&pager->written, memory_order_relaxed);
+
+  extent->shared = shared;
+  extent->length = length;
+  extent->dead = FALSE;
+  extent->prefetched = FALSE;
+  extent->punched_pages = 0;
+  atomic_store_explicit (&extent->full, !shared, memory_order_relaxed);
+  atomic_store_explicit (&extent->written, written, memory_order_relaxed);
+  atomic_store_explicit (&extent->unmapped, written, memory_order_relaxed);
+  atomic_store_explicit (&extent->position, 0, memory_order_relaxed);
+  atomic_store_explicit (&extent->stream, 0, memory_order_relaxed);
+  atomic_store (&extent->word, FM_WORD (FM_RESIDENT));
+  fm_pager_add_resident (pager, extent);
+}
+
+FmAcquireResult
+fm_pager_acquire (
+    FmPager *pager, gsize length, gboolean shared, FmExtent **ret_extent)
+{
+  guint n_grains =
+      (guint)((length + pager->table->grain - 1) / pager->table->grain);
+  FmAcquireResult result = FM_ACQUIRED;
+  FmPatience patience = {0};
+  FmExtent *extent;
+
+  if (atomic_load (&pager->inherited))
+    return FM_ACQUIRE_INHERITED;
+  if (n_grains > pager->table->n_grains)
+    return FM_ACQUIRE_NO_ADDRESSES;
+
+  fm_pager_lock (pager);
+  for (;;) {
+    extent = take_idle (pager->idle_memory, n_grains);
+    if (extent != NULL) {
+      fm_stats_sub (pager->stats, FM_STAT_EXTENTS_IDLE, 1);
+      if (length > extent->resident_bytes) {
+        fm_pager_count_resident (
+            pager, (gssize)(length - extent->resident_bytes));
+        extent->resident_bytes = length;
+      }
+      break;
+    }
+    if (!fm_pager_step_towards_room (
+            pager, length, FM_ROOM_FOR_ALLOC, &patience))
+      continue;
+    fm_pager_count_resident (pager, (gssize)length);
+    extent = take_vacant (pager, n_grains);
+    if (extent == NULL) {
+      fm_pager_count_resident (pager, -(gssize)length);
+      result = FM_ACQUIRE_NO_ADDRESSES;
+    } else {
+      result = make_resident (pager, extent, length);
+    }
+    break;
+  }
+
+  if (result == FM_ACQUIRED) {
+    hand_out (pager, extent, length, shared);
+    *ret_extent = extent;
+    if (pager->threads_state == FM_THREADS_NONE
+        && atomic_load_explicit (&pager->pressed, memory_order_relaxed))
+      fm_pager_start_threads (pager);
+  }
+  fm_pager_unlock (pager);
+
+  if (patience.since != 0) {
+    guint64 ns = (guint64)(fm_now () - patience.since) * 1000;
+
+    fm_stats_add (pager->stats, FM_STAT_ALLOC_WAITS, 1);
+    fm_stats_add (pager->stats, FM_STAT_ALLOC_WAIT_NS, ns);
+    fm_stats_raise (pager->stats, FM_STAT_ALLOC_WAIT_MAX_NS, ns);
+  }
+  return result;
+}
+
+void
+fm_pager_release (FmPager *pager, FmExtent *extent)
+{
+  fm_pager_lock (pager);
+  pager->releases++;
+  if (extent->prefetched) {
+    extent->prefetched = FALSE;
+    fm_stats_add (pager->stats, FM_STAT_PREFETCH_UNUSED_BYTES, extent->length);
+  }
+  switch (FM_WORD_STATE (atomic_load (&extent->word))) {
+    case FM_RESIDENT:
+      fm_pager_remove_resident (pager, extent);
+      /* A child that has forked hands out no more of these. */
+      if (atomic_load (&pager->inherited))
+        fm_pager_vacate (pager, extent);
+      else
+        fm_pager_keep_memory (pager, extent);
+      break;
+    case FM_WRITING:
+    case FM_SWAPPING:
+    case FM_FILLING:
+      /* Whoever is at it finishes, and puts it where it belongs. */
+      extent->dead = TRUE;
+      break;
+    case FM_SPILLED:
+      fm_pager_remove_spilled (pager, extent);
+      fm_pager_vacate (pager, extent);
+      break;
+    case FM_FREE:
+    case FM_RETIRED:
+      break;
+  }
+  fm_pager_unlock (pager);
+}
+
+/* ---- pins ---- */
+
+static void
+stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
+{
+  guint64 written = bytes
+      + atomic_fetch_add_explicit (
+          &pager->written, bytes, memory_order_relaxed);
+  guint64 position = bytes
+      + atomic_fetch_add_explicit (
+          &pager->stream[stream].position, bytes, memory_order_relaxed);
+
+  atomic_store_explicit (&extent->written, written, memory_order_relaxed);
+  atomic_store_explicit (&extent->unmapped, written, memory_order_relaxed);
+  atomic_store_explicit (&extent->position, position, memory_order_relaxed);
+  atomic_store_explicit (&extent->stream, stream, memory_order_relaxed);
+}
+
+void
+fm_pager_close (FmPager *pager, FmExtent *extent, guint stream)
+{
+  stamp (pager, extent, extent->length, stream);
+  atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
+  atomic_store_explicit (&extent->full, TRUE, memory_order_relaxed);
+}
+
+/* Fills the extent for a map. TRUE if it is pinned now, FALSE if it failed;
+ * the lock is held. */
+static gboolean
+fill_for_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
+{
+  switch (fm_pager_fill (pager, extent)) {
+    case FM_FILL_DONE:
+      break;
+    case FM_FILL_NO_MEMORY:
+      if (atomic_load (&pager->arena->memory_locked))
+        return FALSE;
+      /* The file itself is at the address: slower, and outside the budget, but
+       * right. */
+      fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
+      break;
+    case FM_FILL_IO_ERROR:
+    case FM_FILL_GONE:
+      return FALSE;
+  }
+  if ((flags & FM_PIN_READ) != 0)
+    atomic_fetch_and (&extent->word, ~FM_UNREAD);
+  atomic_fetch_add (&extent->word, 1);
+  return TRUE;
+}
+
+static gboolean
+pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
+{
+  gint64 start = fm_now ();
+  FmPatience patience = {0};
+  gboolean pinned = FALSE, failed = FALSE, first_read;
+
+  fm_pager_lock (pager);
+  while (!pinned && !failed) {
+    guint32 word = atomic_load (&extent->word);
+    gsize missing;
+
+    switch (FM_WORD_STATE (word)) {
+      case FM_RESIDENT:
+      case FM_WRITING:
+        pinned = try_pin (extent, flags, &first_read);
+        break;
+      case FM_SWAPPING:
+      case FM_FILLING:
+        fm_cond_wait (&pager->changed, &pager->lock);
+        break;
+      case FM_SPILLED:
+        if (FM_WORD_PINS (word) > 0) {
+          atomic_fetch_add (&extent->word, 1);
+          fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
+          pinned = TRUE;
+          break;
+        }
+        missing = extent->length - MIN (extent->length, extent->resident_bytes);
+        if (!fm_pager_step_towards_room (
+                pager, missing, FM_ROOM_FOR_FILL, &patience))
+          break;
+        fm_pager_count_resident (pager, (gssize)missing);
+        extent->resident_bytes += missing;
+        pinned = fill_for_pin (pager, extent, flags);
+        failed = !pinned;
+        break;
+      case FM_FREE:
+      case FM_RETIRED:
+        failed = TRUE;
+        break;
+    }
+  }
+  if (pinned && (flags & FM_PIN_READ) != 0)
+    fm_pager_note_read (pager, extent);
+  fm_pager_unlock (pager);
+
+  fm_stats_map_waited (pager->stats, (guint64)(fm_now () - start) * 1000);
+  if (failed)
+    fm_stats_add (pager->stats, FM_STAT_MAPS_FAILED, 1);
+  return pinned;
+}
+
+gboolean
+fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
+{
+  gboolean first_read;
+
+  if (G_UNLIKELY (!try_pin (extent, flags, &first_read)))
+    return pin_slowly (pager, extent, flags);
+  if (first_read
+      && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0) {
+    fm_pager_lock (pager);
+    fm_pager_note_read (pager, extent);
+    fm_pager_unlock (pager);
+  }
+  return TRUE;
+}
+
+void
+fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags, gsize bytes,
+    guint stream)
+{
+  guint32 word;
+
+  /* While blocks are still being cut from it an extent is not a candidate:
+   * its stamp comes when it is closed. */
+  if (atomic_load_explicit (&extent->full, memory_order_relaxed)) {
+    if ((flags & FM_PIN_WRITE) != 0) {
+      stamp (pager, extent, bytes, stream);
+      atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
+    } else {
+      atomic_store_explicit (&extent->unmapped,
+          atomic_load_explicit (&pager->written, memory_order_relaxed),
+          memory_order_relaxed);
+    }
+  }
+
+  fm_point ();
+  word = atomic_fetch_sub_explicit (&extent->word, 1, memory_order_acq_rel);
+  if (FM_WORD_PINS (word) == 1
+      && atomic_load_explicit (&pager->over_budget, memory_order_relaxed)) {
+    fm_pager_lock (pager);
+    fm_cond_signal (&pager->to_write);
+    fm_pager_unlock (pager);
+  }
+}
+
+gboolean
+fm_pager_is_inherited (FmPager *pager)
+{
+  return atomic_load (&pager->inherited);
+}
+
+/* ---- the pager itself ---- */
+
+static void
+queue_free (gpointer queue)
+{
+  /* The links are parts of the extents. */
+  g_free (queue);
+}
+
+FmPager *
+fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
+    FmBackingFile *file, FmStats *stats)
+{
+  FmRuns *runs = fm_runs_new (table->n_grains);
+  FmPager *pager;
+
+  if (runs == NULL)
+    return NULL;
+
+  pager = g_new0 (FmPager, 1);
+  pager->config = *config;
+  pager->table = table;
+  pager->arena = arena;
+  pager->file = file;
+  pager->stats = stats;
+  pager->runs = runs;
+  pager->window =
+      CLAMP (config->budget / 16, config->extent_size, 4 * config->extent_size);
+  pager->reserve = MAX (config->budget / 16, config->extent_size);
+  pager->reserve = MIN (pager->reserve, config->budget / 8);
+  pager->low = pager->reserve + pager->window;
+
+  fm_mutex_init (&pager->lock);
+  fm_cond_init (&pager->changed);
+  fm_cond_init (&pager->to_write);
+  fm_cond_init (&pager->to_read);
+  fm_cond_init (&pager->to_keep);
+  g_queue_init (&pager->resident);
+  pager->idle_memory = g_hash_table_new_full (NULL, NULL, NULL, queue_free);
+  pager->idle_disk = g_hash_table_new_full (NULL, NULL, NULL, queue_free);
+  pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
+  pager->stream = g_new0 (FmStream, config->n_streams);
+  pager->link.data = pager;
+  fm_stats_set (stats, FM_STAT_BUDGET, config->budget);
+  fm_pager_fork_add (pager);
+  return pager;
+}
+
+void
+fm_pager_free (FmPager *pager)
+{
+  fm_pager_fork_remove (pager);
+  fm_pager_stop_threads (pager);
+  g_hash_table_unref (pager->idle_memory);
+  g_hash_table_unref (pager->idle_disk);
+  g_tree_unref (pager->spilled);
+  fm_runs_free (pager->runs);
+  g_free (pager->stream);
+  fm_cond_clear (&pager->changed);
+  fm_cond_clear (&pager->to_write);
+  fm_cond_clear (&pager->to_read);
+  fm_cond_clear (&pager->to_keep);
+  fm_mutex_clear (&pager->lock);
+  g_free (pager);
+}

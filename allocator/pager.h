@@ -1,0 +1,75 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager.h: which extents are resident.
+ *
+ * The pager hands out extents, keeps the resident ones within the budget by
+ * spilling those that will be read last, fills a spilled one when it is mapped,
+ * and reads ahead of whoever reads in the order of writing.
+ *
+ * Every function may be called from any thread. fm_pager_pin() and
+ * fm_pager_unpin() of a resident extent take no lock and make no system call;
+ * so does fm_pager_acquire() where a freed extent can be used again, but for
+ * the lock.
+ */
+#ifndef FM_PAGER_H
+#define FM_PAGER_H
+
+#include "arena.h"
+#include "backing-file.h"
+#include "extent.h"
+#include "statistics.h"
+
+G_BEGIN_DECLS
+
+typedef struct _FmPager FmPager;
+
+typedef struct {
+  gsize budget; /* most resident bytes */
+  gsize
+      extent_size; /* of shared extents, and the most that one transfer moves */
+  guint n_streams; /* stream numbers are below this */
+  gint64 patience; /* us that somebody waits for room while nothing moves */
+  gint64 idle;     /* us after which what nobody uses is given back */
+} FmPagerConfig;
+
+typedef enum {
+  FM_ACQUIRED,
+  FM_ACQUIRE_NO_ADDRESSES, /* the arena is full */
+  FM_ACQUIRE_NO_MEMORY,    /* the kernel gave none */
+  FM_ACQUIRE_INHERITED     /* this is the child of a fork: make a pager */
+} FmAcquireResult;
+
+typedef enum { FM_PIN_READ = 1 << 0, FM_PIN_WRITE = 1 << 1 } FmPinFlags;
+
+/* NULL if there is no memory for the tables. Takes none of its arguments. */
+FmPager *fm_pager_new (const FmPagerConfig *config, FmExtentTable *table,
+    FmArena *arena, FmBackingFile *file, FmStats *stats);
+
+/* Ends the threads. No extent may be in use. */
+void fm_pager_free (FmPager *pager);
+
+/* Hands out a resident extent with @length bytes, which are whole pages. Its
+ * contents are undefined. May wait for room in the budget. */
+FmAcquireResult fm_pager_acquire (
+    FmPager *pager, gsize length, gboolean shared, FmExtent **ret_extent);
+
+/* Takes an extent back; nothing of it may be pinned. */
+void fm_pager_release (FmPager *pager, FmExtent *extent);
+
+/* The extent takes no new blocks: from now on it may be spilled. */
+void fm_pager_close (FmPager *pager, FmExtent *extent, guint stream);
+
+/* Makes the extent resident and keeps it so until the matching
+ * fm_pager_unpin(). FALSE if the disk did not give its bytes back. */
+gboolean fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags);
+
+/* Ends a pin. With FM_PIN_WRITE, @bytes were written by @stream. */
+void fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags,
+    gsize bytes, guint stream);
+
+/* TRUE in the child of a fork. */
+gboolean fm_pager_is_inherited (FmPager *pager);
+
+G_END_DECLS
+#endif

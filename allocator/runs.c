@@ -1,0 +1,117 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * runs.c: see runs.h.
+ *
+ * A tree holds the free runs by (length, first grain); a table holds, at the
+ * first and the last grain of each free run, its length (boundary tags), so
+ * that neighbours are found at once. Other entries of the table are 0.
+ */
+#include "runs.h"
+
+struct _FmRuns {
+  guint n_grains;
+  guint *length_at;
+  GTree *by_length;
+};
+
+typedef struct {
+  guint length;
+  guint first;
+} Run;
+
+static gint
+compare_runs (gconstpointer a, gconstpointer b, gpointer unused)
+{
+  const Run *x = a, *y = b;
+
+  if (x->length != y->length)
+    return x->length < y->length ? -1 : 1;
+  if (x->first != y->first)
+    return x->first < y->first ? -1 : 1;
+  return 0;
+}
+
+static void
+insert (FmRuns *runs, guint first, guint length)
+{
+  Run *run = g_new (Run, 1);
+
+  run->length = length;
+  run->first = first;
+  runs->length_at[first] = length;
+  runs->length_at[first + length - 1] = length;
+  g_tree_insert (runs->by_length, run, run);
+}
+
+static void
+remove_run (FmRuns *runs, guint first, guint length)
+{
+  const Run key = {length, first};
+
+  runs->length_at[first] = 0;
+  runs->length_at[first + length - 1] = 0;
+  g_tree_remove (runs->by_length, &key);
+}
+
+FmRuns *
+fm_runs_new (guint n_grains)
+{
+  guint *length_at = g_try_new0 (guint, n_grains);
+  FmRuns *runs;
+
+  if (length_at == NULL)
+    return NULL;
+  runs = g_new0 (FmRuns, 1);
+  runs->n_grains = n_grains;
+  runs->length_at = length_at;
+  runs->by_length = g_tree_new_full (compare_runs, NULL, g_free, NULL);
+  insert (runs, 0, n_grains);
+  return runs;
+}
+
+void
+fm_runs_free (FmRuns *runs)
+{
+  g_tree_unref (runs->by_length);
+  g_free (runs->length_at);
+  g_free (runs);
+}
+
+gboolean
+fm_runs_take (FmRuns *runs, guint n, guint *ret_first)
+{
+  const Run least = {n, 0};
+  GTreeNode *node = g_tree_lower_bound (runs->by_length, &least);
+  Run found;
+
+  if (node == NULL)
+    return FALSE;
+  found = *(const Run *)g_tree_node_key (node);
+  remove_run (runs, found.first, found.length);
+  if (found.length > n)
+    insert (runs, found.first + n, found.length - n);
+  *ret_first = found.first;
+  return TRUE;
+}
+
+void
+fm_runs_give (FmRuns *runs, guint first, guint n)
+{
+  guint after = first + n;
+
+  if (after < runs->n_grains && runs->length_at[after] > 0) {
+    guint length = runs->length_at[after];
+
+    remove_run (runs, after, length);
+    n += length;
+  }
+  if (first > 0 && runs->length_at[first - 1] > 0) {
+    guint length = runs->length_at[first - 1];
+
+    remove_run (runs, first - length, length);
+    first -= length;
+    n += length;
+  }
+  insert (runs, first, n);
+}

@@ -1,0 +1,222 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * seam.c: see seam.h.
+ */
+#include "seam.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static _Atomic (FmSeamHook) seam_hook;
+
+void
+fm_seam_set_hook (FmSeamHook hook)
+{
+  atomic_store (&seam_hook, hook);
+}
+
+/* TRUE, with errno set, if the hook wants the call to fail. */
+static inline gboolean
+refused (FmCall call, void *address, gsize length, int flags)
+{
+  FmSeamHook hook = atomic_load_explicit (&seam_hook, memory_order_relaxed);
+  int error;
+
+  if (G_LIKELY (hook == NULL))
+    return FALSE;
+  error = hook (&(FmCallInfo){call, address, length, flags});
+  if (error == 0)
+    return FALSE;
+  errno = error;
+  return TRUE;
+}
+
+void *
+fm_seam_mmap (void *address, gsize length, int protection, int flags, int fd,
+    off_t offset)
+{
+  if (refused (FM_CALL_MMAP, address, length, flags))
+    return MAP_FAILED;
+  return mmap (address, length, protection, flags, fd, offset);
+}
+
+int
+fm_seam_munmap (void *address, gsize length)
+{
+  if (refused (FM_CALL_MUNMAP, address, length, 0))
+    return -1;
+  return munmap (address, length);
+}
+
+void *
+fm_seam_mremap (void *old_address, gsize length, int flags, void *new_address)
+{
+  if (refused (FM_CALL_MREMAP, new_address, length, flags))
+    return MAP_FAILED;
+  return mremap (old_address, length, length, flags, new_address);
+}
+
+int
+fm_seam_madvise (void *address, gsize length, int advice)
+{
+  if (refused (FM_CALL_MADVISE, address, length, advice))
+    return -1;
+  return madvise (address, length, advice);
+}
+
+int
+fm_seam_mprotect (void *address, gsize length, int protection)
+{
+  if (refused (FM_CALL_MPROTECT, address, length, protection))
+    return -1;
+  return mprotect (address, length, protection);
+}
+
+int
+fm_seam_mincore (void *address, gsize length, unsigned char *ret_pages)
+{
+  if (refused (FM_CALL_MINCORE, address, length, 0))
+    return -1;
+  return mincore (address, length, ret_pages);
+}
+
+int
+fm_seam_open (const char *path, int flags, mode_t mode)
+{
+  if (refused (FM_CALL_OPEN, NULL, 0, flags))
+    return -1;
+  return open (path, flags, mode);
+}
+
+int
+fm_seam_unlink (const char *path)
+{
+  if (refused (FM_CALL_UNLINK, NULL, 0, 0))
+    return -1;
+  return unlink (path);
+}
+
+int
+fm_seam_ftruncate (int fd, off_t length)
+{
+  if (refused (FM_CALL_FTRUNCATE, NULL, (gsize)length, 0))
+    return -1;
+  return ftruncate (fd, length);
+}
+
+int
+fm_seam_fallocate (int fd, int mode, off_t offset, off_t length)
+{
+  if (refused (FM_CALL_FALLOCATE, NULL, (gsize)length, mode))
+    return -1;
+  return fallocate (fd, mode, offset, length);
+}
+
+int
+fm_seam_fadvise (int fd, off_t offset, off_t length, int advice)
+{
+  if (refused (FM_CALL_FADVISE, NULL, (gsize)length, advice))
+    return -1;
+  errno = posix_fadvise (fd, offset, length, advice);
+  return errno == 0 ? 0 : -1;
+}
+
+int
+fm_seam_sync_file_range (int fd, off_t offset, off_t length, unsigned int flags)
+{
+  if (refused (FM_CALL_SYNC_FILE_RANGE, NULL, (gsize)length, (int)flags))
+    return -1;
+  return sync_file_range (fd, offset, length, flags);
+}
+
+ssize_t
+fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset)
+{
+  if (refused (FM_CALL_PWRITE, (void *)data, length, 0))
+    return -1;
+  return pwrite (fd, data, length, offset);
+}
+
+ssize_t
+fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset)
+{
+  if (refused (FM_CALL_PREAD, ret_data, length, 0))
+    return -1;
+  return pread (fd, ret_data, length, offset);
+}
+
+int
+fm_seam_set_direct (int fd, gboolean direct)
+{
+  int flags;
+
+  if (refused (FM_CALL_FCNTL, NULL, 0, direct))
+    return -1;
+  flags = fcntl (fd, F_GETFL);
+  if (flags < 0)
+    return -1;
+  return fcntl (fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
+int
+fm_seam_file_system (int fd, FmFileSystem *ret_file_system)
+{
+  struct statfs type;
+  struct statvfs space;
+
+  if (refused (FM_CALL_FSTATFS, NULL, 0, 0))
+    return -1;
+  if (fstatfs (fd, &type) < 0 || fstatvfs (fd, &space) < 0)
+    return -1;
+  ret_file_system->type = (guint64)type.f_type;
+  ret_file_system->total_bytes = (guint64)space.f_blocks * space.f_frsize;
+  ret_file_system->available_bytes = (guint64)space.f_bavail * space.f_frsize;
+  ret_file_system->read_only = (space.f_flag & ST_RDONLY) != 0;
+  return 0;
+}
+
+int
+fm_seam_set_nocow (int fd)
+{
+  int flags;
+
+  if (refused (FM_CALL_NOCOW, NULL, 0, 0))
+    return -1;
+  if (ioctl (fd, FS_IOC_GETFLAGS, &flags) < 0)
+    return -1;
+  flags |= FS_NOCOW_FL;
+  return ioctl (fd, FS_IOC_SETFLAGS, &flags);
+}
+
+FmThread *
+fm_seam_thread_start (const gchar *name, GThreadFunc func, gpointer data)
+{
+  FmThread *thread;
+
+  if (refused (FM_CALL_THREAD, NULL, 0, 0))
+    return NULL;
+#ifdef FM_SCHEDULER
+  thread = fm_scheduler_spawn (name, func, data);
+#else
+  {
+    sigset_t all, before;
+
+    sigfillset (&all);
+    pthread_sigmask (SIG_SETMASK, &all, &before);
+    thread = g_thread_try_new (name, func, data, NULL);
+    if (thread == NULL)
+      errno = EAGAIN;
+    pthread_sigmask (SIG_SETMASK, &before, NULL);
+  }
+#endif
+  return thread;
+}

@@ -1,0 +1,93 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * seam.h: every system call of filemem that can fail, one thin function each.
+ *
+ * Each function does what the call of its name does: the same arguments, the
+ * same result, errno set on failure. Nothing else in the library calls the
+ * kernel for memory, files or threads, so a test that sets a hook here can make
+ * any call fail, delay it, or count it.
+ *
+ * The hook is asked before the call. It is NULL outside tests, which costs one
+ * load. It may be called from several threads at once.
+ */
+#ifndef FM_SEAM_H
+#define FM_SEAM_H
+
+#include "sync.h"
+
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+  FM_CALL_MMAP,
+  FM_CALL_MUNMAP,
+  FM_CALL_MREMAP,
+  FM_CALL_MADVISE,
+  FM_CALL_MPROTECT,
+  FM_CALL_MINCORE,
+  FM_CALL_OPEN,
+  FM_CALL_UNLINK,
+  FM_CALL_FTRUNCATE,
+  FM_CALL_FALLOCATE,
+  FM_CALL_FADVISE,
+  FM_CALL_SYNC_FILE_RANGE,
+  FM_CALL_PWRITE,
+  FM_CALL_PREAD,
+  FM_CALL_FCNTL,
+  FM_CALL_FSTATFS,
+  FM_CALL_NOCOW,
+  FM_CALL_THREAD
+} FmCall;
+
+typedef struct {
+  FmCall call;
+  void *address; /* for calls on memory, else NULL */
+  gsize length;
+  int flags; /* of mmap, mremap and fallocate */
+} FmCallInfo;
+
+/* Returns 0 to let the call through, or the errno with which it fails. */
+typedef int (*FmSeamHook) (const FmCallInfo *info);
+
+void fm_seam_set_hook (FmSeamHook hook);
+
+void *fm_seam_mmap (void *address, gsize length, int protection, int flags,
+    int fd, off_t offset);
+int fm_seam_munmap (void *address, gsize length);
+void *fm_seam_mremap (
+    void *old_address, gsize length, int flags, void *new_address);
+int fm_seam_madvise (void *address, gsize length, int advice);
+int fm_seam_mprotect (void *address, gsize length, int protection);
+int fm_seam_mincore (void *address, gsize length, unsigned char *ret_pages);
+int fm_seam_open (const char *path, int flags, mode_t mode);
+int fm_seam_unlink (const char *path);
+int fm_seam_ftruncate (int fd, off_t length);
+int fm_seam_fallocate (int fd, int mode, off_t offset, off_t length);
+int fm_seam_fadvise (int fd, off_t offset, off_t length, int advice);
+int fm_seam_sync_file_range (
+    int fd, off_t offset, off_t length, unsigned int flags);
+ssize_t fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset);
+ssize_t fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset);
+int fm_seam_set_direct (int fd, gboolean direct);
+
+typedef struct {
+  guint64 type; /* the magic number of statfs(2) */
+  guint64 total_bytes;
+  guint64 available_bytes; /* to this user */
+  gboolean read_only;
+} FmFileSystem;
+
+int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
+
+/* Sets FS_NOCOW_FL on an empty file. */
+int fm_seam_set_nocow (int fd);
+
+/* Starts a thread with every signal blocked. NULL, with errno, if there is
+ * none to be had. */
+FmThread *fm_seam_thread_start (
+    const gchar *name, GThreadFunc func, gpointer data);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,148 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * statistics.c: see statistics.h.
+ */
+#include "statistics.h"
+
+#include <sys/resource.h>
+
+#define UNIT_BYTES "bytes"
+#define UNIT_NS "ns"
+#define UNIT_NUMBER ""
+
+static const FmStatisticSpec specs[FM_N_STATISTICS] = {
+#define X(symbol, name, kind, unit, description) \
+  [FM_STAT_##symbol] = {name, FM_STAT_KIND_##kind, UNIT_##unit, description},
+    FM_STATISTICS (X)
+#undef X
+};
+
+const FmStatisticSpec *
+fm_statistic_spec (FmStatistic id)
+{
+  return &specs[id];
+}
+
+static void
+page_faults (guint64 *ret_minor, guint64 *ret_major)
+{
+  struct rusage usage;
+
+  *ret_minor = *ret_major = 0;
+  if (getrusage (RUSAGE_SELF, &usage) == 0) {
+    *ret_minor = (guint64)usage.ru_minflt;
+    *ret_major = (guint64)usage.ru_majflt;
+  }
+}
+
+void
+fm_stats_init (FmStats *stats)
+{
+  page_faults (&stats->minor_faults_before, &stats->major_faults_before);
+}
+
+void
+fm_stats_raise (FmStats *stats, FmStatistic id, guint64 value)
+{
+  guint64 before = fm_stats_get (stats, id);
+
+  while (value > before
+      && !atomic_compare_exchange_weak (&stats->value[id], &before, value))
+    continue;
+}
+
+/* The longest wait that still counts in @bucket. */
+static guint64
+bucket_limit (guint bucket)
+{
+  const guint64 base = 1000; /* 1 us */
+  guint64 octave = base << (bucket / 4);
+
+  return octave + octave / 4 * (bucket % 4);
+}
+
+void
+fm_stats_map_waited (FmStats *stats, guint64 ns)
+{
+  guint bucket = 0;
+
+  while (bucket < FM_HISTOGRAM_BUCKETS - 1 && ns > bucket_limit (bucket))
+    bucket++;
+  atomic_fetch_add_explicit (
+      &stats->map_waits.count[bucket], 1, memory_order_relaxed);
+  fm_stats_add (stats, FM_STAT_MAP_WAITS, 1);
+  fm_stats_add (stats, FM_STAT_MAP_WAIT_NS, ns);
+  fm_stats_raise (stats, FM_STAT_MAP_WAIT_MAX_NS, ns);
+}
+
+/* The length that @permille of the waits did not exceed. */
+static guint64
+percentile (const guint64 count[FM_HISTOGRAM_BUCKETS], guint64 total,
+    guint permille, guint64 longest)
+{
+  guint64 wanted = (total * permille + 999) / 1000, seen = 0;
+  guint bucket;
+
+  if (total == 0)
+    return 0;
+  for (bucket = 0; bucket < FM_HISTOGRAM_BUCKETS - 1; bucket++) {
+    seen += count[bucket];
+    if (seen >= wanted)
+      break;
+  }
+  return MIN (bucket_limit (bucket), longest);
+}
+
+static guint64
+difference (guint64 more, guint64 less)
+{
+  return more > less ? more - less : 0;
+}
+
+void
+fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS])
+{
+  guint64 waits[FM_HISTOGRAM_BUCKETS], n_waits = 0, longest;
+  guint64 frees = 0, freed_bytes = 0, minor, major;
+  guint i;
+
+  /* Frees before allocations, so that nothing seems freed that was not yet
+   * allocated. */
+  for (i = 0; i < FM_STATS_SHARDS; i++) {
+    frees += atomic_load (&stats->shard[i].frees);
+    freed_bytes += atomic_load (&stats->shard[i].freed_bytes);
+  }
+  for (i = 0; i < FM_N_STATISTICS; i++)
+    ret_values[i] = fm_stats_get (stats, i);
+  for (i = 0; i < FM_STATS_SHARDS; i++) {
+    FmStatsShard *shard = &stats->shard[i];
+
+    ret_values[FM_STAT_ALLOCS] += atomic_load (&shard->allocs);
+    ret_values[FM_STAT_ALLOC_BYTES] += atomic_load (&shard->alloc_bytes);
+    ret_values[FM_STAT_MAPS_READ] += atomic_load (&shard->maps_read);
+    ret_values[FM_STAT_MAPS_WRITE] += atomic_load (&shard->maps_write);
+  }
+  ret_values[FM_STAT_LIVE_BLOCKS] =
+      difference (ret_values[FM_STAT_ALLOCS], frees);
+  ret_values[FM_STAT_LIVE_BYTES] =
+      difference (ret_values[FM_STAT_ALLOC_BYTES], freed_bytes);
+
+  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++) {
+    waits[i] = atomic_load (&stats->map_waits.count[i]);
+    n_waits += waits[i];
+  }
+  longest = ret_values[FM_STAT_MAP_WAIT_MAX_NS];
+  ret_values[FM_STAT_MAP_WAIT_P50_NS] =
+      percentile (waits, n_waits, 500, longest);
+  ret_values[FM_STAT_MAP_WAIT_P99_NS] =
+      percentile (waits, n_waits, 990, longest);
+  ret_values[FM_STAT_MAP_WAIT_P999_NS] =
+      percentile (waits, n_waits, 999, longest);
+
+  page_faults (&minor, &major);
+  ret_values[FM_STAT_MINOR_FAULTS] =
+      difference (minor, stats->minor_faults_before);
+  ret_values[FM_STAT_MAJOR_FAULTS] =
+      difference (major, stats->major_faults_before);
+}

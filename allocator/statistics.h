@@ -1,0 +1,165 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * statistics.h: every figure that filemem knows about itself, in one table.
+ *
+ * FM_STATISTICS is that table: (SYMBOL, "name", KIND, unit, "description").
+ * The enumeration, the allocator's "stats" structure, the tracer's record and
+ * the report are all generated from it, so a new figure is one new row.
+ *
+ * A COUNTER only grows. A GAUGE is a level at one moment. Every value is a
+ * guint64.
+ *
+ * Hot counters are spread over FM_STATS_SHARDS cache lines, so that streaming
+ * threads do not fight for one line; everything else is a plain relaxed atomic.
+ * Nothing here takes a lock.
+ */
+#ifndef FM_STATISTICS_H
+#define FM_STATISTICS_H
+
+#include <glib.h>
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+/* clang-format off */
+#define FM_STATISTICS(X) \
+  X (SIZE, "size", GAUGE, BYTES, "most bytes that live blocks and the backing file may take") \
+  X (BUDGET, "budget", GAUGE, BYTES, "most bytes that may be resident") \
+  X (LIVE_BYTES, "live-bytes", GAUGE, BYTES, "bytes of live blocks") \
+  X (LIVE_BLOCKS, "live-blocks", GAUGE, NUMBER, "live blocks") \
+  X (RESIDENT_BYTES, "resident-bytes", GAUGE, BYTES, "bytes of resident extents") \
+  X (RESIDENT_PEAK, "resident-peak", GAUGE, BYTES, "highest resident-bytes so far") \
+  X (SPILLED_BYTES, "spilled-bytes", GAUGE, BYTES, "bytes of spilled extents") \
+  X (SPILLED_PEAK, "spilled-peak", GAUGE, BYTES, "highest spilled-bytes so far") \
+  X (DISK_BYTES, "disk-bytes", GAUGE, BYTES, "bytes that the backing file takes on disk") \
+  X (DISK_PEAK, "disk-peak", GAUGE, BYTES, "highest disk-bytes so far") \
+  X (EXTENTS_RESIDENT, "extents-resident", GAUGE, NUMBER, "resident extents in use") \
+  X (EXTENTS_IDLE, "extents-idle", GAUGE, NUMBER, "resident extents kept for reuse") \
+  X (EXTENTS_SPILLED, "extents-spilled", GAUGE, NUMBER, "spilled extents") \
+  X (EXTENTS_RETIRED, "extents-retired", COUNTER, NUMBER, "extents lost to a failed mapping") \
+  X (ALLOCS, "allocs", COUNTER, NUMBER, "blocks allocated") \
+  X (ALLOC_BYTES, "alloc-bytes", COUNTER, BYTES, "bytes of blocks allocated") \
+  X (ALLOC_WAITS, "alloc-waits", COUNTER, NUMBER, "allocations that waited for room") \
+  X (ALLOC_WAIT_NS, "alloc-wait-ns", COUNTER, NS, "time that allocations waited for room") \
+  X (ALLOC_WAIT_MAX_NS, "alloc-wait-max-ns", GAUGE, NS, "longest wait of an allocation") \
+  X (MAPS_READ, "maps-read", COUNTER, NUMBER, "maps for reading alone") \
+  X (MAPS_WRITE, "maps-write", COUNTER, NUMBER, "maps for writing") \
+  X (MAP_WAITS, "map-waits", COUNTER, NUMBER, "maps that had to wait for a fill") \
+  X (MAP_WAIT_NS, "map-wait-ns", COUNTER, NS, "time that maps waited") \
+  X (MAP_WAIT_P50_NS, "map-wait-p50-ns", GAUGE, NS, "half of the waits of a map were no longer") \
+  X (MAP_WAIT_P99_NS, "map-wait-p99-ns", GAUGE, NS, "99% of the waits of a map were no longer") \
+  X (MAP_WAIT_P999_NS, "map-wait-p999-ns", GAUGE, NS, "99.9% of the waits of a map were no longer") \
+  X (MAP_WAIT_MAX_NS, "map-wait-max-ns", GAUGE, NS, "longest wait of a map") \
+  X (MAPS_IN_PLACE, "maps-in-place", COUNTER, NUMBER, "maps of the file itself, because a fill found no memory") \
+  X (MAPS_FAILED, "maps-failed", COUNTER, NUMBER, "maps that failed, because the disk did not give the bytes back") \
+  X (SPILLS, "spills", COUNTER, NUMBER, "extents spilled") \
+  X (SPILL_BYTES, "spill-bytes", COUNTER, BYTES, "bytes written to the backing file") \
+  X (SPILL_CANCELS, "spill-cancels", COUNTER, NUMBER, "spills given up because the extent was in use again") \
+  X (SPILL_FAILURES, "spill-failures", COUNTER, NUMBER, "spills that failed: disk full or error") \
+  X (FILLS, "fills", COUNTER, NUMBER, "extents filled") \
+  X (FILL_BYTES, "fill-bytes", COUNTER, BYTES, "bytes read from the backing file") \
+  X (PREFETCHES, "prefetches", COUNTER, NUMBER, "fills before anybody asked") \
+  X (PREFETCH_BYTES, "prefetch-bytes", COUNTER, BYTES, "bytes filled before anybody asked") \
+  X (PREFETCH_UNUSED_BYTES, "prefetch-unused-bytes", COUNTER, BYTES, "bytes filled before anybody asked, and never asked for") \
+  X (PUNCHED_BYTES, "punched-bytes", COUNTER, BYTES, "bytes of disk space given back") \
+  X (OVER_BUDGET, "over-budget", COUNTER, NUMBER, "times that the budget was exceeded for want of room") \
+  X (DISK_FULL, "disk-full", COUNTER, NUMBER, "times that disk space was refused: size, reserve or file system") \
+  X (IO_ERRORS, "io-errors", COUNTER, NUMBER, "reads and writes of the backing file that failed") \
+  X (FALLBACKS, "fallbacks", COUNTER, NUMBER, "allocations that became system memory, for any reason below") \
+  X (FALLBACK_BYTES, "fallback-bytes", COUNTER, BYTES, "bytes of allocations that became system memory") \
+  X (FALLBACKS_SMALL, "fallbacks-small", COUNTER, NUMBER, "fallbacks: smaller than min-size") \
+  X (FALLBACKS_FULL, "fallbacks-full", COUNTER, NUMBER, "fallbacks: size reached") \
+  X (FALLBACKS_TOO_LARGE, "fallbacks-too-large", COUNTER, NUMBER, "fallbacks: one block larger than size") \
+  X (FALLBACKS_ADDRESSES, "fallbacks-addresses", COUNTER, NUMBER, "fallbacks: no room in the arena") \
+  X (FALLBACKS_DIR, "fallbacks-dir", COUNTER, NUMBER, "fallbacks: no usable directory") \
+  X (FALLBACKS_MEMORY, "fallbacks-memory", COUNTER, NUMBER, "fallbacks: the kernel gave no memory") \
+  X (LOCK_WAITS, "lock-waits", COUNTER, NUMBER, "times that a thread waited for the pager's lock") \
+  X (MINOR_FAULTS, "minor-faults", COUNTER, NUMBER, "minor page faults of the process") \
+  X (MAJOR_FAULTS, "major-faults", COUNTER, NUMBER, "major page faults of the process")
+/* clang-format on */
+
+typedef enum {
+#define X(symbol, ...) FM_STAT_##symbol,
+  FM_STATISTICS (X)
+#undef X
+      FM_N_STATISTICS
+} FmStatistic;
+
+typedef enum { FM_STAT_KIND_COUNTER, FM_STAT_KIND_GAUGE } FmStatisticKind;
+
+typedef struct {
+  const gchar *name;
+  FmStatisticKind kind;
+  const gchar *unit; /* "bytes", "ns" or "" */
+  const gchar *description;
+} FmStatisticSpec;
+
+#define FM_STATS_SHARDS 16
+
+/* What every allocation and map counts. */
+typedef struct {
+  _Alignas(64) _Atomic guint64 allocs;
+  _Atomic guint64 alloc_bytes;
+  _Atomic guint64 frees;
+  _Atomic guint64 freed_bytes;
+  _Atomic guint64 maps_read;
+  _Atomic guint64 maps_write;
+} FmStatsShard;
+
+/* Waits by their length: bucket 0 is up to 1 us, each next one reaches a
+ * quarter further, so a percentile is right to a quarter. */
+#define FM_HISTOGRAM_BUCKETS 112
+
+typedef struct {
+  _Atomic guint64 count[FM_HISTOGRAM_BUCKETS];
+} FmHistogram;
+
+typedef struct {
+  _Atomic guint64 value[FM_N_STATISTICS]; /* but for what is computed */
+  FmStatsShard shard[FM_STATS_SHARDS];
+  FmHistogram map_waits;
+  guint64 minor_faults_before; /* at the start */
+  guint64 major_faults_before;
+} FmStats;
+
+const FmStatisticSpec *fm_statistic_spec (FmStatistic id);
+
+void fm_stats_init (FmStats *stats);
+
+/* The figures at one moment, each right by itself, together as close to one
+ * moment as reading them one after the other is. */
+void fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS]);
+
+/* Counts one wait of a map. */
+void fm_stats_map_waited (FmStats *stats, guint64 ns);
+
+/* Raises a maximum. */
+void fm_stats_raise (FmStats *stats, FmStatistic id, guint64 value);
+
+static inline void
+fm_stats_add (FmStats *stats, FmStatistic id, guint64 n)
+{
+  atomic_fetch_add_explicit (&stats->value[id], n, memory_order_relaxed);
+}
+
+static inline void
+fm_stats_sub (FmStats *stats, FmStatistic id, guint64 n)
+{
+  atomic_fetch_sub_explicit (&stats->value[id], n, memory_order_relaxed);
+}
+
+static inline void
+fm_stats_set (FmStats *stats, FmStatistic id, guint64 value)
+{
+  atomic_store_explicit (&stats->value[id], value, memory_order_relaxed);
+}
+
+static inline guint64
+fm_stats_get (FmStats *stats, FmStatistic id)
+{
+  return atomic_load_explicit (&stats->value[id], memory_order_relaxed);
+}
+
+G_END_DECLS
+#endif

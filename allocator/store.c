@@ -1,0 +1,453 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * store.c: see store.h.
+ *
+ * The heap asks nobody for extents and the pager knows no blocks: this file
+ * carries extents from one to the other. A fresh one goes from the pager to the
+ * thread's lane; one whose last block is gone goes back.
+ *
+ * Locking: room_lock guards only the wait for `size`.
+ */
+#include "store.h"
+#include "machine.h"
+#include "messages.h"
+#include "sync.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KIB ((gsize)1 << 10)
+#define MIB ((gsize)1 << 20)
+#define GIB ((guint64)1 << 30)
+
+#define EXTENT_MOST (4 * MIB)
+#define EXTENT_LEAST (256 * KIB)
+/* A budget is worth having from this many extents on. */
+#define EXTENTS_LEAST 16
+#define LANES_MOST 16
+/* Addresses for each byte of size, so that fragmentation does not eat it. */
+#define ARENA_FACTOR 4
+
+#define RAM_SHARE 8
+#define RAM_LEAST (32 * MIB)
+#define RAM_MOST ((guint64)1 * GIB)
+#define RESERVE_PERCENT 5
+#define RESERVE_MOST ((guint64)1 * GIB)
+
+#define PATIENCE ((gint64)5 * G_USEC_PER_SEC)
+#define IDLE ((gint64)10 * G_USEC_PER_SEC)
+
+struct _FmStore {
+  gchar *dir;
+  guint64 size;
+  gsize budget;
+  gsize extent_size;
+  FmExtentTable table;
+  FmBackingFile *file;
+  FmArena *arena;
+  FmHeap *heap;
+  FmPager *pager;
+  FmStats *stats;
+
+  FmMutex room_lock;
+  FmCond room; /* something was given back */
+  atomic_uint waiting_for_room;
+};
+
+/* ---- creation ---- */
+
+static guint64
+percent_of (guint64 whole, guint64 percent)
+{
+  return whole / 100 * percent;
+}
+
+static guint64
+choose_bytes (const FmOptionValue *value, guint64 whole, guint64 otherwise)
+{
+  if (value->text[0] == '\0')
+    return otherwise;
+  return value->percent ? percent_of (whole, value->number) : value->number;
+}
+
+static gsize
+choose_budget (const FmOptions *options)
+{
+  const FmOptionValue *ram = &options->value[FM_OPTION_RAM];
+  guint64 budget;
+
+  if (ram->text[0] != '\0')
+    budget = ram->number;
+  else
+    budget = CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST);
+  budget = CLAMP (budget, EXTENTS_LEAST * EXTENT_LEAST, G_MAXSIZE / 4);
+  return (gsize)budget & ~(FM_PAGE - 1);
+}
+
+static gsize
+choose_extent_size (gsize budget)
+{
+  gsize size = EXTENT_MOST;
+
+  while (size > EXTENT_LEAST && size > budget / EXTENTS_LEAST)
+    size /= 2;
+  return size;
+}
+
+static gboolean
+refuse (GError **error, const gchar *why)
+{
+  g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_NOMEM, why);
+  return FALSE;
+}
+
+/* The file as long as the arena; both shrink where a limit asks for it. */
+static gboolean
+make_arena (FmStore *store, gboolean dontdump, GError **error)
+{
+  gsize grain =
+      store->extent_size >= FM_HUGE_PAGE ? FM_HUGE_PAGE : store->extent_size;
+  gsize least = EXTENTS_LEAST * store->extent_size;
+  guint64 wanted =
+      MIN (store->size, G_MAXSIZE / 2 / ARENA_FACTOR) * ARENA_FACTOR;
+  gsize length;
+
+  length = MAX ((gsize)wanted, least);
+  length = (length + grain - 1) & ~(grain - 1);
+  while (fm_backing_file_set_length (store->file, length) != 0) {
+    length = (length / 2) & ~(grain - 1);
+    if (length < least)
+      return refuse (error,
+          "the file can't be made large enough (ulimit -f, "
+          "quota, file system)");
+  }
+  store->arena = fm_arena_new (length, least, grain, store->file->fd, dontdump);
+  if (store->arena == NULL)
+    return refuse (error, "no range of addresses is left (ulimit -v)");
+  if (store->arena->size < wanted) {
+    fm_info ("address space or file size is limited: room for %" G_GSIZE_FORMAT
+             " MiB of blocks",
+        store->arena->size / MIB);
+    store->size = MIN (store->size, store->arena->size);
+  }
+  if (!fm_extent_table_init (&store->table, store->arena->size, grain))
+    return refuse (error, "no memory for the tables");
+  return TRUE;
+}
+
+static gboolean
+make_store (FmStore *store, const FmOptions *options, GError **error)
+{
+  const gchar *dir = fm_options_text (options, FM_OPTION_DIR);
+  FmPagerConfig config = {0};
+  guint64 reserve;
+
+  store->dir = g_strdup (dir);
+  store->file = fm_backing_file_new (dir, error);
+  if (store->file == NULL)
+    return FALSE;
+
+  reserve = MIN (
+      percent_of (store->file->total_bytes, RESERVE_PERCENT), RESERVE_MOST);
+  store->file->reserve = choose_bytes (
+      &options->value[FM_OPTION_RESERVE], store->file->total_bytes, reserve);
+  store->size = choose_bytes (&options->value[FM_OPTION_SIZE],
+      store->file->free_bytes, store->file->free_bytes / 2);
+  store->budget = choose_budget (options);
+  store->extent_size = choose_extent_size (store->budget);
+  if (store->size < store->extent_size) {
+    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
+        "size is %" G_GUINT64_FORMAT
+        " KiB, less than one extent of %" G_GSIZE_FORMAT
+        " KiB (raise size, or free space in \"%s\")",
+        store->size / KIB, store->extent_size / KIB, dir);
+    return FALSE;
+  }
+  if (!make_arena (
+          store, fm_options_number (options, FM_OPTION_DONTDUMP) != 0, error))
+    return FALSE;
+  store->file->limit = store->size;
+
+  config.budget = store->budget;
+  config.extent_size = store->extent_size;
+  config.n_streams =
+      (guint)CLAMP (store->budget / store->extent_size / 4, 1, LANES_MOST);
+  config.patience = PATIENCE;
+  config.idle = IDLE;
+  store->pager = fm_pager_new (
+      &config, &store->table, store->arena, store->file, store->stats);
+  if (store->pager == NULL)
+    return refuse (error, "no memory for the tables");
+  store->heap = fm_heap_new (
+      &store->table, store->extent_size, config.n_streams, store->size);
+  fm_stats_set (store->stats, FM_STAT_SIZE, store->size);
+  return TRUE;
+}
+
+FmStore *
+fm_store_new (const FmOptions *options, FmStats *stats, GError **error)
+{
+  FmStore *store = g_new0 (FmStore, 1);
+
+  fm_mutex_init (&store->room_lock);
+  fm_cond_init (&store->room);
+  store->stats = stats;
+  if (!make_store (store, options, error)) {
+    fm_store_free (store);
+    return NULL;
+  }
+  if (store->file->in_memory)
+    fm_warning ("\"%s\" is %s, which is memory itself: buffers there save no "
+                "memory. Set dir to a directory on a disk",
+        store->dir, store->file->file_system);
+  else if (store->file->on_network)
+    fm_warning ("\"%s\" is on a network (%s): buffers will be slow, and stop "
+                "when it does. Set dir to a directory on a local disk",
+        store->dir, store->file->file_system);
+  return store;
+}
+
+/* Returns what the lane has open, so that it can be given up. */
+static void
+close_lane (FmStore *store, guint lane, FmExtent *fresh)
+{
+  FmExtent *before = fm_heap_open (store->heap, lane, fresh);
+
+  if (before == NULL)
+    return;
+  fm_pager_close (store->pager, before, lane);
+  if (fm_heap_leave (store->heap, before))
+    fm_pager_release (store->pager, before);
+}
+
+void
+fm_store_free (FmStore *store)
+{
+  guint lane;
+
+  if (store->heap != NULL) {
+    for (lane = 0; lane < fm_heap_n_lanes (store->heap); lane++)
+      close_lane (store, lane, NULL);
+  }
+  g_clear_pointer (&store->pager, fm_pager_free);
+  g_clear_pointer (&store->heap, fm_heap_free);
+  fm_extent_table_clear (&store->table);
+  g_clear_pointer (&store->arena, fm_arena_free);
+  g_clear_pointer (&store->file, fm_backing_file_free);
+  fm_mutex_clear (&store->room_lock);
+  fm_cond_clear (&store->room);
+  g_free (store->dir);
+  g_free (store);
+}
+
+/* ---- blocks ---- */
+
+static guint
+thread_number (void)
+{
+  static atomic_uint threads;
+  static _Thread_local guint number;
+
+  if (G_UNLIKELY (number == 0))
+    number = atomic_fetch_add (&threads, 1) + 1;
+  return number - 1;
+}
+
+FmStatsShard *
+fm_store_shard (FmStats *stats)
+{
+  return &stats->shard[thread_number () % FM_STATS_SHARDS];
+}
+
+static guint
+this_lane (FmStore *store)
+{
+  return thread_number () % fm_heap_n_lanes (store->heap);
+}
+
+static FmStoreResult
+from_acquire (FmAcquireResult result)
+{
+  switch (result) {
+    case FM_ACQUIRED:
+      return FM_STORE_DONE;
+    case FM_ACQUIRE_NO_ADDRESSES:
+      return FM_STORE_NO_ADDRESSES;
+    case FM_ACQUIRE_NO_MEMORY:
+      return FM_STORE_NO_MEMORY;
+    case FM_ACQUIRE_INHERITED:
+      return FM_STORE_INHERITED;
+  }
+  g_return_val_if_reached (FM_STORE_NO_MEMORY);
+}
+
+static FmStoreResult
+alloc_large (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
+{
+  /* An extent starts at a multiple of the grain only. */
+  gsize slack = align >= store->table.grain ? align : 0;
+  FmStoreResult result;
+  FmExtent *extent;
+  guintptr data;
+  gsize length;
+
+  if (size > G_MAXSIZE - slack - FM_PAGE || size - align > store->size)
+    return FM_STORE_TOO_LARGE;
+  length = (size + slack + FM_PAGE - 1) & ~(FM_PAGE - 1);
+  /* A block of exactly `size` is to fit, whatever it is rounded up to. */
+  ret_block->held = (size - align) & ~(FM_PAGE - 1);
+  if (!fm_heap_hold (store->heap, ret_block->held))
+    return FM_STORE_FULL;
+  result =
+      from_acquire (fm_pager_acquire (store->pager, length, FALSE, &extent));
+  if (result != FM_STORE_DONE) {
+    fm_heap_unhold (store->heap, ret_block->held);
+    return result;
+  }
+  fm_heap_own (store->heap, extent, &ret_block->block);
+  data =
+      (guintptr)store->arena->base + fm_extent_offset (&store->table, extent);
+  ret_block->data = (guint8 *)((data + align) & ~(guintptr)align);
+  return FM_STORE_DONE;
+}
+
+static FmStoreResult
+alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
+{
+  guint lane = this_lane (store);
+  FmStoreResult result;
+  FmExtent *extent;
+  gsize offset;
+
+  ret_block->held = 0;
+  while (!fm_heap_cut (
+      store->heap, lane, size, align, &ret_block->block, &offset)) {
+    if (!fm_heap_hold (store->heap, store->extent_size))
+      return FM_STORE_FULL;
+    result = from_acquire (
+        fm_pager_acquire (store->pager, store->extent_size, TRUE, &extent));
+    if (result != FM_STORE_DONE) {
+      fm_heap_unhold (store->heap, store->extent_size);
+      return result;
+    }
+    close_lane (store, lane, extent);
+  }
+  ret_block->data = store->arena->base + offset;
+  return FM_STORE_DONE;
+}
+
+static FmStoreResult
+alloc_once (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
+{
+  if (fm_pager_is_inherited (store->pager))
+    return FM_STORE_INHERITED;
+  if (fm_heap_is_small (store->heap, size, align))
+    return alloc_small (store, size, align, ret_block);
+  return alloc_large (store, size, align, ret_block);
+}
+
+FmStoreResult
+fm_store_alloc (FmStore *store, gsize size, gsize align, gint64 patience,
+    FmStoreBlock *ret_block)
+{
+  FmStoreResult result = alloc_once (store, size, align, ret_block);
+  gboolean in_time = TRUE;
+  gint64 deadline;
+
+  if (G_LIKELY (result != FM_STORE_FULL || patience == 0))
+    return result;
+
+  deadline = fm_now () + patience;
+  fm_mutex_lock (&store->room_lock);
+  atomic_fetch_add (&store->waiting_for_room, 1);
+  while (in_time) {
+    /* The lock is not held while the pager may wait for the disk; what is
+     * given back meanwhile is found at the next look. */
+    fm_mutex_unlock (&store->room_lock);
+    result = alloc_once (store, size, align, ret_block);
+    fm_mutex_lock (&store->room_lock);
+    if (result != FM_STORE_FULL)
+      break;
+    in_time = fm_now () < deadline;
+    if (in_time)
+      (void)fm_cond_wait_until (&store->room, &store->room_lock,
+          MIN (deadline, fm_now () + G_USEC_PER_SEC / 10));
+  }
+  atomic_fetch_sub (&store->waiting_for_room, 1);
+  fm_mutex_unlock (&store->room_lock);
+  return result;
+}
+
+void
+fm_store_give (FmStore *store, const FmStoreBlock *block)
+{
+  if (fm_heap_give (store->heap, &block->block, block->held))
+    fm_pager_release (store->pager, block->block.extent);
+  if (G_UNLIKELY (
+          atomic_load_explicit (&store->waiting_for_room, memory_order_relaxed)
+          > 0)) {
+    fm_mutex_lock (&store->room_lock);
+    fm_cond_broadcast (&store->room);
+    fm_mutex_unlock (&store->room_lock);
+  }
+}
+
+gboolean
+fm_store_map (FmStore *store, const FmStoreBlock *block, FmPinFlags flags)
+{
+  return fm_pager_pin (store->pager, block->block.extent, flags);
+}
+
+void
+fm_store_unmap (
+    FmStore *store, const FmStoreBlock *block, FmPinFlags flags, gsize bytes)
+{
+  fm_pager_unpin (
+      store->pager, block->block.extent, flags, bytes, this_lane (store));
+}
+
+/* ---- what there is to know ---- */
+
+guint64
+fm_store_size (FmStore *store)
+{
+  return store->size;
+}
+
+guint64
+fm_store_budget (FmStore *store)
+{
+  return store->budget;
+}
+
+guint64
+fm_store_reserve (FmStore *store)
+{
+  return store->file->reserve;
+}
+
+gchar *
+fm_store_describe (FmStore *store)
+{
+  g_autofree gchar *size =
+      g_format_size_full (store->size, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree gchar *budget =
+      g_format_size_full (store->budget, G_FORMAT_SIZE_IEC_UNITS);
+
+  return g_strdup_printf ("buffers live in %s (%s, %s), size %s, budget %s of "
+                          "memory (ram)",
+      store->dir, store->file->file_system,
+      atomic_load (&store->file->direct) ? "O_DIRECT" : "page cache", size,
+      budget);
+}
+
+void
+fm_store_update_stats (FmStore *store)
+{
+  guint64 bytes = fm_backing_file_bytes (store->file);
+
+  fm_stats_set (store->stats, FM_STAT_DISK_BYTES, bytes);
+  fm_stats_raise (store->stats, FM_STAT_DISK_PEAK, bytes);
+}

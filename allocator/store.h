@@ -1,0 +1,75 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * store.h: heap, pager, arena and backing file put together: blocks of bytes
+ * that live on disk.
+ *
+ * Knows nothing of GStreamer. All functions but new and free may be called from
+ * any thread.
+ */
+#ifndef FM_STORE_H
+#define FM_STORE_H
+
+#include "heap.h"
+#include "options.h"
+#include "pager.h"
+#include "statistics.h"
+
+G_BEGIN_DECLS
+
+typedef struct _FmStore FmStore;
+
+typedef enum {
+  FM_STORE_DONE,
+  FM_STORE_FULL,         /* `size` is reached */
+  FM_STORE_TOO_LARGE,    /* one block beyond `size` */
+  FM_STORE_NO_ADDRESSES, /* the arena is full */
+  FM_STORE_NO_MEMORY,    /* the kernel gave none */
+  FM_STORE_INHERITED     /* this is the child of a fork: make a store */
+} FmStoreResult;
+
+typedef struct {
+  FmBlock block;
+  gsize held; /* of `size`, where it has an extent of its own */
+  guint8 *data;
+} FmStoreBlock;
+
+/* Makes the backing file and reserves the addresses. Options that are left to
+ * filemem are chosen here. NULL, with a message for people, if there can be
+ * none. */
+FmStore *fm_store_new (
+    const FmOptions *options, FmStats *stats, GError **error);
+
+/* No block may be left. */
+void fm_store_free (FmStore *store);
+
+/* A block of @size bytes at a multiple of @align + 1. With @patience, waits
+ * that many microseconds for `size` to have room. */
+FmStoreResult fm_store_alloc (FmStore *store, gsize size, gsize align,
+    gint64 patience, FmStoreBlock *ret_block);
+void fm_store_give (FmStore *store, const FmStoreBlock *block);
+
+/* Between these two the block's bytes are in memory. FALSE if the disk did not
+ * give them back. @bytes is how much a write may have changed. */
+gboolean fm_store_map (
+    FmStore *store, const FmStoreBlock *block, FmPinFlags flags);
+void fm_store_unmap (
+    FmStore *store, const FmStoreBlock *block, FmPinFlags flags, gsize bytes);
+
+/* What was chosen. */
+guint64 fm_store_size (FmStore *store);
+guint64 fm_store_budget (FmStore *store);
+guint64 fm_store_reserve (FmStore *store);
+
+/* One line for people: directory, file system, size, budget, O_DIRECT or not.
+ */
+gchar *fm_store_describe (FmStore *store);
+
+/* Brings the gauges up to date that nobody keeps. */
+void fm_store_update_stats (FmStore *store);
+
+/* The part of the statistics that this thread counts in. */
+FmStatsShard *fm_store_shard (FmStats *stats);
+
+G_END_DECLS
+#endif

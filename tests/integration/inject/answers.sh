@@ -1,0 +1,131 @@
+#!/bin/sh
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# answers.sh: what exactly the shim answers, to a library that only says that it
+# is libgstreamer (see ask.c and fake-gstreamer.c).
+set -eu
+. "$(dirname "$0")/common.sh"
+
+fake=$FM_HERE/libgstreamer-1.0.so
+# Any library will do: the fake does not look at it.
+plugin=$tmp/libgstfilemem.so
+cp "$fake" "$plugin"
+export GST_FILEMEM_PLUGIN="$plugin"
+
+# ask [VARIABLE=VALUE...] [-- MODE]: sets answer, inner, file
+ask ()
+{
+  mode=
+  for argument; do
+    shift
+    case $argument in
+      --) ;;
+      *=*) set -- "$@" "$argument" ;;
+      *) mode=$argument ;;
+    esac
+  done
+  env "$@" "LD_PRELOAD=$shim" "$FM_HERE/ask" "$fake" "$mode" \
+    >"$tmp/out" 2>"$tmp/err" || fail "status $?: $(cat "$tmp/err")"
+  { IFS= read -r answer && IFS= read -r inner && IFS= read -r file; } <"$tmp/out"
+}
+
+# Nothing of the program's own.
+ask
+same 'answer' filemem "$answer"
+same 'answer during the load' - "$inner"
+same 'plugin' "$plugin" "$file"
+quiet "$tmp/err"
+ask GST_TRACERS=
+same 'answer to an empty value' filemem "$answer"
+
+# The program's own tracers stay, and stay first.
+ask 'GST_TRACERS=latency(flags=pipeline);stats'
+same 'answer' 'latency(flags=pipeline);stats;filemem' "$answer"
+same 'answer during the load' 'latency(flags=pipeline);stats' "$inner"
+quiet "$tmp/err"
+
+# Named already, by GStreamer's rules.
+for old in filemem 'stats;filemem' 'filemem;stats' 'stats;filemem(ram=1G);x'; do
+  ask "GST_TRACERS=$old" GST_FILEMEM_RAM=8M
+  same 'answer' "$old" "$answer"
+  same 'plugin' "$plugin" "$file"
+done
+for old in filemem,latency ' filemem' filemem2 'stats(filemem)' afilemem; do
+  ask "GST_TRACERS=$old"
+  same 'answer' "$old;filemem" "$answer"
+done
+
+# Variables that are still there are not repeated.
+ask GST_FILEMEM_RAM=8M
+same 'answer' filemem "$answer"
+
+# A cleared environment. The order is that of the environment.
+ask GST_FILEMEM_RAM=8M GST_TRACERS=stats -- clearenv
+same 'answer' 'filemem(ram=8M)' "$answer"
+same 'plugin' "$plugin" "$file"
+ask GST_FILEMEM_DIR='/a b' GST_FILEMEM_MIN_SIZE=4K GST_FILEMEM_SIZE=50% \
+  GST_FILEMEM_REPORT= -- clearenv
+same 'parameters' 'dir=/a b min-size=4K size=50%' "$(printf '%s\n' "$answer" \
+  | sed 's/^filemem(\(.*\))$/\1/' | tr , '\n' | sort | paste -sd ' ' -)"
+quiet "$tmp/err"
+ask -- clearenv
+same 'answer' filemem "$answer"
+for value in 'a,b' 'a;b' 'a)b'; do
+  ask "GST_FILEMEM_DIR=$value" GST_FILEMEM_RAM=8M -- clearenv
+  same 'answer' 'filemem(ram=8M)' "$answer"
+  same 'lines' 1 "$(grep -c '' "$tmp/err")"
+  says "filemem: GST_FILEMEM_DIR=$value is not used" "$tmp/err"
+done
+
+# Several threads at once.
+ask GST_TRACERS=stats -- threads
+same 'answer' 'stats;filemem' "$answer"
+
+# Programs that are not meant.
+ask GST_FILEMEM_EXE=other GST_TRACERS=stats
+same 'answer' stats "$answer"
+same 'plugin' - "$file"
+
+# A load that fails: one line, and the old value.
+ask FAKE_FAIL=1 GST_TRACERS=stats
+same 'answer' stats "$answer"
+same 'lines' 1 "$(grep -c '' "$tmp/err")"
+says "filemem: cannot load $plugin: the fake fails" "$tmp/err"
+ask FAKE_FAIL=1
+same 'answer' - "$answer"
+ask GST_FILEMEM_PLUGIN=libgstfilemem.so
+same 'answer' - "$answer"
+same 'plugin' - "$file"
+says 'not an absolute path' "$tmp/err"
+
+# The plugin beside the shim, installed and in the build tree.
+unset GST_FILEMEM_PLUGIN
+mkdir -p "$tmp/lib/gstreamer-1.0" "$tmp/build/inject" "$tmp/build/tracer"
+cp "$plugin" "$tmp/lib/gstreamer-1.0"
+cp "$plugin" "$tmp/build/tracer"
+cp "$shim" "$tmp/lib"
+cp "$shim" "$tmp/build/inject"
+shim=$tmp/lib/libgstfilemem-inject.so
+ask
+same 'plugin' "$tmp/lib/gstreamer-1.0/libgstfilemem.so" "$file"
+shim=$tmp/build/inject/libgstfilemem-inject.so
+ask
+same 'plugin' "$tmp/build/tracer/libgstfilemem.so" "$file"
+
+# A relative path holds for the directory in which the program was started.
+cd "$tmp"
+shim=./lib/libgstfilemem-inject.so
+ask -- chdir
+same 'plugin' "$tmp/lib/gstreamer-1.0/libgstfilemem.so" "$file"
+
+# No plugin anywhere.
+if [ ! -e "$FM_PLUGINS_DIR/libgstfilemem.so" ]; then
+  rm "$tmp/lib/gstreamer-1.0/libgstfilemem.so"
+  shim=$tmp/lib/libgstfilemem-inject.so
+  ask GST_TRACERS=stats
+  same 'answer' stats "$answer"
+  same 'plugin' - "$file"
+  same 'lines' 1 "$(grep -c '' "$tmp/err")"
+  says 'GST_FILEMEM_PLUGIN can name it' "$tmp/err"
+fi
