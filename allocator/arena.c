@@ -28,7 +28,7 @@
 static void *
 map_aligned (gsize length, gsize alignment, int protection)
 {
-  gsize slack = alignment - (gsize)sysconf (_SC_PAGESIZE);
+  gsize slack = alignment - (gsize) sysconf (_SC_PAGESIZE);
   guint8 *start, *aligned, *end;
 
   if (length > G_MAXSIZE - slack)
@@ -37,13 +37,13 @@ map_aligned (gsize length, gsize alignment, int protection)
   if (start == MAP_FAILED)
     return NULL;
   end = start + length + slack;
-  aligned = (guint8 *)(((guintptr)start + alignment - 1)
-      & ~(guintptr)(alignment - 1));
+  aligned = (guint8 *) (((guintptr) start + alignment - 1)
+      & ~(guintptr) (alignment - 1));
   /* What stays mapped if these fail is address space alone. */
   if (aligned > start)
-    (void)fm_seam_munmap (start, (gsize)(aligned - start));
+    (void) fm_seam_munmap (start, (gsize) (aligned - start));
   if (end > aligned + length)
-    (void)fm_seam_munmap (aligned + length, (gsize)(end - aligned) - length);
+    (void) fm_seam_munmap (aligned + length, (gsize) (end - aligned) - length);
   return aligned;
 }
 
@@ -65,7 +65,7 @@ fm_arena_new (
     return NULL;
 
   if (dontdump)
-    (void)fm_seam_madvise (base, size, MADV_DONTDUMP);
+    (void) fm_seam_madvise (base, size, MADV_DONTDUMP);
   arena = g_new0 (FmArena, 1);
   arena->base = base;
   arena->size = size;
@@ -78,7 +78,7 @@ fm_arena_new (
 void
 fm_arena_free (FmArena *arena)
 {
-  (void)fm_seam_munmap (arena->base, arena->size);
+  (void) fm_seam_munmap (arena->base, arena->size);
   g_free (arena);
 }
 
@@ -92,7 +92,7 @@ close_gap (FmArena *arena, gsize offset, gsize length, int protection,
   g_autofree unsigned char *pages = g_try_malloc (length / 4096 + 1);
 
   if (fm_seam_mmap (address, length, protection, flags | MAP_FIXED_NOREPLACE,
-          fd, fd < 0 ? 0 : (off_t)offset)
+          fd, fd < 0 ? 0 : (off_t) offset)
       != MAP_FAILED)
     return closed;
 
@@ -117,11 +117,11 @@ fm_arena_make_anonymous (FmArena *arena, gsize offset, gsize length, gsize used)
     return close_gap (arena, offset, length, NOTHING_PROT, NOTHING_FLAGS, -1,
         FM_ARENA_UNCHANGED);
   if (huge > 0)
-    (void)fm_seam_madvise (address, huge, MADV_HUGEPAGE);
+    (void) fm_seam_madvise (address, huge, MADV_HUGEPAGE);
   if (huge < length)
-    (void)fm_seam_madvise (address + huge, length - huge, MADV_NOHUGEPAGE);
+    (void) fm_seam_madvise (address + huge, length - huge, MADV_NOHUGEPAGE);
   if (arena->dontdump)
-    (void)fm_seam_madvise (address, length, MADV_DONTDUMP);
+    (void) fm_seam_madvise (address, length, MADV_DONTDUMP);
   return FM_ARENA_DONE;
 }
 
@@ -131,14 +131,14 @@ static gboolean
 memory_is_locked (void)
 {
   unsigned char present = 0;
-  gsize page = (gsize)sysconf (_SC_PAGESIZE);
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
   void *probe = fm_seam_mmap (NULL, page, MEMORY_PROT, MEMORY_FLAGS, -1, 0);
   gboolean locked;
 
   if (probe == MAP_FAILED)
     return FALSE;
   locked = fm_seam_mincore (probe, page, &present) == 0 && (present & 1) != 0;
-  (void)fm_seam_munmap (probe, page);
+  (void) fm_seam_munmap (probe, page);
   return locked;
 }
 
@@ -153,14 +153,14 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
   }
 
   if (fm_seam_mmap (address, length, FILE_PROT, FILE_FLAGS | MAP_FIXED,
-          arena->fd, (off_t)offset)
+          arena->fd, (off_t) offset)
       == MAP_FAILED)
     return close_gap (
         arena, offset, length, FILE_PROT, FILE_FLAGS, arena->fd, FM_ARENA_DONE);
   /* A stray read must not pull in the device's whole read-ahead. */
-  (void)fm_seam_madvise (address, length, MADV_RANDOM);
+  (void) fm_seam_madvise (address, length, MADV_RANDOM);
   if (arena->dontdump)
-    (void)fm_seam_madvise (address, length, MADV_DONTDUMP);
+    (void) fm_seam_madvise (address, length, MADV_DONTDUMP);
   return FM_ARENA_DONE;
 }
 
@@ -193,33 +193,33 @@ fm_arena_vacate (FmArena *arena, gsize offset, gsize length)
     return close_gap (
         arena, offset, length, NOTHING_PROT, NOTHING_FLAGS, -1, FM_ARENA_DONE);
   if (arena->dontdump)
-    (void)fm_seam_madvise (arena->base + offset, length, MADV_DONTDUMP);
+    (void) fm_seam_madvise (arena->base + offset, length, MADV_DONTDUMP);
   return FM_ARENA_DONE;
 }
 
 void
 fm_arena_protect (FmArena *arena, gsize offset, gsize length)
 {
-  (void)fm_seam_mprotect (arena->base + offset, length, PROT_READ);
+  (void) fm_seam_mprotect (arena->base + offset, length, PROT_READ);
 }
 
 void *
 fm_arena_staging_new (FmArena *arena, gsize length, gboolean huge)
 {
-  void *staging = map_aligned (
-      length, huge ? FM_HUGE_PAGE : (gsize)sysconf (_SC_PAGESIZE), MEMORY_PROT);
+  void *staging = map_aligned (length,
+      huge ? FM_HUGE_PAGE : (gsize) sysconf (_SC_PAGESIZE), MEMORY_PROT);
 
   if (staging == NULL)
     return NULL;
-  (void)fm_seam_madvise (
+  (void) fm_seam_madvise (
       staging, length, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
   if (arena->dontdump)
-    (void)fm_seam_madvise (staging, length, MADV_DONTDUMP);
+    (void) fm_seam_madvise (staging, length, MADV_DONTDUMP);
   return staging;
 }
 
 void
 fm_arena_staging_free (void *staging, gsize length)
 {
-  (void)fm_seam_munmap (staging, length);
+  (void) fm_seam_munmap (staging, length);
 }

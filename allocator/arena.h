@@ -23,9 +23,10 @@
 
 G_BEGIN_DECLS
 
-#define FM_HUGE_PAGE ((gsize)2 << 20)
+#define FM_HUGE_PAGE ((gsize) 2 << 20)
 
-typedef struct {
+typedef struct
+{
   guint8 *base;
   gsize size;
   int fd;

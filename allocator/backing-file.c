@@ -46,7 +46,8 @@
 
 typedef enum { KIND_DISK, KIND_MEMORY, KIND_NETWORK, KIND_COPY_ON_WRITE } Kind;
 
-static const struct {
+static const struct
+{
   guint64 type;
   const gchar *name;
   Kind kind;
@@ -67,7 +68,8 @@ static const struct {
     {FUSE_SUPER_MAGIC, "fuse", KIND_DISK},
 };
 
-typedef struct {
+typedef struct
+{
   sigset_t before;
   gboolean was_pending;
 } SignalGuard;
@@ -206,7 +208,7 @@ fm_backing_file_set_length (FmBackingFile *file, guint64 length)
   int error;
 
   block_sigxfsz (&guard);
-  error = fm_seam_ftruncate (file->fd, (off_t)length) < 0 ? errno : 0;
+  error = fm_seam_ftruncate (file->fd, (off_t) length) < 0 ? errno : 0;
   unblock_sigxfsz (&guard);
   return error;
 }
@@ -246,7 +248,8 @@ fm_backing_file_reserve (
   if (error == 0) {
     block_sigxfsz (&guard);
     do {
-      error = fm_seam_fallocate (file->fd, 0, (off_t)offset, (off_t)length) < 0
+      error =
+          fm_seam_fallocate (file->fd, 0, (off_t) offset, (off_t) length) < 0
           ? errno
           : 0;
     } while (error == EINTR);
@@ -266,7 +269,7 @@ fm_backing_file_punch (
     FmBackingFile *file, guint64 offset, gsize length, gsize reserved)
 {
   if (fm_seam_fallocate (file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-          (off_t)offset, (off_t)length)
+          (off_t) offset, (off_t) length)
       < 0)
     return errno;
   fm_backing_file_uncount (file, reserved);
@@ -296,7 +299,7 @@ gave_up_direct (FmBackingFile *file, int error)
 static gsize
 whole_sectors (ssize_t n)
 {
-  return (gsize)n & ~(gsize)(ALIGNMENT - 1);
+  return (gsize) n & ~(gsize) (ALIGNMENT - 1);
 }
 
 int
@@ -309,8 +312,8 @@ fm_backing_file_write (
 
   block_sigxfsz (&guard);
   while (done < length) {
-    ssize_t n = fm_seam_pwrite (file->fd, (const guint8 *)data + done,
-        length - done, (off_t)(offset + done));
+    ssize_t n = fm_seam_pwrite (file->fd, (const guint8 *) data + done,
+        length - done, (off_t) (offset + done));
 
     if (n >= ALIGNMENT)
       done += whole_sectors (n);
@@ -325,7 +328,7 @@ fm_backing_file_write (
 
   if (error == 0 && !atomic_load (&file->direct) && !file->in_memory) {
     /* Only clean pages can be dropped. */
-    if (fm_seam_sync_file_range (file->fd, (off_t)offset, (off_t)length,
+    if (fm_seam_sync_file_range (file->fd, (off_t) offset, (off_t) length,
             SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
                 | SYNC_FILE_RANGE_WAIT_AFTER)
             < 0
@@ -344,8 +347,8 @@ fm_backing_file_read (
   gsize done = 0;
 
   while (done < length) {
-    ssize_t n = fm_seam_pread (file->fd, (guint8 *)ret_data + done,
-        length - done, (off_t)(offset + done));
+    ssize_t n = fm_seam_pread (file->fd, (guint8 *) ret_data + done,
+        length - done, (off_t) (offset + done));
 
     if (n >= ALIGNMENT)
       done += whole_sectors (n);
@@ -363,6 +366,6 @@ void
 fm_backing_file_drop_cache (FmBackingFile *file, guint64 offset, gsize length)
 {
   /* A hint: what is not dropped now is dropped by the kernel later. */
-  (void)fm_seam_fadvise (
-      file->fd, (off_t)offset, (off_t)length, POSIX_FADV_DONTNEED);
+  (void) fm_seam_fadvise (
+      file->fd, (off_t) offset, (off_t) length, POSIX_FADV_DONTNEED);
 }

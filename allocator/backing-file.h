@@ -23,7 +23,8 @@
 
 G_BEGIN_DECLS
 
-typedef struct {
+typedef struct
+{
   int fd;
   const gchar *file_system; /* "ext4", or its number; for people */
   gboolean in_memory;       /* tmpfs or ramfs */

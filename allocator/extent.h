@@ -39,22 +39,25 @@ typedef enum {
 
 #define FM_PINS_MASK 0x00ffffffu
 #define FM_TOUCHED 0x01000000u /* mapped for writing while WRITING */
-#define FM_UNREAD 0x02000000u  /* not mapped for reading since it was written \
-                                */
+#define FM_UNREAD                                            \
+  0x02000000u /* not mapped for reading since it was written \
+               */
 #define FM_STATE_SHIFT 28
 
-#define FM_WORD_STATE(word) ((FmState)((word) >> FM_STATE_SHIFT))
-#define FM_WORD_PINS(word) ((word)&FM_PINS_MASK)
-#define FM_WORD(state) ((guint32)(state) << FM_STATE_SHIFT)
+#define FM_WORD_STATE(word) ((FmState) ((word) >> FM_STATE_SHIFT))
+#define FM_WORD_PINS(word) ((word) &FM_PINS_MASK)
+#define FM_WORD(state) ((guint32) (state) << FM_STATE_SHIFT)
 
 /* Where an extent stands in the order in which it will be read. */
-typedef struct {
+typedef struct
+{
   guint32 stream;
   guint64 position;
   guint first_grain;
 } FmExtentOrder;
 
-typedef struct {
+typedef struct
+{
   /* Set when the extent is handed out, then fixed. */
   guint n_grains;
   gboolean shared; /* of small blocks */
@@ -86,10 +89,11 @@ typedef struct {
   GList link;
 } FmExtent;
 
-#define FM_PAGE ((gsize)4096)
+#define FM_PAGE ((gsize) 4096)
 
 /* All extents there can be: that which starts at grain N is row N. */
-typedef struct {
+typedef struct
+{
   FmExtent *extent;
   guint n_grains;
   gsize grain; /* bytes */
@@ -107,7 +111,7 @@ void fm_extent_table_clear (FmExtentTable *table);
 static inline gsize
 fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)
 {
-  return (gsize)(extent - table->extent) * table->grain;
+  return (gsize) (extent - table->extent) * table->grain;
 }
 
 static inline gsize

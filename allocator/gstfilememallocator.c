@@ -45,13 +45,14 @@
 GST_DEBUG_CATEGORY_STATIC (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
 
-#define WAIT_FOR_ROOM ((gint64)5 * G_USEC_PER_SEC)
+#define WAIT_FOR_ROOM ((gint64) 5 * G_USEC_PER_SEC)
 
-struct _GstFileMemAllocator {
+struct _GstFileMemAllocator
+{
   GstAllocator parent;
 
   FmOptions options;
-  FmStats stats;
+  FmStats *stats; /* of its own, because a GObject is not aligned for it */
   _Atomic (FmStore *) store;
   GstAllocator *system; /* system memory, to fall back to */
   gboolean installed;   /* as the default allocator */
@@ -59,7 +60,8 @@ struct _GstFileMemAllocator {
   atomic_bool warned_fail;
 };
 
-typedef struct {
+typedef struct
+{
   GstMemory mem;
 
   FmStore *store;
@@ -126,7 +128,7 @@ make_store (GstFileMemAllocator *self, FmStore *before)
 
   if (atomic_load (&self->unusable))
     return NULL;
-  store = fm_store_new (&self->options, &self->stats, &error);
+  store = fm_store_new (&self->options, self->stats, &error);
   if (store == NULL) {
     if (!atomic_exchange (&self->unusable, TRUE))
       fm_warning ("%s; buffers stay in system memory. Set dir, size or ram "
@@ -157,9 +159,9 @@ static GstMemory *
 fall_back (GstFileMemAllocator *self, Fallback why, gsize size,
     GstAllocationParams *params)
 {
-  fm_stats_add (&self->stats, FM_STAT_FALLBACKS, 1);
-  fm_stats_add (&self->stats, FM_STAT_FALLBACK_BYTES, size);
-  fm_stats_add (&self->stats, (FmStatistic)why, 1);
+  fm_stats_add (self->stats, FM_STAT_FALLBACKS, 1);
+  fm_stats_add (self->stats, FM_STAT_FALLBACK_BYTES, size);
+  fm_stats_add (self->stats, (FmStatistic) why, 1);
   return gst_allocator_alloc (self->system, size, params);
 }
 
@@ -224,7 +226,7 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   memory->store = store;
   memory->block = block;
 
-  shard = fm_store_shard (&self->stats);
+  shard = fm_store_shard (self->stats);
   atomic_fetch_add_explicit (&shard->allocs, 1, memory_order_relaxed);
   atomic_fetch_add_explicit (
       &shard->alloc_bytes, maxsize, memory_order_relaxed);
@@ -235,8 +237,8 @@ static gpointer
 map_memory (GstFileMemory *memory, GstMapFlags map_flags)
 {
   GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (memory->mem.allocator);
-  FmStatsShard *shard = fm_store_shard (&self->stats);
-  FmPinFlags flags = (FmPinFlags)(map_flags & GST_MAP_READWRITE);
+  FmStatsShard *shard = fm_store_shard (self->stats);
+  FmPinFlags flags = (FmPinFlags) (map_flags & GST_MAP_READWRITE);
 
   atomic_fetch_add_explicit (
       (flags & FM_PIN_WRITE) != 0 ? &shard->maps_write : &shard->maps_read, 1,
@@ -249,16 +251,16 @@ map_memory (GstFileMemory *memory, GstMapFlags map_flags)
 static gpointer
 gst_file_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
 {
-  return map_memory ((GstFileMemory *)mem, info->flags);
+  return map_memory ((GstFileMemory *) mem, info->flags);
 }
 
 static void
 gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
 {
-  GstFileMemory *memory = (GstFileMemory *)mem;
+  GstFileMemory *memory = (GstFileMemory *) mem;
 
   fm_store_unmap (memory->store, &memory->block,
-      (FmPinFlags)(info->flags & GST_MAP_READWRITE), mem->size);
+      (FmPinFlags) (info->flags & GST_MAP_READWRITE), mem->size);
 }
 
 /* Zeros [start, end) of the memory. */
@@ -323,10 +325,10 @@ static void
 gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
 {
   GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (allocator);
-  GstFileMemory *memory = (GstFileMemory *)mem;
+  GstFileMemory *memory = (GstFileMemory *) mem;
 
   if (mem->parent == NULL) {
-    FmStatsShard *shard = fm_store_shard (&self->stats);
+    FmStatsShard *shard = fm_store_shard (self->stats);
 
     fm_store_give (memory->store, &memory->block);
     atomic_fetch_add_explicit (&shard->frees, 1, memory_order_relaxed);
@@ -339,52 +341,52 @@ gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
 static GstMemory *
 gst_file_memory_copy (GstMemory *mem, gssize offset, gssize size)
 {
-  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (mem->allocator);
-  gsize bytes = size < 0
-      ? (mem->size > (gsize)offset ? mem->size - (gsize)offset : 0)
-      : (gsize)size;
-  GstMapInfo from = GST_MAP_INFO_INIT, to = GST_MAP_INFO_INIT;
+  GstAllocationParams params = {
+      0,
+      mem->align,
+      0,
+      0,
+  };
+  GstFileMemory *memory = (GstFileMemory *) mem;
+  GstMapInfo to = GST_MAP_INFO_INIT;
   GstMemory *copy;
-  Fallback why;
+  gsize bytes;
 
-  /* Before the copy is there, since system memory's would be filled at once
-   * too. */
-  if (!gst_memory_map (mem, &from, GST_MAP_READ))
+  if (size < 0)
+    size = (gssize) mem->size > offset ? (gssize) mem->size - offset : 0;
+  bytes = (gsize) size;
+  copy = gst_file_mem_allocator_alloc (mem->allocator, bytes, &params);
+  if (copy == NULL)
     return NULL;
-  copy = (GstMemory *)new_root (
-      self, 0, bytes + mem->align, mem->align, 0, bytes, &why);
-  if (copy == NULL) {
-    GstAllocationParams params = {
-        0,
-        mem->align,
-        0,
-        0,
-    };
 
-    copy = fall_back (self, why, bytes, &params);
+  /* Not gst_memory_map(): system memory can be copied while it is mapped for
+   * writing alone, and parsers rely on that. */
+  if (map_memory (memory, GST_MAP_READ) == NULL) {
+    gst_memory_unref (copy);
+    return NULL;
   }
-  if (copy != NULL && gst_memory_map (copy, &to, GST_MAP_WRITE)) {
-    memcpy (to.data, from.data + offset, bytes);
+  if (gst_memory_map (copy, &to, GST_MAP_WRITE)) {
+    memcpy (to.data, memory->block.data + mem->offset + offset, bytes);
     gst_memory_unmap (copy, &to);
   } else {
     g_clear_pointer (&copy, gst_memory_unref);
   }
-  gst_memory_unmap (mem, &from);
+  fm_store_unmap (memory->store, &memory->block, FM_PIN_READ, 0);
   return copy;
 }
 
 static GstMemory *
 gst_file_memory_share (GstMemory *mem, gssize offset, gssize size)
 {
-  GstFileMemory *memory = (GstFileMemory *)mem;
+  GstFileMemory *memory = (GstFileMemory *) mem;
   GstMemory *root = mem->parent != NULL ? mem->parent : mem;
   GstFileMemory *sub = g_slice_new (GstFileMemory);
 
   if (size == -1)
-    size = (gssize)mem->size - offset;
+    size = (gssize) mem->size - offset;
   init_memory (sub, mem->allocator,
       GST_MINI_OBJECT_FLAGS (root) | GST_MINI_OBJECT_FLAG_LOCK_READONLY, root,
-      mem->maxsize, mem->align, mem->offset + (gsize)offset, (gsize)size);
+      mem->maxsize, mem->align, mem->offset + (gsize) offset, (gsize) size);
   sub->store = memory->store;
   sub->block = memory->block;
   return GST_MEMORY_CAST (sub);
@@ -393,8 +395,8 @@ gst_file_memory_share (GstMemory *mem, gssize offset, gssize size)
 static gboolean
 gst_file_memory_is_span (GstMemory *mem1, GstMemory *mem2, gsize *offset)
 {
-  const guint8 *data1 = ((GstFileMemory *)mem1)->block.data;
-  const guint8 *data2 = ((GstFileMemory *)mem2)->block.data;
+  const guint8 *data1 = ((GstFileMemory *) mem1)->block.data;
+  const guint8 *data2 = ((GstFileMemory *) mem2)->block.data;
 
   if (offset != NULL)
     *offset = mem1->offset - mem1->parent->offset;
@@ -413,7 +415,7 @@ gst_file_mem_allocator_set_property (
 
   if (text != NULL
       && !fm_options_set (
-          &self->options, (FmOptionId)(id - PROP_OPTION), text, &error))
+          &self->options, (FmOptionId) (id - PROP_OPTION), text, &error))
     fm_warning ("%s; the default is used", error->message);
 }
 
@@ -451,7 +453,7 @@ gst_file_mem_allocator_get_property (
     g_value_take_boxed (value, gst_file_mem_allocator_get_stats (self));
   else
     g_value_take_string (
-        value, option_in_force (self, (FmOptionId)(id - PROP_OPTION)));
+        value, option_in_force (self, (FmOptionId) (id - PROP_OPTION)));
 }
 
 static void
@@ -462,6 +464,7 @@ gst_file_mem_allocator_finalize (GObject *object)
 
   if (store != NULL)
     fm_store_free (store);
+  fm_stats_free (self->stats);
   fm_options_clear (&self->options);
   gst_object_unref (self->system);
   G_OBJECT_CLASS (gst_file_mem_allocator_parent_class)->finalize (object);
@@ -483,7 +486,7 @@ gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
   allocator_class->free = gst_file_mem_allocator_free;
 
   for (id = 0; id < FM_N_OPTIONS; id++) {
-    const FmOptionSpec *option = fm_option_spec ((FmOptionId)id);
+    const FmOptionSpec *option = fm_option_spec ((FmOptionId) id);
 
     g_object_class_install_property (object_class, PROP_OPTION + id,
         g_param_spec_string (option->name, option->name, option->description,
@@ -500,7 +503,9 @@ gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
    * Since: 0.1
    */
   g_object_class_install_property (object_class, PROP_STATS,
-      g_param_spec_boxed ("stats", "stats", "statistics", GST_TYPE_STRUCTURE,
+      g_param_spec_boxed ("stats", "stats", "statistics",
+          /* The macro is a variable that gst_init() sets. */
+          gst_structure_get_type (),
           G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
@@ -523,7 +528,7 @@ gst_file_mem_allocator_init (GstFileMemAllocator *self)
   allocator->mem_is_span = gst_file_memory_is_span;
 
   self->system = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
-  fm_stats_init (&self->stats);
+  self->stats = fm_stats_new ();
   fm_options_init (&self->options);
   fm_options_set_from_environment (
       &self->options, get_variable, getauxval (AT_SECURE) != 0);
@@ -631,9 +636,9 @@ gst_file_mem_allocator_get_stats (GstFileMemAllocator *allocator)
 
   if (store != NULL)
     fm_store_update_stats (store);
-  fm_stats_snapshot (&allocator->stats, values);
+  fm_stats_snapshot (allocator->stats, values);
   for (id = 0; id < FM_N_STATISTICS; id++)
-    gst_structure_set (structure, fm_statistic_spec ((FmStatistic)id)->name,
+    gst_structure_set (structure, fm_statistic_spec ((FmStatistic) id)->name,
         G_TYPE_UINT64, values[id], NULL);
   return structure;
 }

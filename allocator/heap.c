@@ -12,12 +12,14 @@
 
 #include <string.h>
 
-typedef struct {
+typedef struct
+{
   _Alignas(64) FmMutex lock;
   FmExtent *open;
 } Lane;
 
-struct _FmHeap {
+struct _FmHeap
+{
   FmExtentTable *table;
   gsize extent_size;
   guint n_lanes;
@@ -103,8 +105,8 @@ fm_heap_cut (FmHeap *heap, guint lane_index, gsize size, gsize align,
 
     if (start + size <= heap->extent_size) {
       ret_block->extent = extent;
-      ret_block->start = (guint32)extent->filled;
-      ret_block->length = (guint32)(start + size - extent->filled);
+      ret_block->start = (guint32) extent->filled;
+      ret_block->length = (guint32) (start + size - extent->filled);
       *ret_offset = fm_extent_offset (heap->table, extent) + start;
       extent->filled = start + size;
       atomic_fetch_add_explicit (&extent->live, 1, memory_order_relaxed);
@@ -129,7 +131,7 @@ count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
     gsize n = MIN (end, (page + 1) * FM_PAGE) - start;
 
     if (atomic_fetch_add_explicit (
-            &unused[page], (guint16)n, memory_order_relaxed)
+            &unused[page], (guint16) n, memory_order_relaxed)
             + n
         == FM_PAGE)
       freed++;
@@ -161,7 +163,7 @@ fm_heap_open (FmHeap *heap, guint lane_index, FmExtent *extent)
   FmExtent *before;
 
   if (extent != NULL) {
-    memset ((gpointer)(heap->table->unused_in_page
+    memset ((gpointer) (heap->table->unused_in_page
                 + fm_extent_offset (heap->table, extent) / FM_PAGE),
         0, heap->extent_size / FM_PAGE * sizeof (guint16));
     extent->filled = 0;

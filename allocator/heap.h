@@ -25,7 +25,8 @@ G_BEGIN_DECLS
 typedef struct _FmHeap FmHeap;
 
 /* The bytes that a block takes of its extent, alignment included. */
-typedef struct {
+typedef struct
+{
   FmExtent *extent;
   guint32 start; /* both 0 in an extent of its own */
   guint32 length;

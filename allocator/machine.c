@@ -75,7 +75,7 @@ cgroup_limit (const gchar *root)
     } else {
       g_auto (GStrv) controllers = g_strsplit (parts[1], ",", -1);
 
-      if (!g_strv_contains ((const gchar *const *)controllers, "memory"))
+      if (!g_strv_contains ((const gchar *const *) controllers, "memory"))
         continue;
       mount = g_strconcat (root, "/sys/fs/cgroup/memory", NULL);
       least =

@@ -26,7 +26,8 @@ static const FmOptionSpec specs[FM_N_OPTIONS] = {
 #undef X
 };
 
-static const struct {
+static const struct
+{
   const gchar *name;
   int number;
 } signals[] = {
@@ -91,7 +92,7 @@ parse_size (const gchar *text, gboolean percent_allowed, guint64 *ret_number,
       return FALSE;
     for (; g_ascii_isdigit (*end); end++) {
       if (fraction_scale < 1000000) {
-        fraction = fraction * 10 + (guint64)g_ascii_digit_value (*end);
+        fraction = fraction * 10 + (guint64) g_ascii_digit_value (*end);
         fraction_scale *= 10;
       }
     }
@@ -176,7 +177,7 @@ parse_signal (const gchar *text, guint64 *ret_number)
     text += 3;
   for (i = 0; i < G_N_ELEMENTS (signals); i++) {
     if (g_ascii_strcasecmp (signals[i].name, text) == 0) {
-      *ret_number = (guint64)signals[i].number;
+      *ret_number = (guint64) signals[i].number;
       return TRUE;
     }
   }
@@ -189,7 +190,7 @@ signal_name (guint64 number)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (signals); i++) {
-    if ((guint64)signals[i].number == number)
+    if ((guint64) signals[i].number == number)
       return signals[i].name;
   }
   return "none";
@@ -287,20 +288,17 @@ fm_options_set (
     FmOptions *options, FmOptionId id, const gchar *text, GError **error)
 {
   g_autofree gchar *stripped = g_strstrip (g_strdup (text));
+  gboolean is_text = g_utf8_validate (stripped, -1, NULL);
   FmOptionValue value;
 
-  if (!g_utf8_validate (stripped, -1, NULL)
-      && specs[id].type != FM_OPTION_TYPE_PATH) {
-    g_set_error (error, FM_OPTIONS_ERROR, FM_OPTIONS_ERROR_VALUE,
-        "option '%s': the value is not readable text", specs[id].name);
-    return FALSE;
-  }
-  if (!parse_value (id, stripped, &value)) {
+  if ((!is_text && specs[id].type != FM_OPTION_TYPE_PATH)
+      || !parse_value (id, stripped, &value)) {
     g_autofree gchar *accepted = fm_option_accepted (id);
+    g_autofree gchar *shown = g_utf8_make_valid (stripped, -1);
 
     g_set_error (error, FM_OPTIONS_ERROR, FM_OPTIONS_ERROR_VALUE,
         "option '%s': \"%s\" can't be read; accepted: %s", specs[id].name,
-        stripped, accepted);
+        shown, accepted);
     return FALSE;
   }
 
@@ -338,8 +336,8 @@ fm_options_set_from_environment (
 
     if (text != NULL && text[0] != '\0'
         && !fm_options_set (options, id, text, &error))
-      fm_warning ("%s=%s: %s; the default is used", specs[id].variable, text,
-          error->message);
+      fm_warning (
+          "%s: %s; the default is used", specs[id].variable, error->message);
   }
 }
 
@@ -358,8 +356,10 @@ set_from_item (FmOptions *options, gchar *item, GError **error)
     g_strchomp (name);
   }
   if (!fm_options_find (name, &id)) {
+    g_autofree gchar *shown = g_utf8_make_valid (name, -1);
+
     g_set_error (error, FM_OPTIONS_ERROR, FM_OPTIONS_ERROR_NAME,
-        "there is no option '%s'; gst-filemem(1) lists them", name);
+        "there is no option '%s'; gst-filemem(1) lists them", shown);
     return FALSE;
   }
   if (text == NULL) {
@@ -417,5 +417,6 @@ fm_options_list_has (const gchar *list, const gchar *item)
 {
   g_auto (GStrv) items = g_strsplit (list, ":", -1);
 
-  return item[0] != '\0' && g_strv_contains ((const gchar *const *)items, item);
+  return item[0] != '\0'
+      && g_strv_contains ((const gchar *const *) items, item);
 }

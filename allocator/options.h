@@ -88,7 +88,8 @@ typedef enum {
   FM_WHEN_FULL_FAIL
 } FmWhenFull;
 
-typedef struct {
+typedef struct
+{
   const gchar *name;
   const gchar *variable;
   FmOptionType type;
@@ -98,14 +99,16 @@ typedef struct {
   const gchar *description;
 } FmOptionSpec;
 
-typedef struct {
+typedef struct
+{
   gchar *text;    /* canonical; "" where filemem chooses */
   guint64 number; /* bytes, per cent, seconds, signal or index of the choice */
   gboolean percent; /* number is a percentage */
   gboolean given;   /* by a person, not the default */
 } FmOptionValue;
 
-typedef struct {
+typedef struct
+{
   FmOptionValue value[FM_N_OPTIONS];
 } FmOptions;
 

@@ -24,7 +24,7 @@
 
 /* After a spill that failed the next one is not tried at once, unless disk
  * space was given back. */
-#define BACKOFF ((gint64)1000000)
+#define BACKOFF ((gint64) 1000000)
 
 /* Holes smaller than this share of an extent are not worth a call. */
 #define HOLE_SHARE 8
@@ -76,7 +76,7 @@ fm_pager_vacate (FmPager *pager, FmExtent *extent)
     return;
   }
   /* What could not be unmapped stays where it is, to be mapped over. */
-  fm_pager_count_resident (pager, -(gssize)extent->resident_bytes);
+  fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
   extent->resident_bytes = 0;
   fm_pager_keep_disk (pager, extent);
 }
@@ -174,7 +174,7 @@ find_holes (gpointer key, gpointer value, gpointer ret_extent)
       || free_pages
           < extent->punched_pages + extent->length / FM_PAGE / HOLE_SHARE)
     return FALSE;
-  *(FmExtent **)ret_extent = extent;
+  *(FmExtent **) ret_extent = extent;
   return TRUE;
 }
 
@@ -194,7 +194,8 @@ reclaim_holes (FmPager *pager)
 
 /* One range to read into, for @bytes of an extent: what it is and how much of
  * the extent moves with it. */
-typedef struct {
+typedef struct
+{
   gboolean huge;
   gsize read; /* bytes to read */
   gsize move; /* bytes of the extent's run to replace */
@@ -337,7 +338,7 @@ fm_pager_fill (FmPager *pager, FmExtent *extent)
     fm_stats_add (pager->stats, FM_STAT_FILLS, 1);
     fm_stats_add (pager->stats, FM_STAT_FILL_BYTES, extent->length);
   } else {
-    fm_pager_count_resident (pager, -(gssize)extent->resident_bytes);
+    fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
     extent->resident_bytes = 0;
   }
   if (extent->dead) {
@@ -511,13 +512,13 @@ finish_spill (FmPager *pager, FmExtent *extent)
   extent->resident_bytes -= freed;
   fm_stats_add (pager->stats, FM_STAT_SPILLS, 1);
   if (extent->dead) {
-    fm_pager_count_resident (pager, -(gssize)freed);
+    fm_pager_count_resident (pager, -(gssize) freed);
     fm_pager_vacate (pager, extent);
     return;
   }
   fm_extent_set_state (extent, FM_SPILLED, 0);
   fm_pager_add_spilled (pager, extent);
-  fm_pager_count_resident (pager, -(gssize)freed);
+  fm_pager_count_resident (pager, -(gssize) freed);
   fm_cond_broadcast (&pager->changed);
 }
 
@@ -609,7 +610,7 @@ reader (gpointer data)
         fm_cond_wait (&pager->to_read, &pager->lock);
       continue;
     }
-    fm_pager_count_resident (pager, (gssize)missing);
+    fm_pager_count_resident (pager, (gssize) missing);
     extent->resident_bytes += missing;
     extent->prefetched = TRUE;
     atomic_fetch_or (&extent->word, FM_UNREAD);
@@ -634,7 +635,8 @@ reader (gpointer data)
 void
 fm_pager_start_threads (FmPager *pager)
 {
-  static const struct {
+  static const struct
+  {
     const gchar *name;
     GThreadFunc func;
   } kinds[] = {{"filemem-write", writer}, {"filemem-read", reader}};

@@ -23,8 +23,11 @@
 
 G_BEGIN_DECLS
 
+/* The protocol test makes do with one of each. */
+#ifndef FM_N_WRITERS
 #define FM_N_WRITERS 2
 #define FM_N_READERS 2
+#endif
 #define FM_N_THREADS (FM_N_WRITERS + FM_N_READERS)
 
 typedef enum {
@@ -34,7 +37,8 @@ typedef enum {
   FM_THREADS_REFUSED
 } FmThreadsState;
 
-typedef struct {
+typedef struct
+{
   _Atomic guint64 position; /* bytes written by it so far */
   gboolean is_read;         /* somebody reads what it wrote, in order */
   guint64 reader;           /* the position of the extent read last */
@@ -42,7 +46,8 @@ typedef struct {
 } FmStream;
 
 /* Who waits for room, and since when; starts as zeros. */
-typedef struct {
+typedef struct
+{
   gint64 since;
   gint64 deadline;
   guint64 completions;
@@ -57,16 +62,22 @@ typedef enum {
   FM_FILL_GONE /* the extent was released, or its addresses were lost */
 } FmFillResult;
 
-struct _FmPager {
+struct _FmPager
+{
+  /* Set when the pager is made, then fixed. */
   FmPagerConfig config;
   FmExtentTable *table;
   FmArena *arena;
   FmBackingFile *file;
   FmStats *stats;
-
   gsize reserve; /* of the budget, kept for fills */
   gsize low;     /* spill when less of the budget than this is free */
   gsize window;  /* the most to read ahead; and what counts as just written */
+  FmRuns *runs;
+  GHashTable *idle_memory; /* grains -> GQueue of idle resident extents */
+  GHashTable *idle_disk;   /* grains -> GQueue of vacant ones with disk space */
+  GTree *spilled;          /* by stream and position */
+  FmStream *stream;
 
   _Atomic guint64 written;  /* bytes written by all so far */
   _Atomic guint n_spilled;  /* extents */
@@ -77,18 +88,13 @@ struct _FmPager {
   atomic_bool warned_full, warned_io, warned_over, warned_threads, warned_lost,
       warned_locked;
 
-  FmMutex lock;
+  FmMutex lock;    /* guards all below, and what the pointers above lead to */
   FmCond changed;  /* an extent's state, or the room there is */
   FmCond to_write; /* for the writers */
   FmCond to_read;  /* for the readers */
   FmCond to_keep;  /* for the keeper */
 
-  FmRuns *runs;
-  GQueue resident;         /* extents in use, any order */
-  GHashTable *idle_memory; /* grains -> GQueue of idle resident extents */
-  GHashTable *idle_disk;   /* grains -> GQueue of vacant ones with disk space */
-  GTree *spilled;          /* by stream and position */
-  FmStream *stream;
+  GQueue resident;      /* extents in use, any order */
   gsize resident_bytes; /* idle ones too, and being filled */
   gsize spilled_bytes;
   guint in_flight;

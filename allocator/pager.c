@@ -109,7 +109,7 @@ fm_pager_count_resident (FmPager *pager, gssize change)
   gsize budget = pager->config.budget;
   gsize free_bytes;
 
-  pager->resident_bytes += (gsize)change;
+  pager->resident_bytes += (gsize) change;
   free_bytes =
       pager->resident_bytes < budget ? budget - pager->resident_bytes : 0;
   atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
@@ -249,7 +249,7 @@ fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
     put_idle (pager, pager->idle_disk, extent);
   } else {
     fm_runs_give (
-        pager->runs, (guint)(extent - pager->table->extent), extent->n_grains);
+        pager->runs, (guint) (extent - pager->table->extent), extent->n_grains);
   }
   if (pager->waiting > 0)
     fm_cond_broadcast (&pager->changed);
@@ -260,7 +260,7 @@ void
 fm_pager_retire (FmPager *pager, FmExtent *extent)
 {
   fm_extent_set_state (extent, FM_RETIRED, 0);
-  fm_pager_count_resident (pager, -(gssize)extent->resident_bytes);
+  fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
   extent->resident_bytes = 0;
   fm_stats_add (pager->stats, FM_STAT_EXTENTS_RETIRED, 1);
   fm_cond_broadcast (&pager->changed);
@@ -295,7 +295,7 @@ fm_pager_add_spilled (FmPager *pager, FmExtent *extent)
       atomic_load_explicit (&extent->stream, memory_order_relaxed);
   extent->order.position =
       atomic_load_explicit (&extent->position, memory_order_relaxed);
-  extent->order.first_grain = (guint)(extent - pager->table->extent);
+  extent->order.first_grain = (guint) (extent - pager->table->extent);
   g_tree_insert (pager->spilled, &extent->order, extent);
   pager->spilled_bytes += extent->length;
   atomic_fetch_add (&pager->n_spilled, 1);
@@ -357,7 +357,7 @@ make_resident (FmPager *pager, FmExtent *extent, gsize length)
     extent->resident_bytes = length;
     return FM_ACQUIRED;
   }
-  fm_pager_count_resident (pager, -(gssize)length);
+  fm_pager_count_resident (pager, -(gssize) length);
   if (result == FM_ARENA_UNCHANGED)
     fm_pager_keep_disk (pager, extent);
   else
@@ -390,7 +390,7 @@ fm_pager_acquire (
     FmPager *pager, gsize length, gboolean shared, FmExtent **ret_extent)
 {
   guint n_grains =
-      (guint)((length + pager->table->grain - 1) / pager->table->grain);
+      (guint) ((length + pager->table->grain - 1) / pager->table->grain);
   FmAcquireResult result = FM_ACQUIRED;
   FmPatience patience = {0};
   FmExtent *extent;
@@ -407,7 +407,7 @@ fm_pager_acquire (
       fm_stats_sub (pager->stats, FM_STAT_EXTENTS_IDLE, 1);
       if (length > extent->resident_bytes) {
         fm_pager_count_resident (
-            pager, (gssize)(length - extent->resident_bytes));
+            pager, (gssize) (length - extent->resident_bytes));
         extent->resident_bytes = length;
       }
       break;
@@ -415,10 +415,10 @@ fm_pager_acquire (
     if (!fm_pager_step_towards_room (
             pager, length, FM_ROOM_FOR_ALLOC, &patience))
       continue;
-    fm_pager_count_resident (pager, (gssize)length);
+    fm_pager_count_resident (pager, (gssize) length);
     extent = take_vacant (pager, n_grains);
     if (extent == NULL) {
-      fm_pager_count_resident (pager, -(gssize)length);
+      fm_pager_count_resident (pager, -(gssize) length);
       result = FM_ACQUIRE_NO_ADDRESSES;
     } else {
       result = make_resident (pager, extent, length);
@@ -436,7 +436,7 @@ fm_pager_acquire (
   fm_pager_unlock (pager);
 
   if (patience.since != 0) {
-    guint64 ns = (guint64)(fm_now () - patience.since) * 1000;
+    guint64 ns = (guint64) (fm_now () - patience.since) * 1000;
 
     fm_stats_add (pager->stats, FM_STAT_ALLOC_WAITS, 1);
     fm_stats_add (pager->stats, FM_STAT_ALLOC_WAIT_NS, ns);
@@ -563,7 +563,7 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
         if (!fm_pager_step_towards_room (
                 pager, missing, FM_ROOM_FOR_FILL, &patience))
           break;
-        fm_pager_count_resident (pager, (gssize)missing);
+        fm_pager_count_resident (pager, (gssize) missing);
         extent->resident_bytes += missing;
         pinned = fill_for_pin (pager, extent, flags);
         failed = !pinned;
@@ -578,7 +578,7 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
     fm_pager_note_read (pager, extent);
   fm_pager_unlock (pager);
 
-  fm_stats_map_waited (pager->stats, (guint64)(fm_now () - start) * 1000);
+  fm_stats_map_waited (pager->stats, (guint64) (fm_now () - start) * 1000);
   if (failed)
     fm_stats_add (pager->stats, FM_STAT_MAPS_FAILED, 1);
   return pinned;
@@ -641,7 +641,8 @@ static void
 queue_free (gpointer queue)
 {
   /* The links are parts of the extents. */
-  g_free (queue);
+  g_queue_init (queue);
+  g_queue_free (queue);
 }
 
 FmPager *

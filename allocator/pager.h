@@ -24,7 +24,8 @@ G_BEGIN_DECLS
 
 typedef struct _FmPager FmPager;
 
-typedef struct {
+typedef struct
+{
   gsize budget; /* most resident bytes */
   gsize
       extent_size; /* of shared extents, and the most that one transfer moves */

@@ -9,13 +9,15 @@
  */
 #include "runs.h"
 
-struct _FmRuns {
+struct _FmRuns
+{
   guint n_grains;
   guint *length_at;
   GTree *by_length;
 };
 
-typedef struct {
+typedef struct
+{
   guint length;
   guint first;
 } Run;
@@ -87,7 +89,7 @@ fm_runs_take (FmRuns *runs, guint n, guint *ret_first)
 
   if (node == NULL)
     return FALSE;
-  found = *(const Run *)g_tree_node_key (node);
+  found = *(const Run *) g_tree_node_key (node);
   remove_run (runs, found.first, found.length);
   if (found.length > n)
     insert (runs, found.first + n, found.length - n);

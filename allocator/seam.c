@@ -108,7 +108,7 @@ fm_seam_unlink (const char *path)
 int
 fm_seam_ftruncate (int fd, off_t length)
 {
-  if (refused (FM_CALL_FTRUNCATE, NULL, (gsize)length, 0))
+  if (refused (FM_CALL_FTRUNCATE, NULL, (gsize) length, 0))
     return -1;
   return ftruncate (fd, length);
 }
@@ -116,7 +116,7 @@ fm_seam_ftruncate (int fd, off_t length)
 int
 fm_seam_fallocate (int fd, int mode, off_t offset, off_t length)
 {
-  if (refused (FM_CALL_FALLOCATE, NULL, (gsize)length, mode))
+  if (refused (FM_CALL_FALLOCATE, NULL, (gsize) length, mode))
     return -1;
   return fallocate (fd, mode, offset, length);
 }
@@ -124,7 +124,7 @@ fm_seam_fallocate (int fd, int mode, off_t offset, off_t length)
 int
 fm_seam_fadvise (int fd, off_t offset, off_t length, int advice)
 {
-  if (refused (FM_CALL_FADVISE, NULL, (gsize)length, advice))
+  if (refused (FM_CALL_FADVISE, NULL, (gsize) length, advice))
     return -1;
   errno = posix_fadvise (fd, offset, length, advice);
   return errno == 0 ? 0 : -1;
@@ -133,7 +133,7 @@ fm_seam_fadvise (int fd, off_t offset, off_t length, int advice)
 int
 fm_seam_sync_file_range (int fd, off_t offset, off_t length, unsigned int flags)
 {
-  if (refused (FM_CALL_SYNC_FILE_RANGE, NULL, (gsize)length, (int)flags))
+  if (refused (FM_CALL_SYNC_FILE_RANGE, NULL, (gsize) length, (int) flags))
     return -1;
   return sync_file_range (fd, offset, length, flags);
 }
@@ -141,7 +141,7 @@ fm_seam_sync_file_range (int fd, off_t offset, off_t length, unsigned int flags)
 ssize_t
 fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset)
 {
-  if (refused (FM_CALL_PWRITE, (void *)data, length, 0))
+  if (refused (FM_CALL_PWRITE, (void *) data, length, 0))
     return -1;
   return pwrite (fd, data, length, offset);
 }
@@ -177,9 +177,9 @@ fm_seam_file_system (int fd, FmFileSystem *ret_file_system)
     return -1;
   if (fstatfs (fd, &type) < 0 || fstatvfs (fd, &space) < 0)
     return -1;
-  ret_file_system->type = (guint64)type.f_type;
-  ret_file_system->total_bytes = (guint64)space.f_blocks * space.f_frsize;
-  ret_file_system->available_bytes = (guint64)space.f_bavail * space.f_frsize;
+  ret_file_system->type = (guint64) type.f_type;
+  ret_file_system->total_bytes = (guint64) space.f_blocks * space.f_frsize;
+  ret_file_system->available_bytes = (guint64) space.f_bavail * space.f_frsize;
   ret_file_system->read_only = (space.f_flag & ST_RDONLY) != 0;
   return 0;
 }

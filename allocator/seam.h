@@ -41,7 +41,8 @@ typedef enum {
   FM_CALL_THREAD
 } FmCall;
 
-typedef struct {
+typedef struct
+{
   FmCall call;
   void *address; /* for calls on memory, else NULL */
   gsize length;
@@ -72,7 +73,8 @@ ssize_t fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset);
 ssize_t fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset);
 int fm_seam_set_direct (int fd, gboolean direct);
 
-typedef struct {
+typedef struct
+{
   guint64 type; /* the magic number of statfs(2) */
   guint64 total_bytes;
   guint64 available_bytes; /* to this user */

@@ -5,6 +5,7 @@
  */
 #include "statistics.h"
 
+#include <stdalign.h>
 #include <sys/resource.h>
 
 #define UNIT_BYTES "bytes"
@@ -31,15 +32,24 @@ page_faults (guint64 *ret_minor, guint64 *ret_major)
 
   *ret_minor = *ret_major = 0;
   if (getrusage (RUSAGE_SELF, &usage) == 0) {
-    *ret_minor = (guint64)usage.ru_minflt;
-    *ret_major = (guint64)usage.ru_majflt;
+    *ret_minor = (guint64) usage.ru_minflt;
+    *ret_major = (guint64) usage.ru_majflt;
   }
 }
 
-void
-fm_stats_init (FmStats *stats)
+FmStats *
+fm_stats_new (void)
 {
+  FmStats *stats = g_aligned_alloc0 (1, sizeof (FmStats), alignof (FmStats));
+
   page_faults (&stats->minor_faults_before, &stats->major_faults_before);
+  return stats;
+}
+
+void
+fm_stats_free (FmStats *stats)
+{
+  g_aligned_free (stats);
 }
 
 void

@@ -88,7 +88,8 @@ typedef enum {
 
 typedef enum { FM_STAT_KIND_COUNTER, FM_STAT_KIND_GAUGE } FmStatisticKind;
 
-typedef struct {
+typedef struct
+{
   const gchar *name;
   FmStatisticKind kind;
   const gchar *unit; /* "bytes", "ns" or "" */
@@ -98,7 +99,8 @@ typedef struct {
 #define FM_STATS_SHARDS 16
 
 /* What every allocation and map counts. */
-typedef struct {
+typedef struct
+{
   _Alignas(64) _Atomic guint64 allocs;
   _Atomic guint64 alloc_bytes;
   _Atomic guint64 frees;
@@ -111,11 +113,13 @@ typedef struct {
  * quarter further, so a percentile is right to a quarter. */
 #define FM_HISTOGRAM_BUCKETS 112
 
-typedef struct {
+typedef struct
+{
   _Atomic guint64 count[FM_HISTOGRAM_BUCKETS];
 } FmHistogram;
 
-typedef struct {
+typedef struct
+{
   _Atomic guint64 value[FM_N_STATISTICS]; /* but for what is computed */
   FmStatsShard shard[FM_STATS_SHARDS];
   FmHistogram map_waits;
@@ -125,7 +129,9 @@ typedef struct {
 
 const FmStatisticSpec *fm_statistic_spec (FmStatistic id);
 
-void fm_stats_init (FmStats *stats);
+/* All zeros; page faults count from now on. */
+FmStats *fm_stats_new (void);
+void fm_stats_free (FmStats *stats);
 
 /* The figures at one moment, each right by itself, together as close to one
  * moment as reading them one after the other is. */

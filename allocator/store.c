@@ -18,9 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KIB ((gsize)1 << 10)
-#define MIB ((gsize)1 << 20)
-#define GIB ((guint64)1 << 30)
+#define KIB ((gsize) 1 << 10)
+#define MIB ((gsize) 1 << 20)
+#define GIB ((guint64) 1 << 30)
 
 #define EXTENT_MOST (4 * MIB)
 #define EXTENT_LEAST (256 * KIB)
@@ -32,14 +32,15 @@
 
 #define RAM_SHARE 8
 #define RAM_LEAST (32 * MIB)
-#define RAM_MOST ((guint64)1 * GIB)
+#define RAM_MOST ((guint64) 1 * GIB)
 #define RESERVE_PERCENT 5
-#define RESERVE_MOST ((guint64)1 * GIB)
+#define RESERVE_MOST ((guint64) 1 * GIB)
 
-#define PATIENCE ((gint64)5 * G_USEC_PER_SEC)
-#define IDLE ((gint64)10 * G_USEC_PER_SEC)
+#define PATIENCE ((gint64) 5 * G_USEC_PER_SEC)
+#define IDLE ((gint64) 10 * G_USEC_PER_SEC)
 
-struct _FmStore {
+struct _FmStore
+{
   gchar *dir;
   guint64 size;
   gsize budget;
@@ -83,7 +84,7 @@ choose_budget (const FmOptions *options)
   else
     budget = CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST);
   budget = CLAMP (budget, EXTENTS_LEAST * EXTENT_LEAST, G_MAXSIZE / 4);
-  return (gsize)budget & ~(FM_PAGE - 1);
+  return (gsize) budget & ~(FM_PAGE - 1);
 }
 
 static gsize
@@ -114,7 +115,7 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
       MIN (store->size, G_MAXSIZE / 2 / ARENA_FACTOR) * ARENA_FACTOR;
   gsize length;
 
-  length = MAX ((gsize)wanted, least);
+  length = MAX ((gsize) wanted, least);
   length = (length + grain - 1) & ~(grain - 1);
   while (fm_backing_file_set_length (store->file, length) != 0) {
     length = (length / 2) & ~(grain - 1);
@@ -173,7 +174,7 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
   config.budget = store->budget;
   config.extent_size = store->extent_size;
   config.n_streams =
-      (guint)CLAMP (store->budget / store->extent_size / 4, 1, LANES_MOST);
+      (guint) CLAMP (store->budget / store->extent_size / 4, 1, LANES_MOST);
   config.patience = PATIENCE;
   config.idle = IDLE;
   store->pager = fm_pager_new (
@@ -308,8 +309,8 @@ alloc_large (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
   }
   fm_heap_own (store->heap, extent, &ret_block->block);
   data =
-      (guintptr)store->arena->base + fm_extent_offset (&store->table, extent);
-  ret_block->data = (guint8 *)((data + align) & ~(guintptr)align);
+      (guintptr) store->arena->base + fm_extent_offset (&store->table, extent);
+  ret_block->data = (guint8 *) ((data + align) & ~(guintptr) align);
   return FM_STORE_DONE;
 }
 
@@ -372,7 +373,7 @@ fm_store_alloc (FmStore *store, gsize size, gsize align, gint64 patience,
       break;
     in_time = fm_now () < deadline;
     if (in_time)
-      (void)fm_cond_wait_until (&store->room, &store->room_lock,
+      (void) fm_cond_wait_until (&store->room, &store->room_lock,
           MIN (deadline, fm_now () + G_USEC_PER_SEC / 10));
   }
   atomic_fetch_sub (&store->waiting_for_room, 1);

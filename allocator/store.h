@@ -28,7 +28,8 @@ typedef enum {
   FM_STORE_INHERITED     /* this is the child of a fork: make a store */
 } FmStoreResult;
 
-typedef struct {
+typedef struct
+{
   FmBlock block;
   gsize held; /* of `size`, where it has an extent of its own */
   guint8 *data;

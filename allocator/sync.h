@@ -16,8 +16,61 @@
 
 G_BEGIN_DECLS
 
+#if defined(__SANITIZE_THREAD__)
+#define FM_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FM_THREAD_SANITIZER 1
+#endif
+#endif
+
 #ifdef FM_SCHEDULER
 #include "scheduler.h"
+#elif defined(FM_THREAD_SANITIZER)
+
+/* GLib's locks are futexes inside a library that was not built with the thread
+ * sanitizer, which therefore takes everything they guard for a race. It knows
+ * pthread's. */
+#include <pthread.h>
+#include <time.h>
+
+typedef pthread_mutex_t FmMutex;
+typedef pthread_cond_t FmCond;
+typedef GThread FmThread;
+
+#define fm_mutex_init(mutex) ((void) pthread_mutex_init (mutex, NULL))
+#define fm_mutex_clear(mutex) ((void) pthread_mutex_destroy (mutex))
+#define fm_mutex_lock(mutex) ((void) pthread_mutex_lock (mutex))
+#define fm_mutex_trylock(mutex) (pthread_mutex_trylock (mutex) == 0)
+#define fm_mutex_unlock(mutex) ((void) pthread_mutex_unlock (mutex))
+#define fm_cond_clear(cond) ((void) pthread_cond_destroy (cond))
+#define fm_cond_signal(cond) ((void) pthread_cond_signal (cond))
+#define fm_cond_broadcast(cond) ((void) pthread_cond_broadcast (cond))
+#define fm_cond_wait(cond, mutex) ((void) pthread_cond_wait (cond, mutex))
+#define fm_thread_join g_thread_join
+#define fm_now g_get_monotonic_time
+#define fm_point() ((void) 0)
+
+static inline void
+fm_cond_init (FmCond *cond)
+{
+  pthread_condattr_t attributes;
+
+  pthread_condattr_init (&attributes);
+  pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init (cond, &attributes);
+  pthread_condattr_destroy (&attributes);
+}
+
+static inline gboolean
+fm_cond_wait_until (FmCond *cond, FmMutex *mutex, gint64 deadline)
+{
+  const struct timespec end = {
+      deadline / G_USEC_PER_SEC, deadline % G_USEC_PER_SEC * 1000};
+
+  return pthread_cond_timedwait (cond, mutex, &end) == 0;
+}
+
 #else
 
 typedef GMutex FmMutex;
@@ -37,7 +90,7 @@ typedef GThread FmThread;
 #define fm_cond_wait_until g_cond_wait_until
 #define fm_thread_join g_thread_join
 #define fm_now g_get_monotonic_time
-#define fm_point() ((void)0)
+#define fm_point() ((void) 0)
 
 #endif
 

@@ -245,7 +245,7 @@ load_plugin (const char *libgstreamer)
         libgstreamer);
     return false;
   }
-  load_file = (LoadFile)dlsym (handle, "gst_plugin_load_file");
+  load_file = (LoadFile) dlsym (handle, "gst_plugin_load_file");
   if (!load_file) {
     fprintf (stderr, "filemem: cannot load %s: %s has no plugins\n", path,
         libgstreamer);

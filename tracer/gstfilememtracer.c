@@ -43,14 +43,16 @@
 #include <gst/gsttracerrecord.h>
 #include <stdlib.h>
 
-struct _GstFileMemTracer {
+struct _GstFileMemTracer
+{
   GstTracer parent;
 };
 
 G_DEFINE_TYPE (GstFileMemTracer, gst_file_mem_tracer, GST_TYPE_TRACER);
 
 /* What the tracers of this process share. */
-static struct {
+static struct
+{
   GstFileMemAllocator *allocator; /* NULL where the exe option says so */
   GstTracerRecord *record;
   GThread *thread;
@@ -191,7 +193,7 @@ start (const gchar *params)
   if (allocator == NULL || shared.allocator != NULL)
     return;
   shared.allocator = GST_FILE_MEM_ALLOCATOR (allocator);
-  shared.start = (gint64)gst_util_get_timestamp ();
+  shared.start = (gint64) gst_util_get_timestamp ();
   shared.record = make_record ();
   GST_OBJECT_FLAG_SET (shared.record, GST_OBJECT_FLAG_MAY_BE_LEAKED);
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);

@@ -34,7 +34,7 @@ bytes (const GstStructure *stats, const gchar *name)
 static gdouble
 ms (const GstStructure *stats, const gchar *name)
 {
-  return (gdouble)get (stats, name) / 1e6;
+  return (gdouble) get (stats, name) / 1e6;
 }
 
 /* One line of figures; @names are those of the bytes in it, in their order. */
@@ -51,7 +51,8 @@ add_bytes_line (GString *text, const GstStructure *stats, const gchar *label,
 static void
 add_fallbacks (GString *text, const GstStructure *stats)
 {
-  static const struct {
+  static const struct
+  {
     const gchar *name;
     const gchar *reason;
   } reasons[] = {
@@ -130,7 +131,7 @@ fm_report_text (const GstStructure *stats)
   g_autofree gchar *live = bytes (stats, "live-bytes");
 
   g_string_append_printf (
-      text, "filemem report of process %d\n", (int)getpid ());
+      text, "filemem report of process %d\n", (int) getpid ());
   g_string_append_printf (
       text, "  %-12ssize %s, budget (ram) %s\n", "limits", size, budget);
   g_string_append_printf (text,
@@ -182,7 +183,7 @@ fm_report_write (const GstStructure *stats, const gchar *to)
     return;
   }
   parts = g_strsplit (to, "%p", -1);
-  pid = g_strdup_printf ("%d", (int)getpid ());
+  pid = g_strdup_printf ("%d", (int) getpid ());
   path = g_strjoinv (pid, parts);
   if (!g_file_set_contents (path, text, -1, &error))
     fprintf (

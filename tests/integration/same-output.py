@@ -95,7 +95,8 @@ class Runner:
         if done.returncode != 0:
             how = (f"killed by {signal.Signals(-done.returncode).name}"
                    if done.returncode < 0 else f"exit code {done.returncode}")
-            raise Failed(f"{how}\n{done.stdout}{done.stderr}".rstrip())
+            run = "with filemem" if env else "without filemem"
+            raise Failed(f"{run}: {how}\n{done.stdout}{done.stderr}".rstrip())
         return done.stdout.splitlines()
 
     def media(self, name):

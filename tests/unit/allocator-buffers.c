@@ -76,8 +76,8 @@ read_buffer (Side *side, const gchar *field, GstBuffer *buffer, gsize start,
 static GstBuffer *
 new_buffer (Side *side, gsize size, guint seed)
 {
-  GstAllocationParams params = {.align = 15, .prefix = PREFIX,
-    .padding = PADDING};
+  GstAllocationParams params = {
+      .align = 15, .prefix = PREFIX, .padding = PADDING};
   GstBuffer *buffer =
       gst_buffer_new_allocate (compare_allocator (side), size, &params);
 
@@ -149,7 +149,7 @@ fill_and_extract (Side *side)
     compare_note (side, "compare the filled bytes", "%s",
         gst_buffer_memcmp (buffer, 100, bytes + 100, 500) == 0 ? "same"
                                                                : "others");
-    gst_buffer_extract_dup (buffer, 0, -1, (gpointer *) &all, &all_size);
+    gst_buffer_extract_dup (buffer, 0, -1, (gpointer *)&all, &all_size);
     compare_note (side, "extract all", "%" G_GSIZE_FORMAT, all_size);
     compare_bytes (side, "before", all, 0, 100, 1);
     compare_bytes (side, "filled", all + 100, 100, 500, 2);
@@ -177,16 +177,16 @@ resize (Side *side)
 
     compare_case (side, "size %" G_GSIZE_FORMAT, size);
     compare_settle (side);
-    gst_buffer_resize (buffer, 10, (gssize) size - 20);
+    gst_buffer_resize (buffer, 10, (gssize)size - 20);
     note_buffer (side, "smaller", buffer);
     read_buffer (side, "smaller", buffer, 10, size - 20, 1);
     gst_buffer_resize (buffer, -10, -1);
     note_buffer (side, "start moved back", buffer);
-    gst_buffer_set_size (buffer, (gssize) size + PADDING);
+    gst_buffer_set_size (buffer, (gssize)size + PADDING);
     note_buffer (side, "into the padding", buffer);
-    gst_buffer_set_size (buffer, (gssize) size + PADDING + 15);
+    gst_buffer_set_size (buffer, (gssize)size + PADDING + 15);
     note_buffer (side, "into the slack", buffer);
-    gst_buffer_resize (buffer, -PREFIX, (gssize) size + PREFIX);
+    gst_buffer_resize (buffer, -PREFIX, (gssize)size + PREFIX);
     note_buffer (side, "into the prefix", buffer);
     write_buffer (side, buffer, 2);
     compare_settle (side);
@@ -201,8 +201,8 @@ static void
 copy_region (Side *side)
 {
   static const guint flags[] = {GST_BUFFER_COPY_MEMORY,
-    GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_DEEP,
-    GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_MERGE, GST_BUFFER_COPY_ALL};
+      GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_DEEP,
+      GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_MERGE, GST_BUFFER_COPY_ALL};
   guint i, j;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
@@ -273,26 +273,26 @@ append_and_merge (Side *side)
     second = gst_buffer_copy_region (buffer, GST_BUFFER_COPY_MEMORY, 500, -1);
     compare_settle (side);
 
-    joined = gst_buffer_append (gst_buffer_ref (first),
-        gst_buffer_ref (second));
+    joined =
+        gst_buffer_append (gst_buffer_ref (first), gst_buffer_ref (second));
     note_buffer (side, "joined", joined);
     compare_note (side, "range merges", "%s",
         gst_buffer_is_memory_range_writable (joined, 0, -1) ? "writable"
                                                             : "not writable");
     read_buffer (side, "joined", joined, 0, size, 1);
     all = gst_buffer_get_all_memory (joined);
-    compare_note (side, "all memory", "%s parent",
-        all->parent != NULL ? "a" : "no");
+    compare_note (
+        side, "all memory", "%s parent", all->parent != NULL ? "a" : "no");
     assert_true (gst_memory_map (all, &info, GST_MAP_READ));
     assert_true (gst_buffer_map (buffer, &whole, GST_MAP_READ));
-    compare_note (side, "the same bytes", "%s",
-        info.data == whole.data ? "yes" : "no");
+    compare_note (
+        side, "the same bytes", "%s", info.data == whole.data ? "yes" : "no");
     gst_buffer_unmap (buffer, &whole);
     gst_memory_unmap (all, &info);
     gst_memory_unref (all);
 
-    mixed = gst_buffer_append_region (gst_buffer_ref (second),
-        gst_buffer_ref (first), 100, 200);
+    mixed = gst_buffer_append_region (
+        gst_buffer_ref (second), gst_buffer_ref (first), 100, 200);
     append_block (side, mixed, 300, 3);
     note_buffer (side, "mixed", mixed);
     compare_settle (side);
@@ -395,7 +395,8 @@ make_writable (Side *side)
 }
 
 /* A pool hands out the same blocks again, as they were given back. Which ones
- * it keeps is its own affair; a block that was there before carries its seed. */
+ * it keeps is its own affair; a block that was there before carries its seed.
+ */
 static void
 pool (Side *side)
 {
@@ -407,10 +408,10 @@ pool (Side *side)
   guint round, i, seed;
   GstMemory *mem;
 
-  gst_buffer_pool_config_set_params (config, NULL, 100000, POOL_BUFFERS,
-      POOL_BUFFERS);
-  gst_buffer_pool_config_set_allocator (config, compare_allocator (side),
-      &params);
+  gst_buffer_pool_config_set_params (
+      config, NULL, 100000, POOL_BUFFERS, POOL_BUFFERS);
+  gst_buffer_pool_config_set_allocator (
+      config, compare_allocator (side), &params);
   assert_true (gst_buffer_pool_set_config (buffers, config));
   assert_true (gst_buffer_pool_set_active (buffers, TRUE));
 
@@ -430,15 +431,15 @@ pool (Side *side)
       if (seed != 0)
         read_buffer (side, "as given back", held[i], 0, 100000, seed);
       seed = round * POOL_BUFFERS + i + 1;
-      gst_mini_object_set_qdata (GST_MINI_OBJECT (mem), seed_quark,
-          GUINT_TO_POINTER (seed), NULL);
+      gst_mini_object_set_qdata (
+          GST_MINI_OBJECT (mem), seed_quark, GUINT_TO_POINTER (seed), NULL);
       compare_write (side, mem, seed);
     }
     compare_settle (side);
     for (i = 0; i < POOL_BUFFERS; i++) {
       compare_case (side, "round %u, buffer %u", round, i);
-      read_buffer (side, "contents", held[i], 0, 100000,
-          round * POOL_BUFFERS + i + 1);
+      read_buffer (
+          side, "contents", held[i], 0, 100000, round * POOL_BUFFERS + i + 1);
       /* The pool restores the size of what comes back resized. */
       gst_buffer_resize (held[i], 0, 1000);
       gst_buffer_unref (held[i]);
@@ -449,16 +450,17 @@ pool (Side *side)
 }
 
 static const struct CMUnitTest tests[] = {
-  COMPARE ("allocate", allocate),
-  COMPARE ("fill, extract, memcmp, memset", fill_and_extract),
-  COMPARE ("resize", resize),
-  COMPARE ("copy of a region", copy_region),
-  COMPARE ("copy of a region that can't be shared", copy_region_no_share),
-  COMPARE ("append and merge", append_and_merge),
-  COMPARE ("many memories", many_memories),
-  COMPARE ("memories taken, replaced, removed", memories_of_buffer),
-  COMPARE ("make writable", make_writable),
-  COMPARE ("buffer pool", pool),
+    COMPARE ("allocate", allocate),
+    COMPARE ("fill, extract, memcmp, memset", fill_and_extract),
+    COMPARE ("resize", resize),
+    COMPARE ("copy of a region", copy_region),
+    COMPARE ("copy of a region that can't be shared", copy_region_no_share),
+    COMPARE ("append and merge", append_and_merge),
+    COMPARE ("many memories", many_memories),
+    COMPARE ("memories taken, replaced, removed", memories_of_buffer),
+    COMPARE ("make writable", make_writable),
+    COMPARE ("buffer pool", pool),
+    COMPARE_END,
 };
 
 int
@@ -467,6 +469,6 @@ main (int argc, char **argv)
   int skip = compare_init (&argc, &argv);
 
   return skip != 0 ? skip
-                   : cmocka_run_group_tests_name ("allocator-buffers", tests,
-                       compare_group_setup, compare_group_teardown);
+                   : cmocka_run_group_tests_name (
+                       "allocator-buffers", tests, compare_group_setup, NULL);
 }

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * allocator-memory.c: what can be done with a GstMemory, compared with system
- * memory: resize, copy, share, is_span, maps inside maps, locks, references.
+ * memory: resize, copy, share, is_span, references. Maps are in
+ * allocator-maps.c.
  *
  * Most scenarios go through a table of sizes: one that shares its extent with
  * others, one of many pages, one that has an extent of its own.
@@ -11,70 +12,47 @@
 
 #include <string.h>
 
-#define PREFIX 13
-#define PADDING 17
-#define READERS 4
-#define READS 200
-
 static const gsize sizes[] = {1316, 65537, 4 * 1024 * 1024 + 4097};
 
-static const GstMapFlags map_flags[] = {GST_MAP_READ, GST_MAP_WRITE,
-  GST_MAP_READWRITE};
-
-static GstMemory *
-new_block (Side *side, gsize size, guint flags, guint seed)
-{
-  GstAllocationParams params = {.flags = flags, .align = 15, .prefix = PREFIX,
-    .padding = PADDING};
-  GstMemory *mem = compare_alloc (side, size, &params);
-
-  compare_write (side, mem, seed);
-  return mem;
-}
-
-static gsize
-requested (gsize size)
-{
-  return PREFIX + size + PADDING;
-}
+static const GstMapFlags map_flags[] = {
+    GST_MAP_READ, GST_MAP_WRITE, GST_MAP_READWRITE};
 
 /* Resize. */
 
 static void
 resize_steps (Side *side, GstMemory *mem, gsize size)
 {
-  gsize slack = mem->maxsize - requested (size);
-  const struct
-  {
+  gsize slack = mem->maxsize - compare_requested (size);
+  const struct {
     const gchar *name;
     gssize offset;
     gsize size;
   } steps[] = {
-    {"the same", 0, size},
-    {"into the padding", 0, size + PADDING},
-    {"into the slack", 0, size + PADDING + slack},
-    {"beyond the slack", 0, size + PADDING + slack + 1},
-    {"into the prefix", -PREFIX, size},
-    {"before the prefix", -1, size},
-    {"all of it", 0, mem->maxsize},
-    {"nothing at the end", (gssize) mem->maxsize, 0},
-    {"beyond the end", 1, 0},
-    {"back", PREFIX - (gssize) mem->maxsize, size},
-    {"smaller", 10, size - 20},
-    {"back again", -10, size},
+      {"the same", 0, size},
+      {"into the padding", 0, size + COMPARE_PADDING},
+      {"into the slack", 0, size + COMPARE_PADDING + slack},
+      {"beyond the slack", 0, size + COMPARE_PADDING + slack + 1},
+      {"into the prefix", -COMPARE_PREFIX, size},
+      {"before the prefix", -1, size},
+      {"all of it", 0, mem->maxsize},
+      {"nothing at the end", (gssize)mem->maxsize, 0},
+      {"beyond the end", 1, 0},
+      {"back", COMPARE_PREFIX - (gssize)mem->maxsize, size},
+      {"smaller", 10, size - 20},
+      {"back again", -10, size},
   };
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (steps); i++) {
     GstMapInfo info;
 
-    compare_case (side, "size %" G_GSIZE_FORMAT ", resize: %s", size,
-        steps[i].name);
+    compare_case (
+        side, "size %" G_GSIZE_FORMAT ", resize: %s", size, steps[i].name);
     gst_memory_resize (mem, steps[i].offset, steps[i].size);
-    compare_memory (side, "block", mem, requested (size));
+    compare_memory (side, "block", mem, compare_requested (size));
     if (compare_map (side, "read", mem, &info, GST_MAP_READ)) {
-      compare_bytes (side, "contents", info.data + PREFIX - mem->offset, 0,
-          size, 1);
+      compare_bytes (side, "contents", info.data + COMPARE_PREFIX - mem->offset,
+          0, size, 1);
       gst_memory_unmap (mem, &info);
     }
   }
@@ -83,13 +61,13 @@ resize_steps (Side *side, GstMemory *mem, gsize size)
 static void
 resize (Side *side)
 {
-  static const guint flags[] = {0, GST_MEMORY_FLAG_ZERO_PREFIXED,
-    GST_MEMORY_FLAG_ZERO_PADDED};
+  static const guint flags[] = {
+      0, GST_MEMORY_FLAG_ZERO_PREFIXED, GST_MEMORY_FLAG_ZERO_PADDED};
   guint i, j;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
     for (j = 0; j < G_N_ELEMENTS (flags); j++) {
-      GstMemory *mem = new_block (side, sizes[i], flags[j], 1);
+      GstMemory *mem = compare_block (side, sizes[i], flags[j], 1);
 
       compare_settle (side);
       resize_steps (side, mem, sizes[i]);
@@ -105,10 +83,10 @@ resize_and_write (Side *side)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i], 0, 1);
+    GstMemory *mem = compare_block (side, sizes[i], 0, 1);
 
     compare_case (side, "size %" G_GSIZE_FORMAT, sizes[i]);
-    gst_memory_resize (mem, -PREFIX, mem->maxsize);
+    gst_memory_resize (mem, -COMPARE_PREFIX, mem->maxsize);
     compare_write (side, mem, 2);
     compare_settle (side);
     gst_memory_resize (mem, 100, sizes[i] - 200);
@@ -148,32 +126,32 @@ copy_note (Side *side, const gchar *field, GstMemory *copy, gsize size)
 static void
 copy_ranges (Side *side, GstMemory *mem, gsize size)
 {
-  const struct
-  {
+  const struct {
     const gchar *name;
     gssize offset, size;
     gsize expected;
   } ranges[] = {
-    {"all", 0, -1, size},
-    {"all, by its size", 0, (gssize) size, size},
-    {"from 1", 1, -1, size - 1},
-    {"from the middle", (gssize) size / 2, -1, size - size / 2},
-    {"in the middle", 100, 300, 300},
-    {"the last byte", (gssize) size - 1, 1, 1},
-    {"nothing", 5, 0, 0},
-    {"from the end", (gssize) size, -1, 0},
-    {"from beyond the end", (gssize) size + 5, -1, 0},
-    {"from before the start", -5, -1, 0},
-    {"the prefix", -PREFIX, PREFIX + 10, PREFIX + 10},
-    {"the padding", 0, (gssize) size + PADDING, size + PADDING},
+      {"all", 0, -1, size},
+      {"all, by its size", 0, (gssize)size, size},
+      {"from 1", 1, -1, size - 1},
+      {"from the middle", (gssize)size / 2, -1, size - size / 2},
+      {"in the middle", 100, 300, 300},
+      {"the last byte", (gssize)size - 1, 1, 1},
+      {"nothing", 5, 0, 0},
+      {"from the end", (gssize)size, -1, 0},
+      {"from beyond the end", (gssize)size + 5, -1, 0},
+      {"from before the start", -5, -1, 0},
+      {"the prefix", -COMPARE_PREFIX, COMPARE_PREFIX + 10, COMPARE_PREFIX + 10},
+      {"the padding", 0, (gssize)size + COMPARE_PADDING,
+          size + COMPARE_PADDING},
   };
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (ranges); i++) {
     GstMemory *copy = gst_memory_copy (mem, ranges[i].offset, ranges[i].size);
 
-    compare_case (side, "size %" G_GSIZE_FORMAT ", copy: %s", size,
-        ranges[i].name);
+    compare_case (
+        side, "size %" G_GSIZE_FORMAT ", copy: %s", size, ranges[i].name);
     copy_note (side, "copy", copy, ranges[i].expected);
     g_clear_pointer (&copy, gst_memory_unref);
   }
@@ -185,7 +163,7 @@ copy (Side *side)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i],
+    GstMemory *mem = compare_block (side, sizes[i],
         GST_MEMORY_FLAG_ZERO_PREFIXED | GST_MEMORY_FLAG_ZERO_PADDED, 1);
 
     compare_settle (side);
@@ -201,7 +179,7 @@ copy_of_copy (Side *side)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i], 0, 1);
+    GstMemory *mem = compare_block (side, sizes[i], 0, 1);
     GstMemory *first, *second, *of_share, *share;
 
     compare_case (side, "size %" G_GSIZE_FORMAT, sizes[i]);
@@ -237,7 +215,7 @@ copy_while_mapped (Side *side)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (map_flags); i++) {
-    GstMemory *mem = new_block (side, 10000, 0, 1);
+    GstMemory *mem = compare_block (side, 10000, 0, 1);
     GstMemory *copied;
     GstMapInfo info;
 
@@ -258,19 +236,19 @@ copy_while_mapped (Side *side)
 static void
 make_writable (Side *side)
 {
-  GstMemory *mem = new_block (side, 10000, 0, 1);
+  GstMemory *mem = compare_block (side, 10000, 0, 1);
   GstMemory *original = gst_memory_ref (mem);
 
   mem = gst_memory_make_writable (mem);
-  compare_note (side, "two references", "%s",
-      mem == original ? "same" : "copy");
+  compare_note (
+      side, "two references", "%s", mem == original ? "same" : "copy");
 
   assert_true (gst_memory_lock (original, GST_LOCK_FLAG_EXCLUSIVE));
   assert_true (gst_memory_lock (original, GST_LOCK_FLAG_EXCLUSIVE));
   compare_settle (side);
   mem = gst_memory_make_writable (mem);
-  compare_note (side, "two exclusive locks", "%s",
-      mem == original ? "same" : "copy");
+  compare_note (
+      side, "two exclusive locks", "%s", mem == original ? "same" : "copy");
   gst_memory_unlock (original, GST_LOCK_FLAG_EXCLUSIVE);
   gst_memory_unlock (original, GST_LOCK_FLAG_EXCLUSIVE);
 
@@ -288,19 +266,18 @@ make_writable (Side *side)
 static void
 share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
 {
-  const struct
-  {
+  const struct {
     const gchar *name;
     gssize offset, size;
     gsize expected;
   } ranges[] = {
-    {"all", 0, -1, size},
-    {"all, by its size", 0, (gssize) size, size},
-    {"from the middle", (gssize) size / 2, -1, size - size / 2},
-    {"in the middle", 100, 300, 300},
-    {"the last byte", (gssize) size - 1, 1, 1},
-    {"nothing", 5, 0, 0},
-    {"from the end", (gssize) size, -1, 0},
+      {"all", 0, -1, size},
+      {"all, by its size", 0, (gssize)size, size},
+      {"from the middle", (gssize)size / 2, -1, size - size / 2},
+      {"in the middle", 100, 300, 300},
+      {"the last byte", (gssize)size - 1, 1, 1},
+      {"nothing", 5, 0, 0},
+      {"from the end", (gssize)size, -1, 0},
   };
   guint i, j;
 
@@ -316,9 +293,8 @@ share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
     compare_note (side, "maxsize", "%s the parent's",
         share->maxsize == mem->maxsize ? "as" : "not as");
     compare_note (side, "parent", "%s",
-        share->parent == (mem->parent != NULL ? mem->parent : mem)
-            ? "the root"
-            : "another");
+        share->parent == (mem->parent != NULL ? mem->parent : mem) ? "the root"
+                                                                   : "another");
     compare_note (side, "share",
         "size %" G_GSIZE_FORMAT ", offset %" G_GSIZE_FORMAT
         ", align %" G_GSIZE_FORMAT ", flags 0x%x, %s, %d references",
@@ -328,8 +304,8 @@ share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
     compare_note (side, "root", "%d references, %s",
         GST_MINI_OBJECT_REFCOUNT_VALUE (share->parent),
         gst_memory_is_writable (share->parent) ? "writable" : "not writable");
-    compare_read (side, "contents", share,
-        start + (gsize) ranges[i].offset, ranges[i].expected, 1);
+    compare_read (side, "contents", share, start + (gsize)ranges[i].offset,
+        ranges[i].expected, 1);
     for (j = 0; j < G_N_ELEMENTS (map_flags); j++) {
       GstMapInfo info, parent_info;
 
@@ -338,7 +314,7 @@ share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
       if (compare_map (side, "map of the root", share->parent, &parent_info,
               GST_MAP_READ)) {
         compare_note (side, "distance", "%" G_GSSIZE_FORMAT,
-            (gssize) (info.data - parent_info.data));
+            (gssize)(info.data - parent_info.data));
         gst_memory_unmap (share->parent, &parent_info);
       }
       gst_memory_unmap (share, &info);
@@ -356,13 +332,13 @@ share (Side *side)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i], 0, 1);
+    GstMemory *mem = compare_block (side, sizes[i], 0, 1);
     GstMemory *first;
 
     compare_settle (side);
     share_ranges (side, mem, sizes[i], 0);
 
-    first = gst_memory_share (mem, 50, (gssize) sizes[i] - 100);
+    first = gst_memory_share (mem, 50, (gssize)sizes[i] - 100);
     compare_settle (side);
     share_ranges (side, first, sizes[i] - 100, 50);
     gst_memory_unref (first);
@@ -378,24 +354,26 @@ share (Side *side)
 static void
 share_beyond (Side *side)
 {
-  GstMemory *mem = new_block (side, 10000,
+  GstMemory *mem = compare_block (side, 10000,
       GST_MEMORY_FLAG_ZERO_PREFIXED | GST_MEMORY_FLAG_ZERO_PADDED, 1);
   GstMemory *share;
   GstMapInfo info;
 
   compare_settle (side);
-  share = gst_memory_share (mem, -PREFIX, 10000 + PREFIX + PADDING);
-  compare_memory (side, "share", share, requested (10000));
+  share = gst_memory_share (
+      mem, -COMPARE_PREFIX, 10000 + COMPARE_PREFIX + COMPARE_PADDING);
+  compare_memory (side, "share", share, compare_requested (10000));
   if (compare_map (side, "share", share, &info, GST_MAP_READ)) {
-    compare_zeros (side, "prefix", info.data, PREFIX);
-    compare_bytes (side, "contents", info.data + PREFIX, 0, 10000, 1);
-    compare_zeros (side, "padding", info.data + PREFIX + 10000, PADDING);
+    compare_zeros (side, "prefix", info.data, COMPARE_PREFIX);
+    compare_bytes (side, "contents", info.data + COMPARE_PREFIX, 0, 10000, 1);
+    compare_zeros (
+        side, "padding", info.data + COMPARE_PREFIX + 10000, COMPARE_PADDING);
     gst_memory_unmap (share, &info);
   }
   gst_memory_unref (share);
   share = gst_memory_share (mem, -3, -1);
-  compare_memory (side, "share from before the start", share,
-      requested (10000));
+  compare_memory (
+      side, "share from before the start", share, compare_requested (10000));
   gst_memory_unref (share);
   gst_memory_unref (mem);
 }
@@ -404,7 +382,7 @@ share_beyond (Side *side)
 static void
 note_death (gpointer data, GstMiniObject *gone)
 {
-  *(gboolean *) data = TRUE;
+  *(gboolean *)data = TRUE;
 }
 
 static void
@@ -413,7 +391,7 @@ free_order (Side *side)
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i], 0, 1);
+    GstMemory *mem = compare_block (side, sizes[i], 0, 1);
     GstMemory *first = gst_memory_share (mem, 100, 1000);
     GstMemory *second = gst_memory_share (first, 100, 500);
     GstMemory *stranger;
@@ -427,7 +405,7 @@ free_order (Side *side)
     gst_memory_unref (mem);
     compare_note (side, "root, own reference gone", dead ? "dead" : "alive");
     /* Takes the place of the root, if that was given back too early. */
-    stranger = new_block (side, sizes[i], 0, 9);
+    stranger = compare_block (side, sizes[i], 0, 9);
     gst_memory_unref (first);
     compare_note (side, "root, first gone", dead ? "dead" : "alive");
     compare_settle (side);
@@ -444,8 +422,8 @@ free_order (Side *side)
 static void
 is_span (Side *side)
 {
-  GstMemory *mem = new_block (side, 10000, 0, 1);
-  GstMemory *other = new_block (side, 10000, 0, 2);
+  GstMemory *mem = compare_block (side, 10000, 0, 1);
+  GstMemory *other = compare_block (side, 10000, 0, 2);
   GstMemory *all[10];
   guint i, j;
 
@@ -482,7 +460,7 @@ is_span (Side *side)
 static void
 span_is_shared (Side *side)
 {
-  GstMemory *mem = new_block (side, 70000, 0, 1);
+  GstMemory *mem = compare_block (side, 70000, 0, 1);
   GstMemory *first = gst_memory_share (mem, 1000, 30000);
   GstMemory *second = gst_memory_share (mem, 31000, 30000);
   gsize offset = 0;
@@ -491,7 +469,7 @@ span_is_shared (Side *side)
   compare_settle (side);
   compare_note (side, "is_span", "%s",
       gst_memory_is_span (first, second, &offset) ? "yes" : "no");
-  both = gst_memory_share (first->parent, (gssize) offset, 60000);
+  both = gst_memory_share (first->parent, (gssize)offset, 60000);
   compare_read (side, "both", both, 1000, 60000, 1);
   gst_memory_unref (both);
   gst_memory_unref (first);
@@ -499,330 +477,19 @@ span_is_shared (Side *side)
   gst_memory_unref (mem);
 }
 
-/* Locks and maps. */
-
-/* Three maps inside each other, of all kinds: which work, and that all of them
- * see the same bytes at the same place. */
-static void
-nested_maps (Side *side)
-{
-  GstMemory *mem = new_block (side, 10000, 0, 1);
-  guint n = G_N_ELEMENTS (map_flags);
-  guint i, j;
-
-  for (i = 0; i < n * n * n; i++) {
-    guint kinds[] = {i % n, i / n % n, i / n / n};
-    GstMapInfo info[3];
-    gboolean ok[3];
-
-    compare_case (side, "maps with flags 0x%x, 0x%x, 0x%x",
-        map_flags[kinds[0]], map_flags[kinds[1]], map_flags[kinds[2]]);
-    if (i % n == 0)
-      compare_settle (side);
-    for (j = 0; j < 3; j++) {
-      ok[j] = compare_map (side, "map", mem, &info[j], map_flags[kinds[j]]);
-      if (ok[j]) {
-        compare_bytes (side, "contents", info[j].data, 0, info[j].size, 1);
-        compare_check (side, info[j].data == info[0].data,
-            "map %u is at another address", j);
-      }
-    }
-    /* Outermost first: an inner map keeps the block in place by itself. */
-    for (j = 0; j < 3; j++) {
-      if (ok[j])
-        gst_memory_unmap (mem, &info[j]);
-      if (j < 2 && ok[2])
-        compare_bytes (side, "last map", info[2].data, 0, info[2].size, 1);
-    }
-    compare_memory (side, "block", mem, requested (10000));
-  }
-  gst_memory_unref (mem);
-}
-
-/* Root and share, mapped at the same time in all ways; sharing what is mapped
- * for writing is refused. */
-static void
-maps_and_shares (Side *side)
-{
-  GstMemory *mem = new_block (side, 10000, 0, 1);
-  guint i, j;
-
-  for (i = 0; i < G_N_ELEMENTS (map_flags); i++) {
-    for (j = 0; j < G_N_ELEMENTS (map_flags); j++) {
-      GstMapInfo info, share_info;
-      GstMemory *share = gst_memory_share (mem, 10, 100);
-      GstMemory *late;
-
-      compare_case (side, "root 0x%x, share 0x%x", map_flags[i], map_flags[j]);
-      compare_settle (side);
-      if (compare_map (side, "root", mem, &info, map_flags[i])) {
-        if (compare_map (side, "share", share, &share_info, map_flags[j])) {
-          compare_note (side, "distance", "%" G_GSSIZE_FORMAT,
-              (gssize) (share_info.data - info.data));
-          gst_memory_unmap (share, &share_info);
-        }
-        gst_memory_unmap (mem, &info);
-      }
-      if (compare_map (side, "share first", share, &share_info, map_flags[j])) {
-        if (compare_map (side, "root second", mem, &info, map_flags[i]))
-          gst_memory_unmap (mem, &info);
-        gst_memory_unmap (share, &share_info);
-      }
-      gst_memory_unref (share);
-
-      if (compare_map (side, "root alone", mem, &info, map_flags[i])) {
-        late = gst_memory_share (mem, 20, 30);
-        compare_note (side, "share while mapped", "%s",
-            late != NULL ? "some" : "none");
-        g_clear_pointer (&late, gst_memory_unref);
-        gst_memory_unmap (mem, &info);
-      }
-    }
-  }
-  compare_read (side, "contents", mem, 0, 10000, 1);
-  gst_memory_unref (mem);
-}
-
-static void
-exclusive_locks (Side *side)
-{
-  GstMemory *mem = new_block (side, 10000, 0, 1);
-  guint i;
-
-  for (i = 0; i < G_N_ELEMENTS (map_flags); i++) {
-    GstMapInfo info;
-    guint held;
-
-    for (held = 0; held < 3; held++) {
-      guint j;
-
-      compare_case (side, "flags 0x%x, %u exclusive locks", map_flags[i], held);
-      for (j = 0; j < held; j++)
-        compare_note (side, "lock", "%s",
-            gst_memory_lock (mem, GST_LOCK_FLAG_EXCLUSIVE) ? "yes" : "no");
-      compare_note (side, "block", "%s",
-          gst_memory_is_writable (mem) ? "writable" : "not writable");
-      if (compare_map (side, "map", mem, &info, map_flags[i]))
-        gst_memory_unmap (mem, &info);
-      for (j = 0; j < held; j++)
-        gst_memory_unlock (mem, GST_LOCK_FLAG_EXCLUSIVE);
-    }
-  }
-  gst_memory_unref (mem);
-}
-
-/* A map for writing alone shows the old bytes; what it leaves stays. */
-static void
-write_only (Side *side)
-{
-  guint i;
-
-  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i], 0, 1);
-    GstMapInfo info;
-
-    compare_case (side, "size %" G_GSIZE_FORMAT, sizes[i]);
-    compare_settle (side);
-    if (compare_map (side, "write", mem, &info, GST_MAP_WRITE)) {
-      compare_bytes (side, "old bytes", info.data, 0, info.size, 1);
-      memset (info.data + 500, 0x5a, 10);
-      gst_memory_unmap (mem, &info);
-    }
-    compare_settle (side);
-    if (compare_map (side, "read", mem, &info, GST_MAP_READ)) {
-      compare_bytes (side, "before", info.data, 0, 500, 1);
-      compare_check (side, info.data[500] == 0x5a && info.data[509] == 0x5a,
-          "the new bytes are lost");
-      compare_bytes (side, "after", info.data + 510, 510, info.size - 510, 1);
-      gst_memory_unmap (mem, &info);
-    }
-    gst_memory_unref (mem);
-  }
-}
-
-/* The address of a block never changes, and shows the right bytes to code that
- * reads through a pointer that it has unmapped. */
-static void
-unmapped_pointer (Side *side)
-{
-  guint i;
-
-  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    GstMemory *mem = new_block (side, sizes[i], 0, 1);
-    GstMapInfo info, again;
-
-    compare_case (side, "size %" G_GSIZE_FORMAT, sizes[i]);
-    assert_true (gst_memory_map (mem, &info, GST_MAP_READ));
-    gst_memory_unmap (mem, &info);
-    compare_settle (side);
-    compare_bytes (side, "through the old pointer", info.data, 0, sizes[i], 1);
-    if (compare_map (side, "map", mem, &again, GST_MAP_READ)) {
-      compare_check (side, again.data == info.data, "the block has moved");
-      compare_bytes (side, "contents", again.data, 0, sizes[i], 1);
-      gst_memory_unmap (mem, &again);
-    }
-    gst_memory_unref (mem);
-  }
-}
-
-/* A block that stays mapped while others go to disk. */
-static void
-mapped_while_spilling (Side *side)
-{
-  GstMemory *mem = compare_alloc (side, 100000, NULL);
-  GstMemory *share;
-  GstMapInfo info;
-
-  if (compare_map (side, "write", mem, &info, GST_MAP_WRITE)) {
-    compare_fill (info.data, 50000, 1);
-    compare_settle (side);
-    compare_bytes (side, "first half", info.data, 0, 50000, 1);
-    compare_fill (info.data, 100000, 2);
-    compare_settle (side);
-    gst_memory_unmap (mem, &info);
-  }
-  share = gst_memory_share (mem, 500, 1000);
-  if (compare_map (side, "share", share, &info, GST_MAP_READ)) {
-    compare_settle (side);
-    compare_bytes (side, "share", info.data, 500, 1000, 2);
-    gst_memory_unmap (share, &info);
-  }
-  gst_memory_unref (share);
-  compare_settle (side);
-  compare_read (side, "contents", mem, 0, 100000, 2);
-  gst_memory_unref (mem);
-}
-
-/* gst_memory_make_mapped() copies what can't be mapped as it is. */
-static void
-make_mapped (Side *side)
-{
-  static const guint flags[] = {0, GST_MEMORY_FLAG_READONLY};
-  guint i, j, held;
-
-  for (i = 0; i < G_N_ELEMENTS (flags); i++) {
-    for (j = 0; j < G_N_ELEMENTS (map_flags); j++) {
-      for (held = 0; held < 2; held++) {
-        GstMemory *mem = new_block (side, 10000, 0, 1);
-        GstMemory *keep = gst_memory_ref (mem);
-        GstMemory *share = gst_memory_share (mem, 0, -1);
-        GstMemory *result;
-        GstMapInfo info, other;
-        gboolean ok = FALSE;
-
-        compare_case (side, "flags 0x%x, map flags 0x%x, %s", flags[i],
-            map_flags[j], held ? "mapped already" : "not mapped");
-        GST_MINI_OBJECT_FLAG_SET (mem, flags[i]);
-        compare_settle (side);
-        if (held)
-          ok = compare_map (side, "first", mem, &other, GST_MAP_READ);
-
-        result = gst_memory_make_mapped (mem, &info, map_flags[j]);
-        compare_note (side, "block", "%s", result == mem ? "same"
-                : result == NULL                         ? "none"
-                                                         : "copy");
-        if (result != NULL) {
-          compare_bytes (side, "block", info.data, 0, info.size, 1);
-          gst_memory_unmap (result, &info);
-          gst_memory_unref (result);
-        }
-
-        result = gst_memory_make_mapped (share, &info, map_flags[j]);
-        compare_note (side, "share", "%s", result == share ? "same"
-                : result == NULL                           ? "none"
-                                                           : "copy");
-        if (result != NULL) {
-          compare_bytes (side, "share", info.data, 0, info.size, 1);
-          gst_memory_unmap (result, &info);
-          gst_memory_unref (result);
-        }
-        if (ok)
-          gst_memory_unmap (keep, &other);
-        gst_memory_unref (keep);
-      }
-    }
-  }
-}
-
-/* Many threads read one block and its shares. */
-typedef struct
-{
-  GstMemory *mem;
-  guint wrong;
-} Reader;
-
-static gpointer
-read_often (gpointer data)
-{
-  Reader *reader = data;
-  guint i;
-
-  for (i = 0; i < READS; i++) {
-    GstMemory *share = gst_memory_share (reader->mem, i, 1000);
-    GstMapInfo info, share_info;
-
-    if (!gst_memory_map (reader->mem, &info, GST_MAP_READ)) {
-      reader->wrong++;
-    } else {
-      if (!gst_memory_map (share, &share_info, GST_MAP_READ)) {
-        reader->wrong++;
-      } else {
-        if (share_info.data != info.data + i
-            || memcmp (share_info.data, info.data + i, 1000) != 0)
-          reader->wrong++;
-        gst_memory_unmap (share, &share_info);
-      }
-      gst_memory_unmap (reader->mem, &info);
-    }
-    gst_memory_unref (share);
-  }
-  return NULL;
-}
-
-static void
-concurrent_maps (Side *side)
-{
-  GstMemory *mem = new_block (side, 300000, 0, 1);
-  Reader readers[READERS];
-  GThread *threads[READERS];
-  guint i;
-
-  compare_settle (side);
-  for (i = 0; i < READERS; i++) {
-    readers[i] = (Reader){mem, 0};
-    threads[i] = g_thread_new ("reader", read_often, &readers[i]);
-  }
-  compare_settle (side);
-  for (i = 0; i < READERS; i++) {
-    g_thread_join (threads[i]);
-    compare_note (side, "wrong", "%u", readers[i].wrong);
-    compare_check (side, readers[i].wrong == 0, "a reader saw wrong bytes");
-  }
-  compare_memory (side, "block", mem, requested (300000));
-  compare_read (side, "contents", mem, 0, 300000, 1);
-  gst_memory_unref (mem);
-}
-
 static const struct CMUnitTest tests[] = {
-  COMPARE ("resize", resize),
-  COMPARE ("resize and write", resize_and_write),
-  COMPARE ("copy", copy),
-  COMPARE ("copy of a copy, copy of a share", copy_of_copy),
-  COMPARE ("copy while mapped", copy_while_mapped),
-  COMPARE ("make writable", make_writable),
-  COMPARE ("share, share of a share", share),
-  COMPARE ("share of prefix and padding", share_beyond),
-  COMPARE ("a share keeps its root", free_order),
-  COMPARE ("is_span", is_span),
-  COMPARE ("a span can be shared", span_is_shared),
-  COMPARE ("maps inside maps", nested_maps),
-  COMPARE ("maps of root and share", maps_and_shares),
-  COMPARE ("exclusive locks", exclusive_locks),
-  COMPARE ("write-only maps keep the bytes", write_only),
-  COMPARE ("the address stays", unmapped_pointer),
-  COMPARE ("mapped while others are spilled", mapped_while_spilling),
-  COMPARE ("make mapped", make_mapped),
-  COMPARE ("maps in many threads", concurrent_maps),
+    COMPARE ("resize", resize),
+    COMPARE ("resize and write", resize_and_write),
+    COMPARE ("copy", copy),
+    COMPARE ("copy of a copy, copy of a share", copy_of_copy),
+    COMPARE ("copy while mapped", copy_while_mapped),
+    COMPARE ("make writable", make_writable),
+    COMPARE ("share, share of a share", share),
+    COMPARE ("share of prefix and padding", share_beyond),
+    COMPARE ("a share keeps its root", free_order),
+    COMPARE ("is_span", is_span),
+    COMPARE ("a span can be shared", span_is_shared),
+    COMPARE_END,
 };
 
 int
@@ -831,6 +498,6 @@ main (int argc, char **argv)
   int skip = compare_init (&argc, &argv);
 
   return skip != 0 ? skip
-                   : cmocka_run_group_tests_name ("allocator-memory", tests,
-                       compare_group_setup, compare_group_teardown);
+                   : cmocka_run_group_tests_name (
+                       "allocator-memory", tests, compare_group_setup, NULL);
 }

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * allocator-params.c: what a block is that gst_allocator_alloc() gives, compared
- * with system memory: size, prefix, padding, alignment, zeroed ends, flags.
+ * allocator-params.c: what a block is that gst_allocator_alloc() gives,
+ * compared with system memory: size, prefix, padding, alignment, zeroed ends,
+ * flags.
  *
  * For each alignment a batch of blocks is alive at the same time, so that two
  * blocks that overlap spoil each other's pattern. Every batch is allocated
@@ -15,24 +16,22 @@
 #define DIRT 0xa5
 #define ZERO_BOTH (GST_MEMORY_FLAG_ZERO_PREFIXED | GST_MEMORY_FLAG_ZERO_PADDED)
 
-static const gsize small_sizes[] = {0, 1, 7, 8, 188, 1316, 4095, 4096, 4097,
-  65536};
+static const gsize small_sizes[] = {
+    0, 1, 7, 8, 188, 1316, 4095, 4096, 4097, 65536};
 
 /* Above 4 MiB a block has an extent of its own; the last is larger than the
  * whole budget. */
 static const gsize large_sizes[] = {1024 * 1024, 3110400, 4 * 1024 * 1024,
-  4 * 1024 * 1024 + 1, 6 * 1024 * 1024 + 4097, 9 * 1024 * 1024};
+    4 * 1024 * 1024 + 1, 6 * 1024 * 1024 + 4097, 9 * 1024 * 1024};
 
-static const struct
-{
+static const struct {
   gsize prefix, padding;
 } ends[] = {{0, 0}, {1, 0}, {0, 1}, {13, 17}, {4096, 8193}};
 
-static const guint zero_flags[] = {0, GST_MEMORY_FLAG_ZERO_PREFIXED,
-  GST_MEMORY_FLAG_ZERO_PADDED, ZERO_BOTH};
+static const guint zero_flags[] = {
+    0, GST_MEMORY_FLAG_ZERO_PREFIXED, GST_MEMORY_FLAG_ZERO_PADDED, ZERO_BOTH};
 
-typedef struct
-{
+typedef struct {
   gsize size;
   GstAllocationParams params;
   GstMemory *mem;
@@ -62,7 +61,8 @@ batch_new (gsize align)
         batch_add (batch, small_sizes[i], align, j, zero_flags[k]);
     }
   }
-  for (i = 0; i < G_N_ELEMENTS (large_sizes); i++) {
+  /* Two of them for each alignment, in turn: they take the time. */
+  for (i = g_bit_storage (align) % 3; i < G_N_ELEMENTS (large_sizes); i += 3) {
     batch_add (batch, large_sizes[i], align, 0, 0);
     batch_add (batch, large_sizes[i], align, 3, ZERO_BOTH);
   }
@@ -103,8 +103,8 @@ block_check_ends (Side *side, Block *block, const GstMapInfo *info)
   if (block->params.flags & GST_MEMORY_FLAG_ZERO_PREFIXED)
     compare_zeros (side, "prefix", info->data - mem->offset, mem->offset);
   if (block->params.flags & GST_MEMORY_FLAG_ZERO_PADDED)
-    compare_zeros (side, "padding", info->data + info->size,
-        info->maxsize - info->size);
+    compare_zeros (
+        side, "padding", info->data + info->size, info->maxsize - info->size);
 }
 
 static void
@@ -168,10 +168,10 @@ compare_batch (Side *side, gsize align)
   g_array_unref (batch);
 }
 
-#define BATCH(align) \
+#define BATCH(align)                     \
   static void batch_##align (Side *side) \
-  { \
-    compare_batch (side, align); \
+  {                                      \
+    compare_batch (side, align);         \
   }
 
 BATCH (0)
@@ -256,14 +256,14 @@ static void
 flags (Side *side)
 {
   static const guint flags[] = {GST_MEMORY_FLAG_READONLY,
-    GST_MEMORY_FLAG_NO_SHARE, GST_MEMORY_FLAG_ZERO_PREFIXED,
-    GST_MEMORY_FLAG_ZERO_PADDED, GST_MEMORY_FLAG_PHYSICALLY_CONTIGUOUS,
-    GST_MEMORY_FLAG_NOT_MAPPABLE, GST_MEMORY_FLAG_LAST,
-    GST_MEMORY_FLAG_READONLY | GST_MEMORY_FLAG_NO_SHARE,
-    GST_MEMORY_FLAG_READONLY | ZERO_BOTH, GST_MEMORY_FLAG_NO_SHARE | ZERO_BOTH,
-    GST_MINI_OBJECT_FLAG_MAY_BE_LEAKED};
-  static const GstMapFlags map_flags[] = {GST_MAP_READ, GST_MAP_WRITE,
-    GST_MAP_READWRITE};
+      GST_MEMORY_FLAG_NO_SHARE, GST_MEMORY_FLAG_ZERO_PREFIXED,
+      GST_MEMORY_FLAG_ZERO_PADDED, GST_MEMORY_FLAG_PHYSICALLY_CONTIGUOUS,
+      GST_MEMORY_FLAG_NOT_MAPPABLE, GST_MEMORY_FLAG_LAST,
+      GST_MEMORY_FLAG_READONLY | GST_MEMORY_FLAG_NO_SHARE,
+      GST_MEMORY_FLAG_READONLY | ZERO_BOTH,
+      GST_MEMORY_FLAG_NO_SHARE | ZERO_BOTH, GST_MINI_OBJECT_FLAG_MAY_BE_LEAKED};
+  static const GstMapFlags map_flags[] = {
+      GST_MAP_READ, GST_MAP_WRITE, GST_MAP_READWRITE};
   guint i, j;
 
   for (i = 0; i < G_N_ELEMENTS (flags); i++) {
@@ -318,23 +318,24 @@ allocator_references (Side *side)
 }
 
 static const struct CMUnitTest tests[] = {
-  COMPARE ("align 0", batch_0),
-  COMPARE ("align 3", batch_3),
-  COMPARE ("align 7", batch_7),
-  COMPARE ("align 15", batch_15),
-  COMPARE ("align 31", batch_31),
-  COMPARE ("align 63", batch_63),
-  COMPARE ("align 127", batch_127),
-  COMPARE ("align 255", batch_255),
-  COMPARE ("align 511", batch_511),
-  COMPARE ("align 4095", batch_4095),
-  COMPARE ("align 8191", batch_8191),
-  COMPARE ("align 65535", batch_65535),
-  COMPARE ("the whole block is kept", whole_block),
-  COMPARE ("no parameters", no_params),
-  COMPARE ("an alignment that is no mask", bad_align),
-  COMPARE ("flags", flags),
-  COMPARE ("references to the allocator", allocator_references),
+    COMPARE ("align 0", batch_0),
+    COMPARE ("align 3", batch_3),
+    COMPARE ("align 7", batch_7),
+    COMPARE ("align 15", batch_15),
+    COMPARE ("align 31", batch_31),
+    COMPARE ("align 63", batch_63),
+    COMPARE ("align 127", batch_127),
+    COMPARE ("align 255", batch_255),
+    COMPARE ("align 511", batch_511),
+    COMPARE ("align 4095", batch_4095),
+    COMPARE ("align 8191", batch_8191),
+    COMPARE ("align 65535", batch_65535),
+    COMPARE ("the whole block is kept", whole_block),
+    COMPARE ("no parameters", no_params),
+    COMPARE ("an alignment that is no mask", bad_align),
+    COMPARE ("flags", flags),
+    COMPARE ("references to the allocator", allocator_references),
+    COMPARE_END,
 };
 
 int
@@ -343,6 +344,6 @@ main (int argc, char **argv)
   int skip = compare_init (&argc, &argv);
 
   return skip != 0 ? skip
-                   : cmocka_run_group_tests_name ("allocator-params", tests,
-                       compare_group_setup, compare_group_teardown);
+                   : cmocka_run_group_tests_name (
+                       "allocator-params", tests, compare_group_setup, NULL);
 }

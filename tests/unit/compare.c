@@ -7,8 +7,8 @@
  * are alive all the time; compare_settle() writes more of them and reads the
  * old ones, until the blocks of the scenario are on disk. Whether a block is on
  * disk is read from /proc/self/maps, which shows a file at the address of a
- * spilled extent. A block that is mapped, or that the pager prefers to keep, may
- * stay: so single blocks are not insisted on, but every scenario has to see
+ * spilled extent. A block that is mapped, or that the pager prefers to keep,
+ * may stay: so single blocks are not insisted on, but every scenario has to see
  * spilled bytes, and the group has to see most of its blocks on disk.
  */
 #include "compare.h"
@@ -26,15 +26,13 @@
 #define ROOM_NEEDED (G_GUINT64_CONSTANT (512) * 1024 * 1024)
 #define SKIPPED 77
 
-typedef struct
-{
+typedef struct {
   gchar *what;
   gchar *field;
   gchar *value;
 } Note;
 
-struct _Side
-{
+struct _Side {
   const gchar *name;
   GstAllocator *allocator;
   gboolean spilled;
@@ -96,7 +94,7 @@ compare_init (int *argc, char ***argv)
   g_log_set_default_handler (count_criticals, NULL);
 
   if (statvfs (test_parent_directory (), &room) != 0
-      || (guint64) room.f_bavail * room.f_frsize < ROOM_NEEDED) {
+      || (guint64)room.f_bavail * room.f_frsize < ROOM_NEEDED) {
     g_print ("skipped: less than 512 MiB free in %s; FILEMEM_TEST_DIR can "
              "name another directory\n",
         test_parent_directory ());
@@ -112,7 +110,7 @@ filler_block (guint seed)
   GstMapInfo info;
 
   assert_true (gst_memory_map (mem, &info, GST_MAP_WRITE));
-  memset (info.data, (int) seed, info.size);
+  memset (info.data, (int)seed, info.size);
   gst_memory_unmap (mem, &info);
   return mem;
 }
@@ -121,7 +119,7 @@ static GPtrArray *
 filler_new (void)
 {
   GPtrArray *blocks =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) gst_memory_unref);
+      g_ptr_array_new_with_free_func ((GDestroyNotify)gst_memory_unref);
   guint i;
 
   for (i = 0; i < FILLER_BLOCKS; i++)
@@ -139,8 +137,8 @@ filler_read (GPtrArray *blocks)
     GstMapInfo info;
 
     assert_true (gst_memory_map (mem, &info, GST_MAP_READ));
-    assert_int_equal (info.data[0], (guint8) i);
-    assert_int_equal (info.data[info.size - 1], (guint8) i);
+    assert_int_equal (info.data[0], (guint8)i);
+    assert_int_equal (info.data[info.size - 1], (guint8)i);
     gst_memory_unmap (mem, &info);
   }
 }
@@ -161,23 +159,23 @@ compare_group_setup (void **state)
   return 0;
 }
 
-int
-compare_group_teardown (void **state)
+/* cmocka 1.1 does not count a teardown that failed, so these are a test. */
+void
+compare_test_end (void **state)
 {
   guint64 fallbacks = statistic ("fallbacks");
 
   g_ptr_array_unref (filler);
   gst_object_unref (file_memory);
   gst_object_unref (system_memory);
+
+  print_message ("on disk before they were read: %u of %u blocks\n",
+      blocks_on_disk, blocks_written);
   /* The backing file has no name, so that the directory is empty. */
   assert_int_equal (g_rmdir (directory), 0);
   g_free (directory);
-
-  g_print ("on disk before they were read: %u of %u blocks\n", blocks_on_disk,
-      blocks_written);
   assert_int_equal (fallbacks, 0);
-  assert_true (blocks_on_disk * 2 > blocks_written);
-  return 0;
+  assert_true (blocks_on_disk * 4 >= blocks_written * 3);
 }
 
 GstAllocator *
@@ -266,7 +264,8 @@ compare_memory (Side *side, const gchar *field, GstMemory *mem, gsize requested)
 
   /* malloc() aligns to 16 bytes: up to there system memory's slack is always
    * the same, above it depends on the address. */
-  compare_check (side, maxsize >= requested && maxsize <= requested + mem->align,
+  compare_check (side,
+      maxsize >= requested && maxsize <= requested + mem->align,
       "%s has a maxsize of %" G_GSIZE_FORMAT ", outside %" G_GSIZE_FORMAT
       " and the alignment mask %" G_GSIZE_FORMAT,
       field, maxsize, requested, mem->align);
@@ -289,8 +288,8 @@ compare_map (Side *side, const gchar *field, GstMemory *mem, GstMapInfo *info,
 {
   gboolean ok = gst_memory_map (mem, info, flags);
 
-  compare_note (side, field, "%s with flags 0x%x, size %" G_GSIZE_FORMAT
-      ", flags 0x%x, memory %s",
+  compare_note (side, field,
+      "%s with flags 0x%x, size %" G_GSIZE_FORMAT ", flags 0x%x, memory %s",
       ok ? "mapped" : "not mapped", flags, info->size, info->flags,
       info->memory == mem        ? "itself"
           : info->memory == NULL ? "none"
@@ -301,8 +300,7 @@ compare_map (Side *side, const gchar *field, GstMemory *mem, GstMapInfo *info,
   compare_check (side, info->maxsize == mem->maxsize - mem->offset,
       "%s: maxsize of the map is %" G_GSIZE_FORMAT, field, info->maxsize);
   /* It is the start of the prefix that is aligned. */
-  compare_check (side,
-      ((guintptr) (info->data - mem->offset) & mem->align) == 0,
+  compare_check (side, ((guintptr)(info->data - mem->offset) & mem->align) == 0,
       "%s: %p is not aligned to 0x%" G_GSIZE_MODIFIER "x", field,
       info->data - mem->offset, mem->align);
   return TRUE;
@@ -311,7 +309,7 @@ compare_map (Side *side, const gchar *field, GstMemory *mem, GstMapInfo *info,
 static inline guint8
 pattern (guint seed, gsize at)
 {
-  return (guint8) (seed * 89 + at * 7 + (at >> 8) * 13 + (at >> 16) * 29);
+  return (guint8)(seed * 89 + at * 7 + (at >> 8) * 13 + (at >> 16) * 29);
 }
 
 void
@@ -327,16 +325,22 @@ void
 compare_bytes (Side *side, const gchar *field, const guint8 *data, gsize start,
     gsize size, guint seed)
 {
-  gsize i;
+  guint8 expected[4096];
+  gsize i, j, length;
 
-  for (i = 0; i < size; i++) {
-    if (data[i] != pattern (seed, start + i)) {
-      compare_check (side, FALSE,
-          "%s: byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
-          " is 0x%02x instead of 0x%02x",
-          field, i, size, data[i], pattern (seed, start + i));
-      return;
-    }
+  for (i = 0; i < size; i += length) {
+    length = MIN (sizeof expected, size - i);
+    for (j = 0; j < length; j++)
+      expected[j] = pattern (seed, start + i + j);
+    if (memcmp (data + i, expected, length) == 0)
+      continue;
+    for (j = 0; data[i + j] == expected[j]; j++)
+      ;
+    compare_check (side, FALSE,
+        "%s: byte %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT
+        " is 0x%02x instead of 0x%02x",
+        field, i + j, size, data[i + j], expected[j]);
+    return;
   }
 }
 
@@ -384,6 +388,19 @@ compare_read (Side *side, const gchar *field, GstMemory *mem, gsize start,
   gst_memory_unmap (mem, &info);
 }
 
+GstMemory *
+compare_block (Side *side, gsize size, guint flags, guint seed)
+{
+  GstAllocationParams params = {.flags = flags,
+      .align = 15,
+      .prefix = COMPARE_PREFIX,
+      .padding = COMPARE_PADDING};
+  GstMemory *mem = compare_alloc (side, size, &params);
+
+  compare_write (side, mem, seed);
+  return mem;
+}
+
 /* How many of @addresses show a file. */
 static guint
 count_on_disk (GArray *addresses)
@@ -429,8 +446,8 @@ compare_settle (Side *side)
     GPtrArray *more = filler_new ();
 
     deadline = g_get_monotonic_time () + SPILL_WAIT_US;
-    while (statistic ("spilled-bytes") == 0
-        && g_get_monotonic_time () < deadline)
+    while (
+        statistic ("spilled-bytes") == 0 && g_get_monotonic_time () < deadline)
       g_usleep (1000);
     compare_check (side, statistic ("spilled-bytes") > 0, "nothing is spilled");
     filler_read (filler);
@@ -458,8 +475,7 @@ side_run (Side *side, Scenario scenario)
   scenario (side);
 
   compare_case (side, "end");
-  compare_note (side, "critical messages", "%d",
-      g_atomic_int_get (&criticals));
+  compare_note (side, "critical messages", "%d", g_atomic_int_get (&criticals));
   compare_check (side, statistic ("live-blocks") == live,
       "%" G_GUINT64_FORMAT " blocks are alive instead of %" G_GUINT64_FORMAT,
       statistic ("live-blocks"), live);
@@ -481,7 +497,7 @@ side_report (Side *side, Side *reference)
   guint i, count = 0;
 
   for (i = 0; i < side->broken->len; i++, count++)
-    print_error ("%s\n", (gchar *) g_ptr_array_index (side->broken, i));
+    print_error ("%s\n", (gchar *)g_ptr_array_index (side->broken, i));
 
   for (i = 0; i < MIN (side->notes->len, reference->notes->len); i++) {
     Note *note = g_ptr_array_index (side->notes, i);
@@ -511,11 +527,11 @@ side_report (Side *side, Side *reference)
 void
 compare_test (void **state)
 {
-  Scenario scenario = *(Scenario *) *state;
+  Scenario scenario = *(Scenario *)*state;
   Side sides[] = {
-    {"system memory", system_memory, FALSE},
-    {"filemem", file_memory, FALSE},
-    {"filemem, spilled", file_memory, TRUE},
+      {"system memory", system_memory, FALSE},
+      {"filemem", file_memory, FALSE},
+      {"filemem, spilled", file_memory, TRUE},
   };
   guint i, count = 0;
 

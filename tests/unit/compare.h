@@ -29,15 +29,25 @@ typedef struct _Side Side;
 typedef void (*Scenario) (Side *side);
 
 /* One row of a table of tests. */
-#define COMPARE(description, scenario) \
-  { \
-    description, compare_test, NULL, NULL, &(Scenario) {scenario} \
+#define COMPARE(description, scenario)                 \
+  {                                                    \
+    description, compare_test, NULL, NULL, &(Scenario) \
+    {                                                  \
+      scenario                                         \
+    }                                                  \
   }
 
-/* For cmocka_run_group_tests(). */
+/* The last row: that system memory was never taken instead, that most blocks
+ * were on disk when they were read, and that nothing is left in the directory.
+ */
+#define COMPARE_END                                               \
+  {                                                               \
+    "all of it was filemem's, and went to disk", compare_test_end \
+  }
+
 int compare_group_setup (void **state);
-int compare_group_teardown (void **state);
 void compare_test (void **state);
+void compare_test_end (void **state);
 
 /* gst_init(), and 77 where there is no room on disk to test with. */
 int compare_init (int *argc, char ***argv);
@@ -55,10 +65,22 @@ void compare_check (Side *side, gboolean ok, const gchar *format, ...)
 /* Allocates, and checks that the memory is the side's own. */
 GstMemory *compare_alloc (Side *side, gsize size, GstAllocationParams *params);
 
+/* A block with a prefix and a padding, in which the pattern of @seed is. */
+#define COMPARE_PREFIX 13
+#define COMPARE_PADDING 17
+GstMemory *compare_block (Side *side, gsize size, guint flags, guint seed);
+
+/* What the maxsize of such a block has to hold. */
+static inline gsize
+compare_requested (gsize size)
+{
+  return COMPARE_PREFIX + size + COMPARE_PADDING;
+}
+
 /* Checks that @mem is the side's own and notes all that GStreamer shows of
  * it. @requested is what maxsize has to hold without the slack. */
-void compare_memory (Side *side, const gchar *field, GstMemory *mem,
-    gsize requested);
+void compare_memory (
+    Side *side, const gchar *field, GstMemory *mem, gsize requested);
 
 /* Notes whether @flags can be mapped, checks the pointer's alignment and the
  * sizes that go with it. */
@@ -77,8 +99,8 @@ void compare_read (Side *side, const gchar *field, GstMemory *mem, gsize start,
 void compare_fill (guint8 *data, gsize size, guint seed);
 void compare_bytes (Side *side, const gchar *field, const guint8 *data,
     gsize start, gsize size, guint seed);
-void compare_zeros (Side *side, const gchar *field, const guint8 *data,
-    gsize size);
+void compare_zeros (
+    Side *side, const gchar *field, const guint8 *data, gsize size);
 
 /* Spills what has been written so far, where the side is a spilled one. */
 void compare_settle (Side *side);

@@ -1,0 +1,726 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * protocol.c: the pager's real code through all interleavings of map, unmap,
+ * write, spill, fill, free and reuse on one extent.
+ *
+ * Each scenario sets up a pager with a budget of two extents of one page, so
+ * that extent A has to go, lets actors loose on A while the pager's own threads
+ * spill and fill it, and then looks whether every byte and every count is
+ * right. Under way:
+ *
+ *   - a disciplined write is never lost;
+ *   - whoever reads through a stale pointer sees an old or the new value, and
+ *     never the old one after the new;
+ *   - nobody sees the bytes of a block that is gone in one that is there;
+ *   - nobody waits for ever (the scheduler notices).
+ *
+ * The last scenarios make one system call after the other fail, in all
+ * interleavings again.
+ */
+#ifdef FAKE_KERNEL
+#include "fake-kernel.h"
+#endif
+#include "messages.h"
+#include "pager-private.h"
+#include "seam.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define N_PAGES 4
+
+static struct
+{
+  FmExtentTable table;
+  FmArena *arena;
+  FmBackingFile *file;
+  FmStats *stats;
+  FmPager *pager;
+  FmExtent *a, *b;
+  gboolean map_may_fail;
+} w;
+
+/* Which call fails, of those that a fault is looked for in. */
+static struct
+{
+  gboolean armed;
+  FmCall call;
+  guint nth; /* of this run */
+  int error;
+  gboolean unmaps; /* the kernel had unmapped the target already */
+  gboolean persistent;
+  guint seen;
+  gboolean fired; /* in any run */
+} fault;
+
+static int
+hook (const FmCallInfo *info)
+{
+  gboolean fixed = info->call == FM_CALL_MMAP && (info->flags & MAP_FIXED) != 0;
+
+  if (info->call == FM_CALL_PWRITE || info->call == FM_CALL_PREAD
+      || info->call == FM_CALL_MREMAP || fixed)
+    fm_point ();
+  if (!fault.armed || info->call != fault.call
+      || (info->call == FM_CALL_MMAP && !fixed))
+    return 0;
+  fault.seen++;
+  if (fault.seen != fault.nth && !(fault.persistent && fault.seen > fault.nth))
+    return 0;
+  fault.fired = TRUE;
+  if (fault.unmaps)
+    munmap (info->address, info->length);
+  return fault.error;
+}
+
+static guint8 *
+bytes_of (FmExtent *extent)
+{
+#ifdef FAKE_KERNEL
+  return fake_kernel_page (fm_extent_offset (&w.table, extent));
+#else
+  return w.arena->base + fm_extent_offset (&w.table, extent);
+#endif
+}
+
+static FmExtent *
+acquire (void)
+{
+  FmExtent *extent = NULL;
+
+  scheduler_assert (
+      fm_pager_acquire (w.pager, FM_PAGE, FALSE, &extent) == FM_ACQUIRED);
+  return extent;
+}
+
+static gboolean
+map (FmExtent *extent, FmPinFlags flags)
+{
+  gboolean mapped = fm_pager_pin (w.pager, extent, flags);
+
+  scheduler_assert (mapped || w.map_may_fail);
+  return mapped;
+}
+
+static void
+write_value (FmExtent *extent, guint8 value)
+{
+  if (!map (extent, FM_PIN_WRITE))
+    return;
+  bytes_of (extent)[0] = value;
+  fm_point ();
+  memset (bytes_of (extent), value, FM_PAGE);
+  fm_pager_unpin (w.pager, extent, FM_PIN_WRITE, FM_PAGE, 0);
+}
+
+static guint8
+read_value (FmExtent *extent)
+{
+  guint8 value;
+
+  if (!map (extent, FM_PIN_READ))
+    return 0;
+  value = bytes_of (extent)[0];
+  fm_point ();
+  scheduler_assert (bytes_of (extent)[FM_PAGE - 1] == value);
+  fm_pager_unpin (w.pager, extent, FM_PIN_READ, 0, 0);
+  return value;
+}
+
+/* Lets everybody go on until nobody has anything to do. */
+static void
+settle (void)
+{
+  FmCond nobody;
+
+  fm_pager_lock (w.pager);
+  fm_cond_wait_until (&nobody, &w.pager->lock, fm_now () + 1);
+  fm_pager_unlock (w.pager);
+}
+
+/* From now on the writer may begin. */
+static void
+let_spill (void)
+{
+  fm_pager_lock (w.pager);
+  w.pager->frozen = FALSE;
+  fm_cond_broadcast (&w.pager->to_write);
+  fm_pager_unlock (w.pager);
+}
+
+/* A world in which A holds 1 and is settled, B holds 2, and there is no room
+ * for both. */
+static void
+set_up (void)
+{
+  const FmPagerConfig config = {
+      .budget = 2 * FM_PAGE,
+      .extent_size = FM_PAGE,
+      .n_streams = 1,
+      .patience = 5 * G_USEC_PER_SEC,
+      .idle = 10 * G_USEC_PER_SEC,
+  };
+
+  fault.seen = 0;
+  memset (w.table.extent, 0, N_PAGES * sizeof (FmExtent));
+  memset (w.stats, 0, sizeof *w.stats);
+  atomic_store (&w.file->bytes, 0);
+  w.map_may_fail = FALSE;
+  w.pager = fm_pager_new (&config, &w.table, w.arena, w.file, w.stats);
+#ifdef FAKE_KERNEL
+  fake_kernel_reset ();
+  scheduler_compare_state (w.table.extent, N_PAGES * sizeof (FmExtent));
+  scheduler_compare_state (
+      &w.pager->written, sizeof *w.pager - offsetof (FmPager, written));
+  scheduler_compare_state (w.pager->stream, sizeof (FmStream));
+  scheduler_compare_state (&w.a, sizeof w.a);
+#endif
+  /* As if a fork were about to happen: the writer starts, but begins nothing.
+   */
+  w.pager->frozen = TRUE;
+  w.a = acquire ();
+  write_value (w.a, 1);
+  w.b = acquire ();
+  write_value (w.b, 2);
+  settle ();
+}
+
+static gboolean
+is_spilled (gpointer extent)
+{
+  return FM_WORD_STATE (atomic_load (&((FmExtent *) extent)->word))
+      == FM_SPILLED;
+}
+
+/* Lets the pager's threads go on until A is on disk. */
+static void
+wait_for_spill (void)
+{
+  let_spill ();
+  settle ();
+  scheduler_assert (is_spilled (w.a));
+}
+
+/* No count may have drifted, now that nobody moves. */
+static void
+check_counts (void)
+{
+  gsize resident = 0, disk = 0;
+  guint i, n_spilled = 0, n_resident = 0;
+
+  for (i = 0; i < N_PAGES; i++) {
+    FmExtent *extent = &w.table.extent[i];
+    guint32 word = atomic_load (&extent->word);
+
+    resident += extent->resident_bytes;
+    disk += extent->disk_bytes;
+    n_spilled += FM_WORD_STATE (word) == FM_SPILLED;
+    n_resident += FM_WORD_STATE (word) == FM_RESIDENT;
+    scheduler_assert (FM_WORD_PINS (word) == 0);
+  }
+  scheduler_assert (w.pager->resident_bytes == resident);
+  scheduler_assert (fm_backing_file_bytes (w.file) == disk);
+  scheduler_assert (atomic_load (&w.pager->n_spilled) == n_spilled);
+  scheduler_assert ((guint) g_tree_nnodes (w.pager->spilled) == n_spilled);
+  scheduler_assert (w.pager->resident.length == n_resident);
+  scheduler_assert (w.pager->spilled_bytes == n_spilled * FM_PAGE);
+  scheduler_assert (w.pager->in_flight == 0);
+  scheduler_assert (w.pager->writing == 0);
+  scheduler_assert (w.pager->waiting == 0);
+}
+
+static void
+tear_down (void)
+{
+  scheduler_set_exploring (FALSE);
+  if (w.a != NULL)
+    fm_pager_release (w.pager, w.a);
+  fm_pager_release (w.pager, w.b);
+  fm_pager_stop_threads (w.pager);
+  check_counts ();
+  scheduler_assert (w.pager->resident.length == 0);
+  memset (w.pager->thread, 0, sizeof w.pager->thread);
+  w.pager->keeper = NULL;
+  fm_pager_free (w.pager);
+}
+
+static void
+run_actors (GThreadFunc first, GThreadFunc second, GThreadFunc third)
+{
+  GThreadFunc funcs[] = {first, second, third};
+  static const gchar *const names[] = {"first", "second", "third"};
+  FmThread *actors[G_N_ELEMENTS (funcs)] = {NULL};
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (funcs); i++) {
+    if (funcs[i] != NULL)
+      actors[i] = fm_scheduler_spawn (names[i], funcs[i], NULL);
+  }
+  if (w.pager->frozen)
+    let_spill ();
+  scheduler_set_exploring (TRUE);
+  for (i = 0; i < G_N_ELEMENTS (funcs); i++) {
+    if (actors[i] != NULL)
+      fm_thread_join (actors[i]);
+  }
+  scheduler_set_exploring (FALSE);
+}
+
+/* ---- actors ---- */
+
+static gpointer
+writes_3 (gpointer unused)
+{
+  write_value (w.a, 3);
+  return NULL;
+}
+
+static gpointer
+reads_a (gpointer unused)
+{
+  guint8 value = read_value (w.a);
+
+  scheduler_assert (value == 1 || (value == 0 && w.map_may_fail));
+  return NULL;
+}
+
+/* Reads while another may write: only bytes, not the block, are whole. */
+static gpointer
+reads_or_writes (gpointer unused)
+{
+  guint8 value;
+
+  scheduler_assert (map (w.a, FM_PIN_READ));
+  value = bytes_of (w.a)[FM_PAGE - 1];
+  scheduler_assert (value == 1 || value == 3);
+  fm_pager_unpin (w.pager, w.a, FM_PIN_READ, 0, 0);
+  return NULL;
+}
+
+/* Reads without a map. */
+static guint8
+stray (gsize at)
+{
+  return ((const volatile guint8 *) bytes_of (w.a))[at];
+}
+
+static gpointer
+reads_stray_1 (gpointer unused)
+{
+  scheduler_assert (stray (0) == 1);
+  fm_point ();
+  scheduler_assert (stray (FM_PAGE - 1) == 1);
+  return NULL;
+}
+
+static gpointer
+reads_stray_1_then_3 (gpointer unused)
+{
+  guint8 before = stray (FM_PAGE - 1), after;
+
+  fm_point ();
+  after = stray (FM_PAGE - 1);
+  scheduler_assert (before == 1 || before == 3);
+  scheduler_assert (after == 1 || after == 3);
+  scheduler_assert (before != 3 || after == 3);
+  return NULL;
+}
+
+static gpointer
+frees_a (gpointer unused)
+{
+  FmExtent *extent = g_steal_pointer (&w.a);
+
+  fm_pager_release (w.pager, extent);
+  return NULL;
+}
+
+/* Frees A, and uses what comes next: perhaps the same place. */
+static gpointer
+frees_and_acquires (gpointer unused)
+{
+  frees_a (NULL);
+  w.a = acquire ();
+  write_value (w.a, 4);
+  scheduler_assert (read_value (w.a) == 4);
+  return NULL;
+}
+
+static gpointer
+writes_b (gpointer unused)
+{
+  write_value (w.b, 5);
+  return NULL;
+}
+
+static gpointer
+reads_b (gpointer unused)
+{
+  scheduler_assert (read_value (w.b) == 2);
+  return NULL;
+}
+
+/* ---- scenarios ---- */
+
+static void
+write_against_spill (void)
+{
+  set_up ();
+  run_actors (writes_3, NULL, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+static void
+stray_read_against_write_and_spill (void)
+{
+  set_up ();
+  run_actors (writes_3, reads_stray_1_then_3, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  tear_down ();
+}
+
+static void
+reads_against_spill (void)
+{
+  set_up ();
+  run_actors (reads_a, reads_a, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  tear_down ();
+}
+
+static void
+stray_reads_against_spill (void)
+{
+  set_up ();
+  run_actors (reads_stray_1, reads_stray_1, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  tear_down ();
+}
+
+static void
+read_and_write_against_spill (void)
+{
+  set_up ();
+  run_actors (writes_3, reads_or_writes, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  tear_down ();
+}
+
+static void
+free_against_spill (void)
+{
+  set_up ();
+  run_actors (frees_a, NULL, NULL);
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+static void
+reuse_against_spill (void)
+{
+  set_up ();
+  run_actors (frees_and_acquires, NULL, NULL);
+  scheduler_assert (read_value (w.a) == 4);
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+static void
+two_fills (void)
+{
+  set_up ();
+  wait_for_spill ();
+  run_actors (reads_a, reads_a, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  tear_down ();
+}
+
+static void
+fill_and_write (void)
+{
+  set_up ();
+  wait_for_spill ();
+  run_actors (writes_3, reads_or_writes, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+static void
+stray_reads_against_fill (void)
+{
+  set_up ();
+  wait_for_spill ();
+  run_actors (reads_a, reads_stray_1, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  tear_down ();
+}
+
+/* Makes the pager's reader fill A ahead of whoever asks. */
+static void
+start_prefetch (void)
+{
+  fm_pager_lock (w.pager);
+  w.pager->stream[0].is_read = TRUE;
+  w.pager->stream[0].reader = 0;
+  w.pager->stream[0].ahead = 4 * FM_PAGE;
+  fm_cond_broadcast (&w.pager->to_read);
+  fm_pager_unlock (w.pager);
+}
+
+static void
+prefetch_against_write (void)
+{
+  set_up ();
+  wait_for_spill ();
+  start_prefetch ();
+  run_actors (writes_3, NULL, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  tear_down ();
+}
+
+static void
+prefetch_against_free (void)
+{
+  set_up ();
+  wait_for_spill ();
+  start_prefetch ();
+  run_actors (frees_a, NULL, NULL);
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+static void
+prefetch_against_reuse (void)
+{
+  set_up ();
+  wait_for_spill ();
+  start_prefetch ();
+  run_actors (frees_and_acquires, NULL, NULL);
+  scheduler_assert (read_value (w.a) == 4);
+  tear_down ();
+}
+
+static void
+fill_that_has_to_spill_another (void)
+{
+  set_up ();
+  wait_for_spill ();
+  run_actors (reads_a, writes_b, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  scheduler_assert (read_value (w.b) == 5);
+  tear_down ();
+}
+
+static gpointer
+holds_b (gpointer unused)
+{
+  scheduler_assert (map (w.b, FM_PIN_READ));
+  fm_point ();
+  scheduler_assert (bytes_of (w.b)[0] == 2);
+  fm_pager_unpin (w.pager, w.b, FM_PIN_READ, 0, 0);
+  return NULL;
+}
+
+static gpointer
+acquires_another (gpointer unused)
+{
+  FmExtent *extent = acquire ();
+
+  write_value (extent, 6);
+  scheduler_assert (read_value (extent) == 6);
+  fm_pager_release (w.pager, extent);
+  return NULL;
+}
+
+static void
+no_room_while_pinned (void)
+{
+  set_up ();
+  run_actors (acquires_another, holds_b, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+static void
+failing_spill_and_fill (void)
+{
+  set_up ();
+  fault.armed = TRUE;
+  w.map_may_fail = fault.call == FM_CALL_PREAD || fault.unmaps;
+  run_actors (reads_a, NULL, NULL);
+  fault.armed = FALSE;
+  scheduler_assert (read_value (w.b) == 2);
+  (void) reads_a (NULL);
+  tear_down ();
+}
+
+static void
+failing_fill (void)
+{
+  set_up ();
+  wait_for_spill ();
+  fault.armed = TRUE;
+  w.map_may_fail = fault.call == FM_CALL_PREAD || fault.unmaps;
+  run_actors (reads_a, reads_b, NULL);
+  fault.armed = FALSE;
+  (void) reads_a (NULL);
+  tear_down ();
+}
+
+static void
+failing_reuse (void)
+{
+  set_up ();
+  fault.armed = TRUE;
+  run_actors (frees_a, NULL, NULL);
+  fault.armed = FALSE;
+  scheduler_assert (read_value (w.b) == 2);
+  tear_down ();
+}
+
+/* ---- the tests ---- */
+
+typedef struct
+{
+  const gchar *name;
+  void (*run) (void);
+} Scenario;
+
+static guint
+bound (void)
+{
+  return getenv ("BOUND") ? (guint) atoi (getenv ("BOUND")) : G_MAXUINT;
+}
+
+static void
+test_all_interleavings (void **state)
+{
+  const Scenario *scenario = *state;
+  guint64 runs = scheduler_explore (scenario->name, scenario->run, bound ());
+
+  print_message (
+      "%-40s %" G_GUINT64_FORMAT " interleavings\n", scenario->name, runs);
+  /* A scenario in which nobody gets in anybody's way tests nothing. */
+  assert_true (runs > 10);
+}
+
+static void
+test_faults (void **state)
+{
+  const Scenario *scenario = *state;
+  static const struct
+  {
+    FmCall call;
+    int error;
+    gboolean unmaps;
+  } kinds[] = {
+      {FM_CALL_PWRITE, EIO, FALSE},
+      {FM_CALL_PWRITE, ENOSPC, FALSE},
+      {FM_CALL_FALLOCATE, ENOSPC, FALSE},
+      {FM_CALL_MMAP, ENOMEM, FALSE},
+      {FM_CALL_MMAP, ENOMEM, TRUE},
+      {FM_CALL_PREAD, EIO, FALSE},
+      {FM_CALL_MREMAP, ENOMEM, FALSE},
+      {FM_CALL_MREMAP, ENOMEM, TRUE},
+  };
+  guint kind, persistent, faults = 0;
+  guint64 runs = 0;
+
+  for (kind = 0; kind < G_N_ELEMENTS (kinds); kind++) {
+    for (persistent = 0; persistent < 2; persistent++) {
+      /* After unmapping, a call that always fails leaves nothing to be saved.
+       */
+      if (persistent && kinds[kind].unmaps)
+        continue;
+      fault.call = kinds[kind].call;
+      fault.error = kinds[kind].error;
+      fault.unmaps = kinds[kind].unmaps;
+      fault.persistent = persistent;
+      for (fault.nth = 1;; fault.nth++) {
+        fault.fired = FALSE;
+        runs += scheduler_explore (scenario->name, scenario->run, bound ());
+        if (!fault.fired)
+          break;
+        faults++;
+      }
+    }
+  }
+  print_message ("%-40s %" G_GUINT64_FORMAT " interleavings, %u faults\n",
+      scenario->name, runs, faults);
+  assert_true (faults > 0);
+}
+
+static int
+set_up_group (void **state)
+{
+  g_autoptr (GError) error = NULL;
+  const gchar *dir =
+      access ("/dev/shm", W_OK) == 0 ? "/dev/shm" : g_get_tmp_dir ();
+
+  w.file = fm_backing_file_new (dir, &error);
+  assert_non_null (w.file);
+  assert_int_equal (fm_backing_file_set_length (w.file, N_PAGES * FM_PAGE), 0);
+  w.arena = fm_arena_new (
+      N_PAGES * FM_PAGE, N_PAGES * FM_PAGE, FM_PAGE, w.file->fd, FALSE);
+  assert_non_null (w.arena);
+  w.stats = fm_stats_new ();
+  assert_true (fm_extent_table_init (&w.table, N_PAGES * FM_PAGE, FM_PAGE));
+  fm_seam_set_hook (hook);
+  return 0;
+}
+
+int
+main (void)
+{
+#define SCENARIO(function)                                     \
+  {                                                            \
+#function, test_all_interleavings, NULL, NULL, &(Scenario) \
+    {                                                          \
+#function, function                                      \
+    }                                                          \
+  }
+#define FAULTS(function)                            \
+  {                                                 \
+#function, test_faults, NULL, NULL, &(Scenario) \
+    {                                               \
+#function, function                           \
+    }                                               \
+  }
+  const struct CMUnitTest tests[] = {
+      SCENARIO (write_against_spill),
+      SCENARIO (stray_read_against_write_and_spill),
+      SCENARIO (reads_against_spill),
+      SCENARIO (stray_reads_against_spill),
+      SCENARIO (read_and_write_against_spill),
+      SCENARIO (free_against_spill),
+      SCENARIO (reuse_against_spill),
+      SCENARIO (two_fills),
+      SCENARIO (fill_and_write),
+      SCENARIO (stray_reads_against_fill),
+      SCENARIO (prefetch_against_write),
+      SCENARIO (prefetch_against_free),
+      SCENARIO (prefetch_against_reuse),
+      SCENARIO (fill_that_has_to_spill_another),
+      SCENARIO (no_room_while_pinned),
+      FAULTS (failing_spill_and_fill),
+      FAULTS (failing_fill),
+      FAULTS (failing_reuse),
+  };
+
+  return cmocka_run_group_tests (tests, set_up_group, NULL);
+}

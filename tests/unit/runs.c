@@ -1,0 +1,219 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * runs.c: tests which grains are free: best fit, merging, exhaustion, and
+ * agreement with a model that looks at every grain.
+ */
+#include "runs.h"
+#include "testing.h"
+
+#define GRAINS 512
+#define STEPS 20000
+
+static guint
+take (FmRuns *runs, guint n)
+{
+  guint first = G_MAXUINT;
+
+  assert_true (fm_runs_take (runs, n, &first));
+  return first;
+}
+
+static void
+assert_refused (FmRuns *runs, guint n)
+{
+  guint first;
+
+  assert_false (fm_runs_take (runs, n, &first));
+}
+
+static void
+test_take_in_order (void **state)
+{
+  FmRuns *runs = fm_runs_new (10);
+
+  assert_int_equal (take (runs, 3), 0);
+  assert_int_equal (take (runs, 1), 3);
+  assert_int_equal (take (runs, 6), 4);
+  assert_refused (runs, 1);
+  fm_runs_free (runs);
+}
+
+static void
+test_one_grain (void **state)
+{
+  FmRuns *runs = fm_runs_new (1);
+
+  assert_refused (runs, 2);
+  assert_int_equal (take (runs, 1), 0);
+  assert_refused (runs, 1);
+  fm_runs_give (runs, 0, 1);
+  assert_int_equal (take (runs, 1), 0);
+  fm_runs_free (runs);
+}
+
+/* Free: 2 at 0, 4 at 3, 2 at 8. */
+static FmRuns *
+with_holes (void)
+{
+  FmRuns *runs = fm_runs_new (10);
+
+  assert_int_equal (take (runs, 10), 0);
+  fm_runs_give (runs, 0, 2);
+  fm_runs_give (runs, 3, 4);
+  fm_runs_give (runs, 8, 2);
+  return runs;
+}
+
+static void
+test_best_fit (void **state)
+{
+  FmRuns *runs = with_holes ();
+
+  assert_refused (runs, 5);
+  assert_int_equal (take (runs, 3), 3);
+  /* What is left of the longest run is the best fit now. */
+  assert_int_equal (take (runs, 1), 6);
+  /* Among equals the lowest. */
+  assert_int_equal (take (runs, 2), 0);
+  assert_int_equal (take (runs, 2), 8);
+  assert_refused (runs, 1);
+  fm_runs_free (runs);
+}
+
+static void
+test_merge_with_both (void **state)
+{
+  FmRuns *runs = with_holes ();
+
+  fm_runs_give (runs, 2, 1);
+  assert_refused (runs, 8);
+  fm_runs_give (runs, 7, 1);
+  assert_int_equal (take (runs, 10), 0);
+  fm_runs_free (runs);
+}
+
+static void
+test_merge_with_one (void **state)
+{
+  FmRuns *runs = fm_runs_new (9);
+
+  assert_int_equal (take (runs, 9), 0);
+  fm_runs_give (runs, 3, 3);
+  fm_runs_give (runs, 6, 2);
+  assert_refused (runs, 6);
+  fm_runs_give (runs, 1, 2);
+  assert_int_equal (take (runs, 7), 1);
+  fm_runs_free (runs);
+}
+
+static void
+test_give_part (void **state)
+{
+  FmRuns *runs = fm_runs_new (8);
+
+  assert_int_equal (take (runs, 8), 0);
+  fm_runs_give (runs, 2, 4);
+  assert_refused (runs, 5);
+  assert_int_equal (take (runs, 4), 2);
+  fm_runs_free (runs);
+}
+
+/* The lowest of the shortest free runs that are long enough. */
+static gboolean
+model_take (gboolean *taken, guint n, guint *ret_first)
+{
+  guint start, end, best = G_MAXUINT, i;
+
+  for (start = 0; start < GRAINS; start = end + 1) {
+    for (end = start; end < GRAINS && !taken[end]; end++)
+      continue;
+    if (end - start >= n && end - start < best) {
+      best = end - start;
+      *ret_first = start;
+    }
+  }
+  if (best == G_MAXUINT)
+    return FALSE;
+  for (i = 0; i < n; i++)
+    taken[*ret_first + i] = TRUE;
+  return TRUE;
+}
+
+typedef struct {
+  guint first, n;
+} Taken;
+
+static void
+give_one (FmRuns *runs, gboolean *taken, GArray *live, GRand *rand)
+{
+  guint i = (guint)g_rand_int_range (rand, 0, (gint32)live->len);
+  Taken *run = &g_array_index (live, Taken, i);
+  guint n = g_rand_boolean (rand)
+      ? run->n
+      : (guint)g_rand_int_range (rand, 1, (gint32)run->n + 1);
+  guint at = run->first + run->n - n, j;
+
+  fm_runs_give (runs, at, n);
+  for (j = 0; j < n; j++)
+    taken[at + j] = FALSE;
+  run->n -= n;
+  if (run->n == 0)
+    g_array_remove_index_fast (live, i);
+}
+
+static void
+test_against_model (void **state)
+{
+  FmRuns *runs = fm_runs_new (GRAINS);
+  GRand *rand = g_rand_new_with_seed (691299);
+  GArray *live = g_array_new (FALSE, FALSE, sizeof (Taken));
+  gboolean taken[GRAINS] = {FALSE};
+  guint step, refused = 0;
+
+  for (step = 0; step < STEPS; step++) {
+    /* Full and nearly empty by turns. */
+    gboolean wants_more = (step / 1000) % 2 == 0;
+
+    if (live->len == 0
+        || g_rand_int_range (rand, 0, 3) < (wants_more ? 2 : 1)) {
+      Taken run = {0, (guint)g_rand_int_range (rand, 1, 24)};
+      guint expected = G_MAXUINT;
+      gboolean fits = model_take (taken, run.n, &expected);
+
+      assert_int_equal (fm_runs_take (runs, run.n, &run.first), fits);
+      if (fits) {
+        assert_int_equal (run.first, expected);
+        g_array_append_val (live, run);
+      } else {
+        refused++;
+      }
+    } else {
+      give_one (runs, taken, live, rand);
+    }
+  }
+  assert_true (refused > 0);
+  while (live->len > 0)
+    give_one (runs, taken, live, rand);
+  assert_int_equal (take (runs, GRAINS), 0);
+
+  g_array_unref (live);
+  g_rand_free (rand);
+  fm_runs_free (runs);
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (test_take_in_order),
+      cmocka_unit_test (test_one_grain),
+      cmocka_unit_test (test_best_fit),
+      cmocka_unit_test (test_merge_with_both),
+      cmocka_unit_test (test_merge_with_one),
+      cmocka_unit_test (test_give_part),
+      cmocka_unit_test (test_against_model),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
