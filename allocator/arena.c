@@ -21,7 +21,6 @@
 #define NOTHING_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 #define MEMORY_PROT (PROT_READ | PROT_WRITE)
 #define MEMORY_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-#define FILE_PROT (PROT_READ | PROT_WRITE)
 #define FILE_FLAGS (MAP_SHARED | MAP_NORESERVE)
 
 /* @length bytes at a multiple of @alignment. NULL if refused. */
@@ -82,6 +81,12 @@ fm_arena_free (FmArena *arena)
   g_free (arena);
 }
 
+static int
+file_protection (const FmArena *arena)
+{
+  return arena->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+}
+
 /* What became of the part after a call on it failed: the gap, if the kernel
  * left one, is closed with what the last four arguments say. */
 static FmArenaResult
@@ -90,11 +95,16 @@ close_gap (FmArena *arena, gsize offset, gsize length, int protection,
 {
   guint8 *address = arena->base + offset;
   g_autofree unsigned char *pages = g_try_malloc (length / 4096 + 1);
+  void *there = fm_seam_mmap (address, length, protection,
+      flags | MAP_FIXED_NOREPLACE, fd, fd < 0 ? 0 : (off_t) offset);
 
-  if (fm_seam_mmap (address, length, protection, flags | MAP_FIXED_NOREPLACE,
-          fd, fd < 0 ? 0 : (off_t) offset)
-      != MAP_FAILED)
+  if (there == address)
     return closed;
+  /* Kernels before 4.17 take the address for a hint. */
+  if (there != MAP_FAILED) {
+    (void) fm_seam_munmap (there, length);
+    errno = EEXIST;
+  }
 
   /* Something is there. If there is no hole in it, it is what was there before
    * the call: one that vacates does so to all of the part, and a stranger that
@@ -152,11 +162,11 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
     return fm_arena_vacate (arena, offset, length);
   }
 
-  if (fm_seam_mmap (address, length, FILE_PROT, FILE_FLAGS | MAP_FIXED,
-          arena->fd, (off_t) offset)
+  if (fm_seam_mmap (address, length, file_protection (arena),
+          FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
       == MAP_FAILED)
-    return close_gap (
-        arena, offset, length, FILE_PROT, FILE_FLAGS, arena->fd, FM_ARENA_DONE);
+    return close_gap (arena, offset, length, file_protection (arena),
+        FILE_FLAGS, arena->fd, FM_ARENA_DONE);
   /* A stray read must not pull in the device's whole read-ahead. */
   (void) fm_seam_madvise (address, length, MADV_RANDOM);
   if (arena->dontdump)
@@ -180,8 +190,8 @@ fm_arena_replace (FmArena *arena, gsize offset, void **staging, gsize length)
     *staging = NULL;
     return FM_ARENA_DONE;
   }
-  return close_gap (arena, offset, length, FILE_PROT, FILE_FLAGS, arena->fd,
-      FM_ARENA_UNCHANGED);
+  return close_gap (arena, offset, length, file_protection (arena), FILE_FLAGS,
+      arena->fd, FM_ARENA_UNCHANGED);
 }
 
 FmArenaResult

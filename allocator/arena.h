@@ -31,7 +31,8 @@ typedef struct
   gsize size;
   int fd;
   gboolean dontdump;
-  gboolean huge_pages;       /* the alignment allows them */
+  gboolean read_only;  /* the file may only be shown so: the child of a fork */
+  gboolean huge_pages; /* the alignment allows them */
   atomic_bool no_dontunmap;  /* this kernel can't; see fm_arena_replace() */
   atomic_bool memory_locked; /* mlockall(MCL_FUTURE) was seen */
 } FmArena;

@@ -38,7 +38,7 @@
 
 /* A file system's own bookkeeping for the file (extent trees) counts in
  * st_blocks, which must stay within the limit. */
-#define METADATA_SHARE 256
+#define METADATA_SHARE 2048
 
 /* A direct transfer that was cut short goes on at a whole sector of any size.
  */
@@ -259,8 +259,14 @@ fm_backing_file_reserve (
       error = 0;
   }
 
-  if (error != 0)
+  if (error != 0) {
+    /* What was refused may be there in part. */
+    if (missing == length)
+      (void) fm_seam_fallocate (file->fd,
+          FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) offset,
+          (off_t) length);
     fm_backing_file_uncount (file, missing);
+  }
   return error;
 }
 
@@ -282,17 +288,17 @@ fm_backing_file_uncount (FmBackingFile *file, gsize bytes)
   atomic_fetch_sub (&file->bytes, bytes);
 }
 
-/* Some file systems accept the flag and refuse the transfer. */
+/* Some file systems accept the flag and refuse the transfer. @was_direct is
+ * from before the transfer: another thread may have given up meanwhile. */
 static gboolean
-gave_up_direct (FmBackingFile *file, int error)
+give_up_direct (FmBackingFile *file, int error, gboolean was_direct)
 {
-  if (error != EINVAL || !atomic_load (&file->direct))
-    return FALSE;
-  if (fm_seam_set_direct (file->fd, FALSE) < 0)
+  if (error != EINVAL || !was_direct
+      || fm_seam_set_direct (file->fd, FALSE) < 0)
     return FALSE;
   if (atomic_exchange (&file->direct, FALSE))
-    fm_info (
-        "the file system refuses direct transfers; the page cache is used");
+    fm_info ("the file system refuses direct transfers; the page cache is "
+             "used");
   return TRUE;
 }
 
@@ -312,6 +318,7 @@ fm_backing_file_write (
 
   block_sigxfsz (&guard);
   while (done < length) {
+    gboolean direct = atomic_load (&file->direct);
     ssize_t n = fm_seam_pwrite (file->fd, (const guint8 *) data + done,
         length - done, (off_t) (offset + done));
 
@@ -319,7 +326,7 @@ fm_backing_file_write (
       done += whole_sectors (n);
     else if (n >= 0)
       error = ENOSPC;
-    else if (errno != EINTR && !gave_up_direct (file, errno))
+    else if (errno != EINTR && !give_up_direct (file, errno, direct))
       error = errno;
     if (error != 0)
       break;
@@ -347,6 +354,7 @@ fm_backing_file_read (
   gsize done = 0;
 
   while (done < length) {
+    gboolean direct = atomic_load (&file->direct);
     ssize_t n = fm_seam_pread (file->fd, (guint8 *) ret_data + done,
         length - done, (off_t) (offset + done));
 
@@ -354,7 +362,7 @@ fm_backing_file_read (
       done += whole_sectors (n);
     else if (n >= 0)
       return EIO; /* the file is never shorter than the arena */
-    else if (errno != EINTR && !gave_up_direct (file, errno))
+    else if (errno != EINTR && !give_up_direct (file, errno, direct))
       return errno;
   }
   if (!atomic_load (&file->direct) && !file->in_memory)

@@ -47,53 +47,62 @@ is_wanted (FmPager *pager, FmExtent *extent)
       && position - stream->reader <= stream->ahead + extent->length;
 }
 
+/* The best so far of one kind of candidates: the one with the largest key. */
+typedef struct
+{
+  FmExtent *extent;
+  guint64 key;
+} Best;
+
+static void
+consider (Best *best, FmExtent *extent, guint64 key)
+{
+  if (best->extent == NULL || key > best->key) {
+    best->extent = extent;
+    best->key = key;
+  }
+}
+
 FmExtent *
 fm_pager_pick_victim (FmPager *pager, gboolean urgent)
 {
   guint64 now = atomic_load_explicit (&pager->written, memory_order_relaxed);
-  FmExtent *youngest = NULL, *longest = NULL, *open = NULL, *wanted = NULL;
-  guint64 youngest_written = 0, longest_unmapped = 0, wanted_written = 0;
+  Best settled = {0}, unsettled = {0}, wanted = {0}, open = {0}, avoided = {0};
+  const Best *const order[] = {&settled, &unsettled, &wanted, &open, &avoided};
+  gint64 time = fm_now ();
   GList *link;
+  guint i;
 
-  if (pager->no_spill_before != 0 && fm_now () < pager->no_spill_before)
+  if (time < pager->no_spill_before)
     return NULL;
 
   for (link = pager->resident.head; link != NULL; link = link->next) {
     FmExtent *extent = link->data;
     guint32 word = atomic_load_explicit (&extent->word, memory_order_relaxed);
-    guint64 written, unmapped;
+    guint64 written =
+        atomic_load_explicit (&extent->written, memory_order_relaxed);
+    guint64 unmapped =
+        atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
 
     if (FM_WORD_STATE (word) != FM_RESIDENT || FM_WORD_PINS (word) > 0)
       continue;
-    if (!atomic_load_explicit (&extent->full, memory_order_relaxed)) {
-      open = extent;
-      continue;
-    }
-    written = atomic_load_explicit (&extent->written, memory_order_relaxed);
-    unmapped = atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
-    if (is_wanted (pager, extent)) {
-      if (wanted == NULL || written > wanted_written) {
-        wanted = extent;
-        wanted_written = written;
-      }
-      continue;
-    }
-    if (now >= unmapped && now - unmapped >= pager->window
-        && (youngest == NULL || written > youngest_written)) {
-      youngest = extent;
-      youngest_written = written;
-    }
-    if (longest == NULL || unmapped < longest_unmapped) {
-      longest = extent;
-      longest_unmapped = unmapped;
-    }
+    if (time < extent->no_spill_before)
+      consider (&avoided, extent, G_MAXINT64 - extent->no_spill_before);
+    else if (!atomic_load_explicit (&extent->full, memory_order_relaxed))
+      consider (&open, extent, 0);
+    else if (is_wanted (pager, extent))
+      consider (&wanted, extent, written);
+    else if (now >= unmapped + pager->window)
+      consider (&settled, extent, written);
+    else
+      consider (&unsettled, extent, G_MAXUINT64 - unmapped);
   }
 
-  if (youngest != NULL || !urgent)
-    return youngest;
-  if (longest != NULL)
-    return longest;
-  return wanted != NULL ? wanted : open;
+  for (i = 0; urgent && i < G_N_ELEMENTS (order); i++) {
+    if (order[i]->extent != NULL)
+      return order[i]->extent;
+  }
+  return settled.extent;
 }
 
 FmExtent *
@@ -132,6 +141,14 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
       atomic_load_explicit (&extent->position, memory_order_relaxed);
   guint64 before = stream->reader;
   guint64 reach = 2 * (stream->ahead + extent->length);
+
+  /* An element that looks at what it has just been given is not the reader of
+   * the queue that this is on its way to. */
+  if (!extent->prefetched
+      && atomic_load_explicit (&pager->written, memory_order_relaxed)
+              - atomic_load_explicit (&extent->unmapped, memory_order_relaxed)
+          < pager->window)
+    return;
 
   extent->prefetched = FALSE;
   if (!stream->is_read) {

@@ -4,7 +4,9 @@
  * pager-private.h: what the files of the pager share.
  *
  *   pager.c        extents handed out and taken back, pins, room in the budget
- *   pager-io.c     spill, fill, space given back, and the threads that do so
+ *   pager-space.c  idle extents; memory and disk space given back
+ *   pager-spill.c, pager-fill.c  the two ways
+ *   pager-threads.c  who does all that
  *   pager-order.c  which extent to spill next, which to read ahead
  *   pager-fork.c   what a fork() does to all of this
  *
@@ -45,15 +47,26 @@ typedef struct
   gsize ahead;              /* how far beyond it to read ahead */
 } FmStream;
 
-/* Who waits for room, and since when; starts as zeros. */
+typedef enum { FM_ROOM_FOR_ALLOC, FM_ROOM_FOR_FILL } FmRoomKind;
+
+/* Somebody who may have to wait for room; starts as zeros. */
 typedef struct
 {
-  gint64 since;
+  gint64 since; /* 0: has not waited yet */
   gint64 deadline;
   guint64 completions;
+  gboolean over; /* waits no more, and goes over the budget */
+  FmRoomKind kind;
+  GList link; /* in the line of those who wait */
 } FmPatience;
 
-typedef enum { FM_ROOM_FOR_ALLOC, FM_ROOM_FOR_FILL } FmRoomKind;
+/* Extents that nobody uses: for each length in grains a queue, the one that
+ * came last at its end. */
+typedef struct
+{
+  GHashTable *by_length;
+  guint n;
+} FmIdle;
 
 typedef enum {
   FM_FILL_DONE,
@@ -74,9 +87,9 @@ struct _FmPager
   gsize low;     /* spill when less of the budget than this is free */
   gsize window;  /* the most to read ahead; and what counts as just written */
   FmRuns *runs;
-  GHashTable *idle_memory; /* grains -> GQueue of idle resident extents */
-  GHashTable *idle_disk;   /* grains -> GQueue of vacant ones with disk space */
-  GTree *spilled;          /* by stream and position */
+  FmIdle idle_memory; /* resident */
+  FmIdle idle_disk;   /* vacant, with disk space */
+  GTree *spilled;     /* by stream and position */
   FmStream *stream;
 
   _Atomic guint64 written;  /* bytes written by all so far */
@@ -96,16 +109,18 @@ struct _FmPager
 
   GQueue resident;      /* extents in use, any order */
   gsize resident_bytes; /* idle ones too, and being filled */
+  gsize idle_bytes;     /* of them, in idle_memory */
   gsize spilled_bytes;
   guint in_flight;
-  guint writing;          /* spills in flight */
+  GQueue line;            /* who waits for room, first come first */
   guint64 completions;    /* of spills */
-  guint waiting;          /* for room */
-  gint64 no_spill_before; /* after one that failed */
-  guint64 releases;
+  guint n_kept;           /* extents that became idle since the keeper looked */
+  guint failures;         /* of spills, since one that succeeded */
+  gint64 no_spill_before; /* after some that failed */
+  gboolean no_holes;      /* the file system can't punch */
 
-  void
-      *staging_huge[FM_N_THREADS]; /* spare staging, NULL where there is none */
+  /* Spare staging; NULL where there is none. */
+  void *staging_huge[FM_N_THREADS];
   void *staging_plain[FM_N_THREADS];
 
   FmThreadsState threads_state;
@@ -127,9 +142,13 @@ void fm_pager_return (FmPager *pager);
 
 /* One step towards @bytes of room: TRUE when they may be taken, because they
  * are there or because there is nothing left to wait for. On FALSE the lock was
- * released meanwhile and everything may have changed. */
+ * released meanwhile and everything may have changed. fm_pager_end_waiting() is
+ * to be called in the end. */
 gboolean fm_pager_step_towards_room (
     FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience);
+/* Whether a fill may take room although somebody waits for some. */
+gboolean fm_pager_may_overtake (FmPager *pager);
+void fm_pager_end_waiting (FmPager *pager, FmPatience *patience);
 
 /* Changes what counts as resident, and tells those who wait for it. */
 void fm_pager_count_resident (FmPager *pager, gssize change);
@@ -137,31 +156,54 @@ void fm_pager_count_resident (FmPager *pager, gssize change);
 void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
 gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);
 
-/* Puts an extent that nobody uses where the next acquire finds it. */
-void fm_pager_keep_memory (FmPager *pager, FmExtent *extent);
-void fm_pager_keep_disk (FmPager *pager, FmExtent *extent);
 void fm_pager_retire (FmPager *pager, FmExtent *extent);
 void fm_pager_add_resident (FmPager *pager, FmExtent *extent);
 void fm_pager_remove_resident (FmPager *pager, FmExtent *extent);
 void fm_pager_add_spilled (FmPager *pager, FmExtent *extent);
 void fm_pager_remove_spilled (FmPager *pager, FmExtent *extent);
 
-/* pager-io.c; all with the lock held, which they release and take again */
+/* pager-space.c; all with the lock held. Those that give something back release
+ * it and take it again. */
+void fm_idle_init (FmIdle *idle);
+void fm_idle_clear (FmIdle *idle);
 
-/* Reads a spilled, unpinned extent back; its room is counted already. */
-FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent);
+/* Takes the extent of @n_grains that came last; NULL if there is none. */
+FmExtent *fm_idle_take (FmIdle *idle, guint n_grains);
+FmExtent *fm_pager_take_memory (FmPager *pager, guint n_grains);
 
-/* Gives the memory of the idle extent that has been idle longest back, if it
- * has been so since before @before. */
+/* Puts an extent that nobody uses where the next acquire finds it. */
+void fm_pager_keep_memory (FmPager *pager, FmExtent *extent);
+void fm_pager_keep_disk (FmPager *pager, FmExtent *extent);
+
+/* Gives the memory of the extent that has been idle longest back, if it has
+ * been so since before @before; FALSE if there is none. */
 gboolean fm_pager_reclaim_memory (FmPager *pager, gint64 before);
 
 /* The same for the disk space, in the file and in the arena. */
 gboolean fm_pager_reclaim_disk (FmPager *pager, gint64 before);
 
+/* The same for the free pages of one spilled extent. */
+gboolean fm_pager_reclaim_holes (FmPager *pager);
+
 /* Shows nothing at the address of an extent that nobody uses and that is on no
  * list, and files it as vacant. */
 void fm_pager_vacate (FmPager *pager, FmExtent *extent);
 
+/* Reserves the disk space that a WRITING extent lacks; gives up what others
+ * have and do not need. 0 or an errno. Without the lock. */
+int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
+
+/* pager-fill.c, pager-spill.c; with the lock held, which they release and take
+ * again */
+
+/* Reads a spilled, unpinned extent back; its room is counted already. */
+FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent);
+gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
+
+/* Spills an extent that is WRITING, if it can. */
+void fm_pager_spill (FmPager *pager, FmExtent *extent);
+
+/* pager-threads.c; with the lock held, which they may release */
 void fm_pager_start_threads (FmPager *pager);
 void fm_pager_wake_keeper (FmPager *pager);
 void fm_pager_stop_threads (FmPager *pager);

@@ -14,6 +14,9 @@
  */
 #include "pager-private.h"
 
+/* For how long fills may go before an allocation that waits. */
+#define OVERTAKING ((gint64) 100000)
+
 /* ---- the lock ---- */
 
 void
@@ -43,7 +46,7 @@ fm_pager_return (FmPager *pager)
 {
   fm_pager_lock (pager);
   pager->in_flight--;
-  if (pager->frozen)
+  if (pager->frozen || pager->line.length > 0)
     fm_cond_broadcast (&pager->changed);
 }
 
@@ -123,27 +126,51 @@ fm_pager_count_resident (FmPager *pager, gssize change)
     if (free_bytes < pager->low)
       fm_cond_signal (&pager->to_write);
   } else if (change < 0) {
-    if (pager->waiting > 0)
+    if (pager->line.length > 0)
       fm_cond_broadcast (&pager->changed);
     fm_cond_signal (&pager->to_read);
   }
 }
 
-static gboolean
-has_room (FmPager *pager, gsize bytes, FmRoomKind kind)
+static gsize
+room_limit (FmPager *pager, FmRoomKind kind)
 {
   gsize limit = pager->config.budget;
 
   if (kind == FM_ROOM_FOR_ALLOC
       && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0)
     limit -= pager->reserve;
-  return bytes <= limit && pager->resident_bytes <= limit - bytes;
+  return limit;
 }
 
-/* With the lock held, which it releases to speak. */
-static void
-go_over_budget (FmPager *pager)
+/* Nobody who waits may be overtaken, so that small requests do not starve large
+ * ones. A fill may use its reserve before allocations that wait, so that
+ * consumers make room, but not for ever. */
+static gboolean
+is_my_turn (FmPager *pager, FmRoomKind kind, const FmPatience *patience)
 {
+  const GList *first = pager->line.head;
+
+  return first == NULL || first == &patience->link
+      || (kind == FM_ROOM_FOR_FILL && fm_pager_may_overtake (pager));
+}
+
+gboolean
+fm_pager_may_overtake (FmPager *pager)
+{
+  const FmPatience *first =
+      pager->line.head != NULL ? pager->line.head->data : NULL;
+
+  return first == NULL
+      || (first->kind == FM_ROOM_FOR_ALLOC
+          && fm_now () < first->since + OVERTAKING);
+}
+
+/* The lock is released to speak. */
+static void
+give_up_waiting (FmPager *pager, FmPatience *patience)
+{
+  patience->over = TRUE;
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
   if (fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
@@ -156,104 +183,79 @@ go_over_budget (FmPager *pager)
   }
 }
 
+/* Whether it makes sense to wait on. */
+static gboolean
+has_patience (FmPager *pager, gboolean fits, FmPatience *patience)
+{
+  gint64 now = fm_now ();
+
+  if (patience->completions != pager->completions && fits) {
+    patience->completions = pager->completions;
+    patience->deadline = MIN (now, patience->since + pager->config.patience)
+        + pager->config.patience;
+  }
+  return now < patience->deadline;
+}
+
+static void
+begin_waiting (FmPager *pager, FmRoomKind kind, FmPatience *patience)
+{
+  patience->since = fm_now ();
+  patience->deadline = patience->since + pager->config.patience;
+  patience->completions = pager->completions;
+  patience->link.data = patience;
+  patience->kind = kind;
+  g_queue_push_tail_link (&pager->line, &patience->link);
+}
+
+void
+fm_pager_end_waiting (FmPager *pager, FmPatience *patience)
+{
+  if (patience->since == 0)
+    return;
+  g_queue_unlink (&pager->line, &patience->link);
+  /* It is the next one's turn. */
+  if (pager->line.length > 0)
+    fm_cond_broadcast (&pager->changed);
+}
+
 gboolean
 fm_pager_step_towards_room (
     FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience)
 {
-  gint64 now;
+  gsize limit = room_limit (pager, kind);
+  gboolean my_turn = is_my_turn (pager, kind, patience);
 
-  if (has_room (pager, bytes, kind))
+  if (patience->over || atomic_load (&pager->inherited))
     return TRUE;
-  if (fm_pager_reclaim_memory (pager, G_MAXINT64))
+  if (my_turn && bytes <= limit && pager->resident_bytes <= limit - bytes)
+    return TRUE;
+  if (my_turn && fm_pager_reclaim_memory (pager, G_MAXINT64))
     return FALSE;
-  if (atomic_load (&pager->inherited))
-    return TRUE;
   if (pager->threads_state == FM_THREADS_NONE) {
     fm_pager_start_threads (pager);
     return FALSE;
   }
-  if (pager->writing == 0 && pager->threads_state != FM_THREADS_STARTING
+  if (patience->since == 0)
+    begin_waiting (pager, kind, patience);
+
+  /* Nothing moves, and nothing can be made to. */
+  if (my_turn && pager->in_flight == 0
       && (pager->threads_state == FM_THREADS_REFUSED
           || fm_pager_pick_victim (pager, TRUE) == NULL)) {
-    go_over_budget (pager);
-    return TRUE;
+    give_up_waiting (pager, patience);
+    return FALSE;
   }
-
-  now = fm_now ();
-  if (patience->since == 0)
-    patience->since = now;
-  if (patience->deadline == 0 || patience->completions != pager->completions) {
-    patience->completions = pager->completions;
-    patience->deadline = now + pager->config.patience;
-  } else if (now >= patience->deadline) {
-    go_over_budget (pager);
-    return TRUE;
+  if (!has_patience (pager, bytes <= limit, patience)) {
+    give_up_waiting (pager, patience);
+    return FALSE;
   }
-  pager->waiting++;
   fm_cond_broadcast (&pager->to_write);
   fm_cond_wait_until (&pager->changed, &pager->lock, patience->deadline);
-  pager->waiting--;
   return FALSE;
 }
 
-/* ---- what is idle ---- */
-
-static GQueue *
-idle_queue (GHashTable *idle, guint n_grains)
-{
-  GQueue *queue = g_hash_table_lookup (idle, GUINT_TO_POINTER (n_grains));
-
-  if (queue == NULL) {
-    queue = g_queue_new ();
-    g_hash_table_insert (idle, GUINT_TO_POINTER (n_grains), queue);
-  }
-  return queue;
-}
-
-static void
-put_idle (FmPager *pager, GHashTable *idle, FmExtent *extent)
-{
-  extent->idle_since = fm_now ();
-  g_queue_push_tail_link (idle_queue (idle, extent->n_grains), &extent->link);
-  fm_pager_wake_keeper (pager);
-}
-
-/* Takes the extent of @n_grains that became idle last; NULL if there is none.
- */
-static FmExtent *
-take_idle (GHashTable *idle, guint n_grains)
-{
-  GQueue *queue = g_hash_table_lookup (idle, GUINT_TO_POINTER (n_grains));
-  GList *link = queue != NULL ? g_queue_pop_tail_link (queue) : NULL;
-
-  return link != NULL ? link->data : NULL;
-}
-
-void
-fm_pager_keep_memory (FmPager *pager, FmExtent *extent)
-{
-  fm_extent_set_state (extent, FM_FREE, ~0u);
-  extent->dead = FALSE;
-  fm_stats_add (pager->stats, FM_STAT_EXTENTS_IDLE, 1);
-  put_idle (pager, pager->idle_memory, extent);
-  if (pager->waiting > 0)
-    fm_cond_broadcast (&pager->changed);
-}
-
-void
-fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
-{
-  fm_extent_set_state (extent, FM_FREE, ~0u);
-  extent->dead = FALSE;
-  if (extent->disk_bytes > 0) {
-    put_idle (pager, pager->idle_disk, extent);
-  } else {
-    fm_runs_give (
-        pager->runs, (guint) (extent - pager->table->extent), extent->n_grains);
-  }
-  if (pager->waiting > 0)
-    fm_cond_broadcast (&pager->changed);
-}
+/* ---- the lists ---- */
 
 /* Its addresses belong to somebody else now: it is never used again. */
 void
@@ -322,7 +324,7 @@ static FmExtent *
 take_vacant (FmPager *pager, guint n_grains)
 {
   for (;;) {
-    FmExtent *extent = take_idle (pager->idle_disk, n_grains);
+    FmExtent *extent = fm_idle_take (&pager->idle_disk, n_grains);
     guint first;
 
     if (extent != NULL)
@@ -333,6 +335,7 @@ take_vacant (FmPager *pager, guint n_grains)
       extent->n_grains = n_grains;
       extent->disk_bytes = 0;
       extent->resident_bytes = 0;
+      extent->holes = 0;
       return extent;
     }
     if (!fm_pager_reclaim_disk (pager, G_MAXINT64)
@@ -375,7 +378,8 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   extent->length = length;
   extent->dead = FALSE;
   extent->prefetched = FALSE;
-  extent->punched_pages = 0;
+  extent->holes_looked_for = 0;
+  extent->no_spill_before = 0;
   atomic_store_explicit (&extent->full, !shared, memory_order_relaxed);
   atomic_store_explicit (&extent->written, written, memory_order_relaxed);
   atomic_store_explicit (&extent->unmapped, written, memory_order_relaxed);
@@ -393,7 +397,7 @@ fm_pager_acquire (
       (guint) ((length + pager->table->grain - 1) / pager->table->grain);
   FmAcquireResult result = FM_ACQUIRED;
   FmPatience patience = {0};
-  FmExtent *extent;
+  FmExtent *extent = NULL;
 
   if (atomic_load (&pager->inherited))
     return FM_ACQUIRE_INHERITED;
@@ -402,9 +406,9 @@ fm_pager_acquire (
 
   fm_pager_lock (pager);
   for (;;) {
-    extent = take_idle (pager->idle_memory, n_grains);
+    if (is_my_turn (pager, FM_ROOM_FOR_ALLOC, &patience))
+      extent = fm_pager_take_memory (pager, n_grains);
     if (extent != NULL) {
-      fm_stats_sub (pager->stats, FM_STAT_EXTENTS_IDLE, 1);
       if (length > extent->resident_bytes) {
         fm_pager_count_resident (
             pager, (gssize) (length - extent->resident_bytes));
@@ -426,6 +430,7 @@ fm_pager_acquire (
     break;
   }
 
+  fm_pager_end_waiting (pager, &patience);
   if (result == FM_ACQUIRED) {
     hand_out (pager, extent, length, shared);
     *ret_extent = extent;
@@ -449,16 +454,14 @@ void
 fm_pager_release (FmPager *pager, FmExtent *extent)
 {
   fm_pager_lock (pager);
-  pager->releases++;
-  if (extent->prefetched) {
-    extent->prefetched = FALSE;
+  if (extent->prefetched && (atomic_load (&extent->word) & FM_UNREAD) != 0)
     fm_stats_add (pager->stats, FM_STAT_PREFETCH_UNUSED_BYTES, extent->length);
-  }
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {
     case FM_RESIDENT:
       fm_pager_remove_resident (pager, extent);
-      /* A child that has forked hands out no more of these. */
-      if (atomic_load (&pager->inherited))
+      /* A child of a fork hands out no more of these. */
+      if (atomic_load (&pager->inherited) || extent->holes > 0
+          || pager->resident_bytes > pager->config.budget)
         fm_pager_vacate (pager, extent);
       else
         fm_pager_keep_memory (pager, extent);
@@ -574,6 +577,7 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
         break;
     }
   }
+  fm_pager_end_waiting (pager, &patience);
   if (pinned && (flags & FM_PIN_READ) != 0)
     fm_pager_note_read (pager, extent);
   fm_pager_unlock (pager);
@@ -620,9 +624,8 @@ fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags, gsize bytes,
   }
 
   fm_point ();
-  word = atomic_fetch_sub_explicit (&extent->word, 1, memory_order_acq_rel);
-  if (FM_WORD_PINS (word) == 1
-      && atomic_load_explicit (&pager->over_budget, memory_order_relaxed)) {
+  word = atomic_fetch_sub (&extent->word, 1);
+  if (FM_WORD_PINS (word) == 1 && atomic_load (&pager->over_budget)) {
     fm_pager_lock (pager);
     fm_cond_signal (&pager->to_write);
     fm_pager_unlock (pager);
@@ -636,14 +639,6 @@ fm_pager_is_inherited (FmPager *pager)
 }
 
 /* ---- the pager itself ---- */
-
-static void
-queue_free (gpointer queue)
-{
-  /* The links are parts of the extents. */
-  g_queue_init (queue);
-  g_queue_free (queue);
-}
 
 FmPager *
 fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
@@ -674,8 +669,9 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   fm_cond_init (&pager->to_read);
   fm_cond_init (&pager->to_keep);
   g_queue_init (&pager->resident);
-  pager->idle_memory = g_hash_table_new_full (NULL, NULL, NULL, queue_free);
-  pager->idle_disk = g_hash_table_new_full (NULL, NULL, NULL, queue_free);
+  fm_idle_init (&pager->idle_memory);
+  fm_idle_init (&pager->idle_disk);
+  g_queue_init (&pager->line);
   pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
   pager->stream = g_new0 (FmStream, config->n_streams);
   pager->link.data = pager;
@@ -689,8 +685,8 @@ fm_pager_free (FmPager *pager)
 {
   fm_pager_fork_remove (pager);
   fm_pager_stop_threads (pager);
-  g_hash_table_unref (pager->idle_memory);
-  g_hash_table_unref (pager->idle_disk);
+  fm_idle_clear (&pager->idle_memory);
+  fm_idle_clear (&pager->idle_disk);
   g_tree_unref (pager->spilled);
   fm_runs_free (pager->runs);
   g_free (pager->stream);

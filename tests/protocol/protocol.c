@@ -236,8 +236,7 @@ check_counts (void)
   scheduler_assert (w.pager->resident.length == n_resident);
   scheduler_assert (w.pager->spilled_bytes == n_spilled * FM_PAGE);
   scheduler_assert (w.pager->in_flight == 0);
-  scheduler_assert (w.pager->writing == 0);
-  scheduler_assert (w.pager->waiting == 0);
+  scheduler_assert (w.pager->line.length == 0);
 }
 
 static void

@@ -21,6 +21,7 @@
 
 #define MOST_COROUTINES 12
 #define MOST_DECISIONS 4096
+#define MOST_SHOWN 64
 #define STACK_BYTES (32 * 1024)
 #define MOST_REGIONS 48
 #define HEAP_BYTES (1024 * 1024)
@@ -156,7 +157,10 @@ scheduler_fail (const gchar *text)
 
   fprintf (stderr, "%s: %s\nin %s, after decisions", world.name, text,
       world.running != NULL ? world.running->name : "nobody");
-  for (i = 0; i < world.n_decisions; i++)
+  if (world.n_decisions > MOST_SHOWN)
+    fprintf (stderr, " (%u)", world.n_decisions - MOST_SHOWN);
+  for (i = MAX (world.n_decisions, MOST_SHOWN) - MOST_SHOWN;
+       i < world.n_decisions; i++)
     fprintf (stderr, " %u/%u", world.choice[i], world.n_choices[i]);
   fprintf (stderr, "\n");
   for (i = 0; i < MOST_COROUTINES; i++) {

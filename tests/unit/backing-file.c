@@ -24,7 +24,8 @@
 #define LENGTH (64 * TESTING_MIB)
 #define EXTENT (256 * TESTING_KIB)
 
-typedef struct {
+typedef struct
+{
   gchar *dir;
   FmBackingFile *file;
   guint8 *data; /* EXTENT bytes, for direct transfers */
@@ -32,7 +33,8 @@ typedef struct {
 } Fixture;
 
 /* How calls fail. */
-static struct {
+static struct
+{
   FmCall call;
   guint left; /* calls that fail from now on */
   int error;
@@ -122,7 +124,7 @@ bytes_on_disk (FmBackingFile *file)
   /* What a file system allocates late counts only when it has done so. */
   assert_int_equal (fsync (file->fd), 0);
   assert_int_equal (fstat (file->fd, &status), 0);
-  return (guint64)status.st_blocks * 512;
+  return (guint64) status.st_blocks * 512;
 }
 
 static void
@@ -369,12 +371,12 @@ static void
 fill_to_the_limit (Fixture *fixture, gsize piece, gsize stride)
 {
   FmBackingFile *file = fixture->file;
-  guint n = (guint)(LENGTH / stride), i, taken = 0;
+  guint n = (guint) (LENGTH / stride), i, taken = 0;
   int error = 0;
 
   file->limit = 8 * TESTING_MIB;
   for (i = 0; i < n && error == 0; i++) {
-    guint64 offset = (guint64)(i * 5471 % n) * stride;
+    guint64 offset = (guint64) (i * 5471 % n) * stride;
 
     error = fm_backing_file_reserve (file, offset, piece, piece);
     if (error == 0) {

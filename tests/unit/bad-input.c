@@ -409,7 +409,7 @@ test_unprintable_values (void **state)
 {
   Fixture *fixture = *state;
   static const gchar *const values[] = {
-      "6\n4M", "\n\n\n7", "\xff\xfe", "64\033[31mM", "%s%n%d"};
+      "6\n4M", "7\n\n\n8", "\xff\xfe", "64\033[31mM", "%s%n%d"};
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (values); i++) {

@@ -17,7 +17,8 @@
 #define PAGES (EXTENT / FM_PAGE)
 #define STEPS 20000
 
-typedef struct {
+typedef struct
+{
   FmExtentTable table;
   FmHeap *heap;
   gboolean in_use[EXTENTS];
@@ -74,7 +75,7 @@ acquire (Fixture *fixture, guint number, gboolean shared)
 static void
 release (Fixture *fixture, FmExtent *extent)
 {
-  guint number = (guint)(extent - fixture->table.extent);
+  guint number = (guint) (extent - fixture->table.extent);
 
   assert_true (fixture->in_use[number]);
   fixture->in_use[number] = FALSE;
@@ -118,7 +119,7 @@ cut (Fixture *fixture, guint lane, gsize size, gsize align, gsize *ret_offset)
 static void
 test_small (void **state)
 {
-  FmHeap *heap = ((Fixture *)*state)->heap;
+  FmHeap *heap = ((Fixture *) *state)->heap;
 
   assert_true (fm_heap_is_small (heap, 0, 0));
   assert_true (fm_heap_is_small (heap, EXTENT / 2, 0));
@@ -164,7 +165,8 @@ test_cut_in_order (void **state)
 {
   Fixture *fixture = *state;
   FmExtent *extent = open_extent (fixture, 1, 5);
-  static const struct {
+  static const struct
+  {
     gsize size, align, offset, start, length;
   } cuts[] = {
       {10, 0, 0, 0, 10},
@@ -326,13 +328,15 @@ test_own_extent (void **state)
 }
 
 /* The model: the live blocks, and how far each open extent is filled. */
-typedef struct {
+typedef struct
+{
   FmBlock block;
   gsize offset, size, align;
   gsize held;
 } Live;
 
-typedef struct {
+typedef struct
+{
   Fixture *fixture;
   GRand *rand;
   GArray *live;
@@ -343,7 +347,7 @@ typedef struct {
 static guint
 random_below (Model *model, gsize n)
 {
-  return (guint)g_rand_int_range (model->rand, 0, (gint32)n);
+  return (guint) g_rand_int_range (model->rand, 0, (gint32) n);
 }
 
 static gboolean

@@ -140,18 +140,19 @@ model_take (gboolean *taken, guint n, guint *ret_first)
   return TRUE;
 }
 
-typedef struct {
+typedef struct
+{
   guint first, n;
 } Taken;
 
 static void
 give_one (FmRuns *runs, gboolean *taken, GArray *live, GRand *rand)
 {
-  guint i = (guint)g_rand_int_range (rand, 0, (gint32)live->len);
+  guint i = (guint) g_rand_int_range (rand, 0, (gint32) live->len);
   Taken *run = &g_array_index (live, Taken, i);
   guint n = g_rand_boolean (rand)
       ? run->n
-      : (guint)g_rand_int_range (rand, 1, (gint32)run->n + 1);
+      : (guint) g_rand_int_range (rand, 1, (gint32) run->n + 1);
   guint at = run->first + run->n - n, j;
 
   fm_runs_give (runs, at, n);
@@ -177,7 +178,7 @@ test_against_model (void **state)
 
     if (live->len == 0
         || g_rand_int_range (rand, 0, 3) < (wants_more ? 2 : 1)) {
-      Taken run = {0, (guint)g_rand_int_range (rand, 1, 24)};
+      Taken run = {0, (guint) g_rand_int_range (rand, 1, 24)};
       guint expected = G_MAXUINT;
       gboolean fits = model_take (taken, run.n, &expected);
 

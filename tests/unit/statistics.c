@@ -26,7 +26,7 @@ test_table (void **state)
     assert_non_null (spec->name);
     assert_true (g_regex_match_simple (
         "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", spec->name, 0, 0));
-    assert_true (g_hash_table_add (names, (gpointer)spec->name));
+    assert_true (g_hash_table_add (names, (gpointer) spec->name));
     assert_non_null (spec->description);
     assert_true (strlen (spec->description) > 0);
     assert_true (g_str_equal (spec->unit, "bytes")
@@ -110,7 +110,7 @@ test_faults (void **state)
     fresh[i] = 1;
   fm_stats_snapshot (stats, values);
   assert_true (values[FM_STAT_MINOR_FAULTS] > 0);
-  g_free ((gpointer)fresh);
+  g_free ((gpointer) fresh);
   fm_stats_free (stats);
 }
 
@@ -239,7 +239,7 @@ test_wild_waits (void **state)
     g_autoptr (GArray) waits = new_waits ();
 
     for (i = 0; i < 100 * (round + 1); i++) {
-      guint64 wait = (guint64)g_rand_int (rand)
+      guint64 wait = (guint64) g_rand_int (rand)
           << g_rand_int_range (rand, 0, 6);
 
       wait >>= g_rand_int_range (rand, 0, 32);
@@ -251,7 +251,8 @@ test_wild_waits (void **state)
 
 /* ---- others count meanwhile ---- */
 
-typedef struct {
+typedef struct
+{
   FmStats *stats;
   guint number;
 } Counter;
@@ -268,7 +269,7 @@ count (gpointer data)
     atomic_fetch_add (&shard->alloc_bytes, 10);
     fm_stats_add (counter->stats, FM_STAT_SPILLS, 1);
     fm_stats_raise (
-        counter->stats, FM_STAT_DISK_PEAK, (guint64)counter->number * i);
+        counter->stats, FM_STAT_DISK_PEAK, (guint64) counter->number * i);
     if (i % 16 == 0)
       fm_stats_map_waited (counter->stats, i);
     atomic_fetch_add (&shard->frees, 1);

@@ -10,6 +10,8 @@
 #include "store.h"
 #include "testing.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +26,8 @@
 #define FORKS 20
 #define PAGING_THREADS 2
 
-typedef struct {
+typedef struct
+{
   gchar *dir;
   FmOptions options;
   FmStats *stats;
@@ -95,6 +98,36 @@ statistic (Fixture *fixture, FmStatistic id)
   return values[id];
 }
 
+static FmStoreBlock
+alloc (Fixture *fixture, gsize size, gsize align)
+{
+  FmStoreBlock block;
+
+  assert_int_equal (
+      fm_store_alloc (fixture->store, size, align, 0, &block), FM_STORE_DONE);
+  assert_non_null (block.data);
+  assert_int_equal ((guintptr) block.data & align, 0);
+  return block;
+}
+
+static void
+write_block (
+    Fixture *fixture, const FmStoreBlock *block, gsize size, guint seed)
+{
+  assert_true (fm_store_map (fixture->store, block, FM_PIN_WRITE));
+  testing_fill (block->data, size, seed);
+  fm_store_unmap (fixture->store, block, FM_PIN_WRITE, size);
+}
+
+static void
+check_block (
+    Fixture *fixture, const FmStoreBlock *block, gsize size, guint seed)
+{
+  assert_true (fm_store_map (fixture->store, block, FM_PIN_READ));
+  assert_true (testing_is_filled (block->data, size, seed));
+  fm_store_unmap (fixture->store, block, FM_PIN_READ, size);
+}
+
 /* ---- what is chosen ---- */
 
 static void
@@ -103,8 +136,8 @@ free_space (const gchar *dir, guint64 *ret_free, guint64 *ret_total)
   struct statvfs space;
 
   assert_int_equal (statvfs (dir, &space), 0);
-  *ret_free = (guint64)space.f_bavail * space.f_frsize;
-  *ret_total = (guint64)space.f_blocks * space.f_frsize;
+  *ret_free = (guint64) space.f_bavail * space.f_frsize;
+  *ret_total = (guint64) space.f_blocks * space.f_frsize;
 }
 
 /* Others write to the disk too. */
@@ -237,16 +270,39 @@ test_arena (void **state)
 }
 
 static void
-test_huge_size (void **state)
+use_huge_size (Fixture *fixture, const gchar *size)
 {
-  Fixture *fixture = *state;
   FmStoreBlock block;
 
-  /* More than any file system or address space has. */
-  open_small (fixture, "4611686018427387904");
+  /* What is as long as the arena must not be touched, not even by a malloc()
+   * that looks for bugs. */
+  mallopt (M_PERTURB, 0);
+  open_small (fixture, size);
   assert_int_equal (
       fm_store_alloc (fixture->store, 1000, 7, 0, &block), FM_STORE_DONE);
+  write_block (fixture, &block, 1000, 1);
+  check_block (fixture, &block, 1000, 1);
   fm_store_give (fixture->store, &block);
+}
+
+/* More than any file system or address space has. */
+static void
+test_huge_size (void **state)
+{
+  use_huge_size (*state, "4611686018427387904");
+}
+
+/* A large disk in a small machine: the tables that go with it may be larger
+ * than its memory, since hardly any of their pages is ever used. */
+static void
+test_huge_tables (void **state)
+{
+  Fixture *fixture = *state;
+
+  if (access ("/dev/shm", W_OK) != 0)
+    testing_skip ("there is no /dev/shm to write to");
+  set (fixture, FM_OPTION_DIR, "/dev/shm");
+  use_huge_size (fixture, "32T");
 }
 
 static void
@@ -299,36 +355,6 @@ test_warns_of_memory (void **state)
 
 /* ---- blocks ---- */
 
-static FmStoreBlock
-alloc (Fixture *fixture, gsize size, gsize align)
-{
-  FmStoreBlock block;
-
-  assert_int_equal (
-      fm_store_alloc (fixture->store, size, align, 0, &block), FM_STORE_DONE);
-  assert_non_null (block.data);
-  assert_int_equal ((guintptr)block.data & align, 0);
-  return block;
-}
-
-static void
-write_block (
-    Fixture *fixture, const FmStoreBlock *block, gsize size, guint seed)
-{
-  assert_true (fm_store_map (fixture->store, block, FM_PIN_WRITE));
-  testing_fill (block->data, size, seed);
-  fm_store_unmap (fixture->store, block, FM_PIN_WRITE, size);
-}
-
-static void
-check_block (
-    Fixture *fixture, const FmStoreBlock *block, gsize size, guint seed)
-{
-  assert_true (fm_store_map (fixture->store, block, FM_PIN_READ));
-  assert_true (testing_is_filled (block->data, size, seed));
-  fm_store_unmap (fixture->store, block, FM_PIN_READ, size);
-}
-
 static const gsize sizes[] = {0, 1, 2, 7, 8, 100, 1316, 4095, 4096, 4097, 65536,
     LEAST_EXTENT / 2 - 1, LEAST_EXTENT / 2, LEAST_EXTENT / 2 + 1,
     LEAST_EXTENT - 1, LEAST_EXTENT, LEAST_EXTENT + 1, 5 * LEAST_EXTENT + 4097,
@@ -366,26 +392,49 @@ test_sizes (void **state)
   }
 }
 
-/* An alignment above that of extents, and above the block's size. */
+/* Both ends of a block, which may be large. */
+static void
+write_ends (Fixture *fixture, const FmStoreBlock *block, gsize size, guint seed)
+{
+  const gsize length = MIN (size / 2, TESTING_PAGE);
+
+  assert_true (fm_store_map (fixture->store, block, FM_PIN_WRITE));
+  testing_fill (block->data, length, seed);
+  testing_fill (block->data + size - length, length, seed + 1);
+  fm_store_unmap (fixture->store, block, FM_PIN_WRITE, size);
+}
+
+static void
+check_ends (Fixture *fixture, const FmStoreBlock *block, gsize size, guint seed)
+{
+  const gsize length = MIN (size / 2, TESTING_PAGE);
+
+  assert_true (fm_store_map (fixture->store, block, FM_PIN_READ));
+  assert_true (testing_is_filled (block->data, length, seed));
+  assert_true (
+      testing_is_filled (block->data + size - length, length, seed + 1));
+  fm_store_unmap (fixture->store, block, FM_PIN_READ, size);
+}
+
+/* An alignment above that of extents, and above the block's size. GStreamer
+ * makes the alignment a part of the size, and may use all of it. */
 static void
 test_wide_alignment (void **state)
 {
   Fixture *fixture = *state;
   static const gsize block_sizes[] = {1, 4096, LEAST_EXTENT, TESTING_MIB + 1};
+  FmStoreBlock blocks[G_N_ELEMENTS (block_sizes)];
   gsize align;
   guint i;
 
   open_small (fixture, "64M");
   for (align = 4095; align < 8 * TESTING_MIB; align = 2 * align + 1) {
-    FmStoreBlock blocks[G_N_ELEMENTS (block_sizes)];
-
     for (i = 0; i < G_N_ELEMENTS (block_sizes); i++) {
-      /* As GStreamer asks: the alignment is part of the size. */
       blocks[i] = alloc (fixture, block_sizes[i] + align, align);
-      write_block (fixture, &blocks[i], block_sizes[i], i);
+      write_ends (fixture, &blocks[i], block_sizes[i] + align, i * 10);
     }
     for (i = 0; i < G_N_ELEMENTS (block_sizes); i++) {
-      check_block (fixture, &blocks[i], block_sizes[i], i);
+      check_ends (fixture, &blocks[i], block_sizes[i] + align, i * 10);
       fm_store_give (fixture->store, &blocks[i]);
     }
   }
@@ -523,7 +572,8 @@ test_room_behind_small_blocks (void **state)
   g_array_unref (blocks);
 }
 
-typedef struct {
+typedef struct
+{
   Fixture *fixture;
   GArray *blocks;
 } Giver;
@@ -579,7 +629,7 @@ test_no_wait_for_the_impossible (void **state)
   open_small (fixture, "8M");
   /* Would exceed the time limit of the test if it waited. */
   assert_int_equal (fm_store_alloc (fixture->store, 9 * TESTING_MIB, 0,
-                        (gint64)3600 * G_USEC_PER_SEC, &block),
+                        (gint64) 3600 * G_USEC_PER_SEC, &block),
       FM_STORE_TOO_LARGE);
 }
 
@@ -598,13 +648,14 @@ test_disk (void **state)
   assert_int_equal (fsync (fd), 0);
   assert_int_equal (fstat (fd, &status), 0);
   assert_true (status.st_blocks > 0);
-  assert_true ((guint64)status.st_blocks * 512 <= 16 * TESTING_MIB);
+  assert_true ((guint64) status.st_blocks * 512 <= 16 * TESTING_MIB);
   assert_int_equal (statistic (fixture, FM_STAT_FALLBACKS), 0);
   check_and_give_all (fixture, blocks, LEAST_EXTENT / 8);
 }
 
 /* Several threads, each with its own blocks. */
-typedef struct {
+typedef struct
+{
   Fixture *fixture;
   guint number;
   gboolean endless;
@@ -744,7 +795,8 @@ use_own (Fixture *fixture)
   fm_store_free (store);
 }
 
-typedef struct {
+typedef struct
+{
   Fixture *fixture;
   FmStoreBlock kept[KEPT];
 } Inheritance;
@@ -763,6 +815,8 @@ write_kept (Inheritance *inheritance)
 {
   guint i;
 
+  if (TESTING_THREAD_SANITIZER)
+    testing_skip ("the thread sanitizer has no children that start threads");
   for (i = 0; i < KEPT; i++) {
     inheritance->kept[i] = alloc (inheritance->fixture, KEPT_SIZE, 0);
     write_block (inheritance->fixture, &inheritance->kept[i], KEPT_SIZE, i);
@@ -800,7 +854,37 @@ test_fork (void **state)
   give_kept (&inheritance);
 }
 
-/* The child may outlive what the parent does with its store. */
+/* Through a pointer that it has kept, without a map. read(2) stores, and says
+ * EFAULT where a store would be a signal. */
+static void
+store_into_inherited (gconstpointer data)
+{
+  const Inheritance *inheritance = data;
+  guint i, refused = 0;
+  int ends[2];
+
+  testing_check (pipe (ends) == 0);
+  for (i = 0; i < KEPT; i++) {
+    testing_check (write (ends[1], "!", 1) == 1);
+    if (read (ends[0], inheritance->kept[i].data + 1000, 1) < 0)
+      testing_check (errno == EFAULT && ++refused > 0);
+  }
+  testing_check (refused > 0);
+}
+
+static void
+test_stray_store_in_child (void **state)
+{
+  Inheritance inheritance = {.fixture = *state};
+
+  open_small (*state, "64M");
+  write_kept (&inheritance);
+  g_free (testing_run_child (store_into_inherited, &inheritance));
+  check_kept (&inheritance);
+  give_kept (&inheritance);
+}
+
+/* A child of the child has neither's store. */
 static void
 be_grandparent (gconstpointer data)
 {
@@ -872,6 +956,7 @@ main (void)
       TEST (test_no_directory),
       TEST (test_arena),
       TEST (test_huge_size),
+      TEST (test_huge_tables),
       TEST (test_describe),
       TEST (test_warns_of_memory),
       TEST (test_sizes),
@@ -885,6 +970,7 @@ main (void)
       TEST (test_disk),
       TEST (test_threads),
       TEST (test_fork),
+      TEST (test_stray_store_in_child),
       TEST (test_fork_in_child),
       TEST (test_fork_while_paging),
   };

@@ -124,7 +124,7 @@ read_all (FILE *file)
 
   rewind (file);
   while ((n = fread (part, 1, sizeof part, file)) > 0)
-    g_string_append_len (text, part, (gssize)n);
+    g_string_append_len (text, part, (gssize) n);
   return g_string_free (text, FALSE);
 }
 
@@ -201,7 +201,7 @@ run (const gchar *const *command)
 {
   gint status;
 
-  return g_spawn_sync (NULL, (gchar **)command, NULL,
+  return g_spawn_sync (NULL, (gchar **) command, NULL,
              G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL
                  | G_SPAWN_STDERR_TO_DEV_NULL,
              NULL, NULL, NULL, NULL, &status, NULL)
@@ -219,7 +219,7 @@ testing_mount_ext4 (const gchar *image, gsize size, const gchar *dir)
   own_mounts ();
   g_setenv ("PATH", path, TRUE);
   testing_check (g_file_set_contents (image, "", 0, NULL));
-  testing_check (truncate (image, (off_t)size) == 0);
+  testing_check (truncate (image, (off_t) size) == 0);
   if (!run (format) || !run (mount_it))
     testing_child_skip ("no ext4 file system can be made and mounted here");
 }

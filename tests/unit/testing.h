@@ -21,9 +21,21 @@
 
 G_BEGIN_DECLS
 
-#define TESTING_PAGE ((gsize)4096)
-#define TESTING_KIB ((gsize)1 << 10)
-#define TESTING_MIB ((gsize)1 << 20)
+#define TESTING_PAGE ((gsize) 4096)
+#define TESTING_KIB ((gsize) 1 << 10)
+#define TESTING_MIB ((gsize) 1 << 20)
+
+/* The thread sanitizer has no children that start threads. */
+#if defined(__SANITIZE_THREAD__)
+#define TESTING_THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TESTING_THREAD_SANITIZER 1
+#endif
+#endif
+#ifndef TESTING_THREAD_SANITIZER
+#define TESTING_THREAD_SANITIZER 0
+#endif
 
 /* Ends the test as skipped, and says why. */
 void testing_skip (const gchar *reason);
@@ -52,7 +64,7 @@ guint testing_count_lines (const gchar *text, const gchar *line_start);
 
 /* For children alone. The mounts are theirs and end with them. */
 #define testing_check(expression) \
-  ((expression) ? (void)0         \
+  ((expression) ? (void) 0        \
                 : testing_check_failed (__FILE__, __LINE__, #expression))
 void testing_check_failed (
     const gchar *file, int line, const gchar *expression) G_GNUC_NORETURN;

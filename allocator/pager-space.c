@@ -1,0 +1,383 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-space.c: extents that nobody uses, and the space that they and others
+ * give back.
+ *
+ * A released extent that is resident is idle memory, to be handed out again,
+ * last in first out, with no system call. One that is vacant but has disk space
+ * is idle disk: that space is used again before new space is asked for. What
+ * has been idle for a while, or is in the way, is given back: memory to the
+ * kernel, disk space by punching holes. Whole free pages of spilled extents
+ * some of whose blocks are gone are punched as well.
+ */
+#include "pager-private.h"
+
+#include <errno.h>
+
+/* Fewer free pages in a row are not worth a call. */
+#define PAGES_WORTH_PUNCHING 16
+
+/* Nor is a look at an extent of which less than this share has become free. */
+#define SHARE_WORTH_A_LOOK 8
+
+/* ---- idle extents ---- */
+
+void
+fm_idle_init (FmIdle *idle)
+{
+  idle->by_length = g_hash_table_new (NULL, NULL);
+  idle->n = 0;
+}
+
+void
+fm_idle_clear (FmIdle *idle)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, idle->by_length);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    /* The links are parts of the extents. */
+    g_queue_init (value);
+    g_queue_free (value);
+  }
+  g_hash_table_unref (idle->by_length);
+}
+
+static void
+idle_put (FmIdle *idle, FmExtent *extent)
+{
+  gpointer key = GUINT_TO_POINTER (extent->n_grains);
+  GQueue *queue = g_hash_table_lookup (idle->by_length, key);
+
+  if (queue == NULL) {
+    queue = g_queue_new ();
+    g_hash_table_insert (idle->by_length, key, queue);
+  }
+  extent->idle_since = fm_now ();
+  g_queue_push_tail_link (queue, &extent->link);
+  idle->n++;
+}
+
+FmExtent *
+fm_idle_take (FmIdle *idle, guint n_grains)
+{
+  GQueue *queue =
+      g_hash_table_lookup (idle->by_length, GUINT_TO_POINTER (n_grains));
+  GList *link = queue != NULL ? g_queue_pop_tail_link (queue) : NULL;
+
+  if (link == NULL)
+    return NULL;
+  idle->n--;
+  return link->data;
+}
+
+/* The extent that has been idle longest, of any size, if since before
+ * @before. */
+static FmExtent *
+idle_take_oldest (FmIdle *idle, gint64 before)
+{
+  GHashTableIter iter;
+  gpointer value;
+  GQueue *best = NULL;
+  FmExtent *oldest = NULL;
+
+  g_hash_table_iter_init (&iter, idle->by_length);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    GQueue *queue = value;
+    FmExtent *extent = queue->head != NULL ? queue->head->data : NULL;
+
+    if (extent != NULL && extent->idle_since <= before
+        && (oldest == NULL || extent->idle_since < oldest->idle_since)) {
+      oldest = extent;
+      best = queue;
+    }
+  }
+  if (oldest != NULL) {
+    g_queue_unlink (best, &oldest->link);
+    idle->n--;
+  }
+  return oldest;
+}
+
+void
+fm_pager_keep_memory (FmPager *pager, FmExtent *extent)
+{
+  fm_extent_set_state (extent, FM_FREE, ~0u);
+  extent->dead = FALSE;
+  pager->idle_bytes += extent->resident_bytes;
+  idle_put (&pager->idle_memory, extent);
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
+  /* It is as good as room. */
+  if (pager->line.length > 0)
+    fm_cond_broadcast (&pager->changed);
+  fm_cond_signal (&pager->to_read);
+  fm_pager_wake_keeper (pager);
+}
+
+FmExtent *
+fm_pager_take_memory (FmPager *pager, guint n_grains)
+{
+  FmExtent *extent = fm_idle_take (&pager->idle_memory, n_grains);
+
+  if (extent != NULL) {
+    pager->idle_bytes -= extent->resident_bytes;
+    fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
+  }
+  return extent;
+}
+
+void
+fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
+{
+  fm_extent_set_state (extent, FM_FREE, ~0u);
+  extent->dead = FALSE;
+  if (pager->line.length > 0)
+    fm_cond_broadcast (&pager->changed);
+  if (extent->disk_bytes > 0) {
+    idle_put (&pager->idle_disk, extent);
+    fm_pager_wake_keeper (pager);
+  } else {
+    fm_runs_give (
+        pager->runs, (guint) (extent - pager->table->extent), extent->n_grains);
+  }
+}
+
+/* ---- memory ---- */
+
+void
+fm_pager_vacate (FmPager *pager, FmExtent *extent)
+{
+  gsize offset = fm_extent_offset (pager->table, extent);
+  gsize length = fm_extent_run_length (pager->table, extent);
+  FmArenaResult result;
+
+  fm_pager_leave (pager);
+  result = fm_arena_vacate (pager->arena, offset, length);
+  if (result == FM_ARENA_DONE && extent->disk_bytes > 0)
+    fm_backing_file_drop_cache (pager->file, offset, extent->disk_bytes);
+  /* Space with holes can't be used again as it is. */
+  if (extent->holes > 0
+      && fm_backing_file_punch (pager->file, offset, length, extent->disk_bytes)
+          == 0) {
+    extent->disk_bytes = 0;
+    extent->holes = 0;
+  }
+  fm_pager_return (pager);
+
+  if (result == FM_ARENA_LOST) {
+    fm_pager_retire (pager, extent);
+    return;
+  }
+  /* What could not be unmapped stays where it is, to be mapped over. */
+  fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
+  extent->resident_bytes = 0;
+  fm_pager_keep_disk (pager, extent);
+}
+
+gboolean
+fm_pager_reclaim_memory (FmPager *pager, gint64 before)
+{
+  FmExtent *extent = idle_take_oldest (&pager->idle_memory, before);
+
+  if (extent == NULL)
+    return FALSE;
+  pager->idle_bytes -= extent->resident_bytes;
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
+  fm_pager_vacate (pager, extent);
+  return TRUE;
+}
+
+/* ---- disk space ---- */
+
+/* Space was given back: what failed for want of it may be tried again. */
+static void
+note_punched (FmPager *pager, gsize bytes)
+{
+  fm_stats_add (pager->stats, FM_STAT_PUNCHED_BYTES, bytes);
+  pager->failures = 0;
+  pager->no_spill_before = 0;
+}
+
+gboolean
+fm_pager_reclaim_disk (FmPager *pager, gint64 before)
+{
+  FmExtent *extent =
+      pager->no_holes ? NULL : idle_take_oldest (&pager->idle_disk, before);
+  int error;
+
+  if (extent == NULL)
+    return FALSE;
+  fm_pager_leave (pager);
+  error = fm_backing_file_punch (pager->file,
+      fm_extent_offset (pager->table, extent),
+      fm_extent_run_length (pager->table, extent), extent->disk_bytes);
+  if (error != 0)
+    fm_info ("this file system takes no space back before the program ends: "
+             "%s",
+        g_strerror (error));
+  fm_pager_return (pager);
+  if (error == 0) {
+    note_punched (pager, extent->disk_bytes);
+    extent->disk_bytes = 0;
+    extent->holes = 0;
+  } else {
+    /* The space stays ours, to be used again. */
+    pager->no_holes = TRUE;
+  }
+  fm_pager_keep_disk (pager, extent);
+  return error == 0;
+}
+
+/* Punches the runs of free pages, without the lock; returns how many pages. */
+static guint
+punch_runs (FmPager *pager, FmExtent *extent)
+{
+  gsize offset = fm_extent_offset (pager->table, extent);
+  _Atomic guint16 *unused = pager->table->unused_in_page + offset / FM_PAGE;
+  gsize n_pages = extent->length / FM_PAGE, start, end;
+  guint punched = 0;
+
+  for (start = 0; start < n_pages; start = end + 1) {
+    for (end = start; end < n_pages && atomic_load (&unused[end]) == FM_PAGE;)
+      end++;
+    if (end - start >= PAGES_WORTH_PUNCHING
+        && fm_backing_file_punch (pager->file, offset + start * FM_PAGE,
+               (end - start) * FM_PAGE, 0)
+            == 0)
+      punched += (guint) (end - start);
+  }
+  return punched;
+}
+
+/* Punches the free pages of a spilled extent whose blocks are partly gone. The
+ * extent is SWAPPING meanwhile, so nobody fills or reuses it. */
+static void
+punch_free_pages (FmPager *pager, FmExtent *extent)
+{
+  guint punched;
+
+  fm_pager_remove_spilled (pager, extent);
+  fm_extent_set_state (extent, FM_SWAPPING, 0);
+  extent->holes_looked_for = atomic_load (&extent->free_pages);
+  fm_pager_leave (pager);
+  punched = punch_runs (pager, extent);
+  fm_pager_return (pager);
+
+  /* What was punched before is among them. */
+  if (punched > extent->holes) {
+    gsize freed = MIN ((punched - extent->holes) * FM_PAGE, extent->disk_bytes);
+
+    extent->holes = punched;
+    extent->disk_bytes -= freed;
+    fm_backing_file_uncount (pager->file, freed);
+    note_punched (pager, freed);
+  }
+  if (extent->dead) {
+    fm_pager_vacate (pager, extent);
+    return;
+  }
+  fm_extent_set_state (extent, FM_SPILLED, 0);
+  fm_pager_add_spilled (pager, extent);
+  fm_cond_broadcast (&pager->changed);
+}
+
+static gboolean
+is_worth_punching (gpointer key, gpointer value, gpointer ret_extent)
+{
+  FmExtent *extent = value;
+  gsize worth = extent->length / FM_PAGE / SHARE_WORTH_A_LOOK;
+
+  if (!extent->shared || FM_WORD_PINS (atomic_load (&extent->word)) > 0
+      || atomic_load (&extent->free_pages) < extent->holes_looked_for + worth)
+    return FALSE;
+  *(FmExtent **) ret_extent = extent;
+  return TRUE;
+}
+
+gboolean
+fm_pager_reclaim_holes (FmPager *pager)
+{
+  FmExtent *extent = NULL;
+
+  if (!pager->no_holes)
+    g_tree_foreach (pager->spilled, is_worth_punching, &extent);
+  if (extent == NULL)
+    return FALSE;
+  punch_free_pages (pager, extent);
+  return TRUE;
+}
+
+/* A filled extent has disk space that it will need only when it is spilled
+ * again. It is WRITING meanwhile: anybody may pin it. */
+static gboolean
+reclaim_resident (FmPager *pager)
+{
+  FmExtent *extent = NULL;
+  GList *link;
+  int error;
+
+  for (link = pager->resident.head; link != NULL && extent == NULL;
+       link = link->next) {
+    FmExtent *candidate = link->data;
+
+    if (candidate->disk_bytes > 0
+        && FM_WORD_STATE (atomic_load (&candidate->word)) == FM_RESIDENT)
+      extent = candidate;
+  }
+  if (extent == NULL || pager->no_holes)
+    return FALSE;
+
+  fm_extent_set_state (extent, FM_WRITING, 0);
+  fm_pager_leave (pager);
+  error = fm_backing_file_punch (pager->file,
+      fm_extent_offset (pager->table, extent),
+      fm_extent_run_length (pager->table, extent), extent->disk_bytes);
+  fm_pager_return (pager);
+  if (error == 0) {
+    note_punched (pager, extent->disk_bytes);
+    extent->disk_bytes = 0;
+    extent->holes = 0;
+  }
+  fm_extent_set_state (extent, FM_RESIDENT, FM_TOUCHED);
+  if (extent->dead) {
+    fm_pager_remove_resident (pager, extent);
+    fm_pager_keep_memory (pager, extent);
+  }
+  return error == 0;
+}
+
+int
+fm_pager_reserve_space (FmPager *pager, FmExtent *extent)
+{
+  gsize missing = extent->length - MIN (extent->length, extent->disk_bytes);
+  gsize offset = fm_extent_offset (pager->table, extent);
+  gboolean found;
+  int error;
+
+  if (missing == 0 && extent->holes == 0)
+    return 0;
+  for (;;) {
+    error =
+        fm_backing_file_reserve (pager->file, offset, extent->length, missing);
+    if (error != ENOSPC && error != EDQUOT)
+      break;
+    fm_pager_lock (pager);
+    found = fm_pager_reclaim_disk (pager, G_MAXINT64)
+        || fm_pager_reclaim_holes (pager)
+        || fm_pager_reclaim_memory (pager, G_MAXINT64)
+        || reclaim_resident (pager);
+    fm_pager_unlock (pager);
+    if (!found)
+      break;
+  }
+  if (error == 0) {
+    extent->disk_bytes += missing;
+    extent->holes = 0;
+    extent->holes_looked_for = 0;
+    fm_stats_raise (
+        pager->stats, FM_STAT_DISK_PEAK, fm_backing_file_bytes (pager->file));
+  }
+  return error;
+}

@@ -1,0 +1,179 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-spill.c: resident extents are written out.
+ *
+ * The extent is WRITING while its bytes go to the file at its own offset;
+ * whoever maps it meanwhile may do so at once. If nobody has it mapped at the
+ * end, and nobody had it mapped for writing in between, it becomes SWAPPING,
+ * the file is mapped over it, and it is SPILLED. A reader who looks without a
+ * map sees the same bytes before and after.
+ */
+#include "pager-private.h"
+
+#include <errno.h>
+
+/* After one spill that failed another extent is tried; after more than that in
+ * a row, none for a while, unless disk space was given back. */
+#define BACKOFF ((gint64) 1000000)
+
+/* An extent that was in use while it was written is left alone for a while. */
+#define RESPITE ((gint64) 100000)
+
+static gboolean
+is_wanted_again (FmExtent *extent)
+{
+  guint32 word = atomic_load_explicit (&extent->word, memory_order_relaxed);
+
+  return FM_WORD_PINS (word) > 0 || (word & FM_TOUCHED) != 0;
+}
+
+/* Writes the extent out, in pieces so that it can be given up early. 0, an
+ * errno, or ECANCELED if it is in use again. */
+static int
+write_extent (FmPager *pager, FmExtent *extent)
+{
+  gsize offset = fm_extent_offset (pager->table, extent), done = 0;
+  int error = fm_pager_reserve_space (pager, extent);
+
+  while (error == 0 && done < extent->length) {
+    gsize n = MIN (extent->length - done, pager->config.extent_size);
+
+    if (is_wanted_again (extent))
+      return ECANCELED;
+    error = fm_backing_file_write (
+        pager->file, offset + done, pager->arena->base + offset + done, n);
+    if (error == 0)
+      fm_stats_add (pager->stats, FM_STAT_SPILL_BYTES, n);
+    done += n;
+  }
+  return error;
+}
+
+/* Maps the file over the extent, in pieces so that no call holds the kernel's
+ * lock for long; @ret_done bytes show the file at the end. */
+static FmArenaResult
+swap_pieces (FmPager *pager, FmExtent *extent, gsize *ret_done)
+{
+  gsize start = fm_extent_offset (pager->table, extent), done = 0;
+  gsize length = fm_extent_run_length (pager->table, extent);
+  gsize most = MAX (pager->config.extent_size, pager->table->grain);
+  FmArenaResult result = FM_ARENA_DONE;
+
+  while (done < length && result == FM_ARENA_DONE) {
+    gsize n = MIN (length - done, most);
+
+    result = fm_arena_show_file (pager->arena, start + done, n);
+    if (result == FM_ARENA_DONE)
+      done += n;
+  }
+  *ret_done = done;
+  return result;
+}
+
+static void
+warn_spill_failed (FmPager *pager, int error)
+{
+  gboolean full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+
+  fm_stats_add (pager->stats, FM_STAT_SPILL_FAILURES, 1);
+  fm_stats_add (pager->stats, full ? FM_STAT_DISK_FULL : FM_STAT_IO_ERRORS, 1);
+  if (full && fm_first_time (&pager->warned_full))
+    fm_warning ("no more disk space for buffers (%s; %" G_GUINT64_FORMAT
+                " MiB in use, size %" G_GUINT64_FORMAT
+                " MiB, %" G_GUINT64_FORMAT
+                " MiB of the disk are left alone): buffers "
+                "stay in memory. Free some space, raise size, or use another "
+                "disk (dir)",
+        g_strerror (error), fm_backing_file_bytes (pager->file) >> 20,
+        pager->file->limit >> 20, pager->file->reserve >> 20);
+  else if (!full && fm_first_time (&pager->warned_io))
+    fm_warning ("the disk refused a write (%s): buffers stay in memory. See "
+                "the kernel's log, and use another disk (dir)",
+        g_strerror (error));
+}
+
+/* An extent whose spill did not come about is resident again. */
+static void
+give_up_spill (FmPager *pager, FmExtent *extent, int error)
+{
+  gint64 now = fm_now ();
+
+  if (error != 0 && error != ECANCELED) {
+    extent->no_spill_before = now + BACKOFF;
+    if (++pager->failures > 1)
+      pager->no_spill_before = now + BACKOFF;
+  } else {
+    extent->no_spill_before = now + RESPITE;
+    fm_stats_add (pager->stats, FM_STAT_SPILL_CANCELS, 1);
+  }
+  fm_extent_set_state (extent, FM_RESIDENT, FM_TOUCHED);
+  if (extent->dead) {
+    fm_pager_remove_resident (pager, extent);
+    fm_pager_keep_memory (pager, extent);
+  }
+}
+
+/* Makes a written extent a spilled one. */
+static void
+finish_spill (FmPager *pager, FmExtent *extent)
+{
+  FmArenaResult result;
+  gsize swapped, freed;
+
+  fm_pager_remove_resident (pager, extent);
+  fm_pager_leave (pager);
+  fm_point ();
+  result = swap_pieces (pager, extent, &swapped);
+  if (atomic_load_explicit (&pager->arena->memory_locked, memory_order_relaxed)
+      && fm_first_time (&pager->warned_locked))
+    fm_warning ("the program locks its memory (mlockall): code that reads a "
+                "buffer without mapping it is not supported");
+  fm_pager_return (pager);
+
+  if (result == FM_ARENA_LOST) {
+    fm_pager_retire (pager, extent);
+    return;
+  }
+  if (swapped == 0) {
+    /* The kernel refused: as if it had never been tried. */
+    fm_pager_add_resident (pager, extent);
+    give_up_spill (pager, extent, ENOMEM);
+    fm_cond_broadcast (&pager->changed);
+    return;
+  }
+  /* Pieces that were refused show the same bytes from memory; they count until
+   * the extent is filled or given back. */
+  freed = MIN (swapped, extent->resident_bytes);
+  extent->resident_bytes -= freed;
+  pager->completions++;
+  pager->failures = 0;
+  fm_stats_add (pager->stats, FM_STAT_SPILLS, 1);
+  if (extent->dead) {
+    fm_pager_count_resident (pager, -(gssize) freed);
+    fm_pager_vacate (pager, extent);
+    return;
+  }
+  fm_extent_set_state (extent, FM_SPILLED, 0);
+  fm_pager_add_spilled (pager, extent);
+  fm_pager_count_resident (pager, -(gssize) freed);
+  fm_cond_broadcast (&pager->changed);
+}
+
+void
+fm_pager_spill (FmPager *pager, FmExtent *extent)
+{
+  int error;
+
+  fm_pager_leave (pager);
+  error = write_extent (pager, extent);
+  if (error != 0 && error != ECANCELED)
+    warn_spill_failed (pager, error);
+  fm_pager_return (pager);
+
+  if (error == 0 && !extent->dead
+      && fm_extent_commit (extent, FM_WRITING, FM_SWAPPING))
+    finish_spill (pager, extent);
+  else
+    give_up_spill (pager, extent, error);
+}

@@ -1,0 +1,220 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-threads.c: who spills, fills ahead, and gives back.
+ *
+ * Two writers and two readers start with the first need for a spill, the keeper
+ * with the first extent that becomes idle. The keeper gives back what has been
+ * idle for a while, and sleeps without a timer when nothing is.
+ */
+#include "pager-private.h"
+#include "seam.h"
+
+#include <string.h>
+
+static gpointer
+writer (gpointer data)
+{
+  FmPager *pager = data;
+
+  fm_pager_lock (pager);
+  while (!pager->stopping) {
+    gboolean urgent =
+        pager->line.length > 0 || pager->resident_bytes > pager->config.budget;
+    gboolean pressed = !pager->frozen
+        && (urgent
+            || atomic_load_explicit (&pager->pressed, memory_order_relaxed));
+    FmExtent *victim;
+
+    /* More idle memory than is on its way from consumer to producer goes before
+     * any block has to. */
+    if (pressed && pager->idle_bytes > pager->window
+        && fm_pager_reclaim_memory (pager, G_MAXINT64))
+      continue;
+    victim = pressed ? fm_pager_pick_victim (pager, urgent) : NULL;
+    if (victim != NULL) {
+      if (fm_extent_commit (victim, FM_RESIDENT, FM_WRITING)) {
+        /* Else a lane might go on cutting blocks from it. */
+        atomic_store_explicit (&victim->full, TRUE, memory_order_relaxed);
+        fm_pager_spill (pager, victim);
+      }
+      continue;
+    }
+    /* Who waits for room in vain is to find out. */
+    if (pager->line.length > 0 && pager->in_flight == 0 && !pager->frozen)
+      fm_cond_broadcast (&pager->changed);
+    if (fm_now () < pager->no_spill_before)
+      fm_cond_wait_until (
+          &pager->to_write, &pager->lock, pager->no_spill_before);
+    else
+      fm_cond_wait (&pager->to_write, &pager->lock);
+  }
+  fm_pager_unlock (pager);
+  return NULL;
+}
+
+/* Whether the reader may take the room for a fill that nobody waits for. */
+static gboolean
+may_fill_ahead (FmPager *pager, gsize missing)
+{
+  /* With a small budget that would only have to be spilled again. */
+  if (!fm_pager_may_overtake (pager)
+      || (pager->line.length > 0 && missing > pager->reserve))
+    return FALSE;
+  return pager->resident_bytes + missing <= pager->config.budget;
+}
+
+static gpointer
+reader (gpointer data)
+{
+  FmPager *pager = data;
+
+  fm_pager_lock (pager);
+  while (!pager->stopping) {
+    FmExtent *extent = pager->frozen ? NULL : fm_pager_pick_prefetch (pager);
+    gsize missing = extent != NULL
+        ? extent->length - MIN (extent->length, extent->resident_bytes)
+        : 0;
+
+    if (extent == NULL || !may_fill_ahead (pager, missing)) {
+      if (extent == NULL || pager->line.length > 0
+          || !fm_pager_reclaim_memory (pager, G_MAXINT64))
+        fm_cond_wait (&pager->to_read, &pager->lock);
+      continue;
+    }
+    fm_pager_count_resident (pager, (gssize) missing);
+    extent->resident_bytes += missing;
+    extent->prefetched = TRUE;
+    atomic_fetch_or (&extent->word, FM_UNREAD);
+    switch (fm_pager_fill (pager, extent)) {
+      case FM_FILL_DONE:
+        fm_stats_add (pager->stats, FM_STAT_PREFETCHES, 1);
+        fm_stats_add (pager->stats, FM_STAT_PREFETCH_BYTES, extent->length);
+        break;
+      case FM_FILL_NO_MEMORY:
+      case FM_FILL_IO_ERROR:
+        /* Whoever needs it will try again, and be told. */
+        pager->stream[extent->order.stream].is_read = FALSE;
+        break;
+      case FM_FILL_GONE:
+        break;
+    }
+  }
+  fm_pager_unlock (pager);
+  return NULL;
+}
+
+void
+fm_pager_start_threads (FmPager *pager)
+{
+  static const struct
+  {
+    const gchar *name;
+    GThreadFunc func;
+  } kinds[] = {{"filemem-write", writer}, {"filemem-read", reader}};
+  FmThread *thread[FM_N_THREADS];
+  guint i;
+
+  pager->threads_state = FM_THREADS_STARTING;
+  fm_pager_leave (pager);
+  for (i = 0; i < FM_N_THREADS; i++) {
+    const guint kind = i < FM_N_WRITERS ? 0 : 1;
+
+    thread[i] =
+        fm_seam_thread_start (kinds[kind].name, kinds[kind].func, pager);
+  }
+  /* One writer is enough to work with; without readers every fill is done by
+   * whoever needs it. */
+  if (thread[0] == NULL && fm_first_time (&pager->warned_threads))
+    fm_warning ("no thread can be started to write buffers to disk: they stay "
+                "in memory. Raise the limit on processes (ulimit -u)");
+  fm_pager_return (pager);
+  memcpy (pager->thread, thread, sizeof thread);
+  pager->threads_state =
+      thread[0] != NULL ? FM_THREADS_RUNNING : FM_THREADS_REFUSED;
+  fm_cond_broadcast (&pager->changed);
+}
+
+/* Looks after what is idle. */
+static gpointer
+keeper (gpointer data)
+{
+  FmPager *pager = data;
+
+  fm_pager_lock (pager);
+  while (!pager->stopping) {
+    gint64 before = fm_now () - pager->config.idle;
+
+    while (!pager->stopping && !pager->frozen
+        && (fm_pager_reclaim_memory (pager, before)
+            || fm_pager_reclaim_disk (pager, before)
+            || fm_pager_reclaim_holes (pager)))
+      continue;
+    if (pager->stopping)
+      break;
+    if (pager->idle_memory.n > 0 || (pager->idle_disk.n > 0 && !pager->no_holes)
+        || pager->n_kept > 0) {
+      pager->n_kept = 0;
+      fm_cond_wait_until (
+          &pager->to_keep, &pager->lock, fm_now () + pager->config.idle);
+    } else {
+      atomic_store (&pager->keeper_awake, FALSE);
+      fm_cond_wait (&pager->to_keep, &pager->lock);
+    }
+  }
+  fm_pager_unlock (pager);
+  return NULL;
+}
+
+void
+fm_pager_wake_keeper (FmPager *pager)
+{
+  pager->n_kept++;
+  if (atomic_load_explicit (&pager->keeper_awake, memory_order_relaxed)
+      || atomic_load (&pager->inherited))
+    return;
+  atomic_store (&pager->keeper_awake, TRUE);
+  if (pager->keeper_state == FM_THREADS_NONE) {
+    FmThread *thread;
+
+    pager->keeper_state = FM_THREADS_STARTING;
+    fm_pager_leave (pager);
+    thread = fm_seam_thread_start ("filemem-keep", keeper, pager);
+    fm_pager_return (pager);
+    pager->keeper = thread;
+    pager->keeper_state =
+        thread != NULL ? FM_THREADS_RUNNING : FM_THREADS_REFUSED;
+  } else {
+    fm_cond_signal (&pager->to_keep);
+  }
+}
+
+void
+fm_pager_stop_threads (FmPager *pager)
+{
+  guint i;
+
+  fm_pager_lock (pager);
+  pager->stopping = TRUE;
+  fm_cond_broadcast (&pager->to_write);
+  fm_cond_broadcast (&pager->to_read);
+  fm_cond_broadcast (&pager->to_keep);
+  fm_pager_unlock (pager);
+  /* The threads of a parent do not exist in its child. */
+  if (atomic_load (&pager->inherited))
+    return;
+  for (i = 0; i < FM_N_THREADS; i++) {
+    if (pager->thread[i] != NULL)
+      fm_thread_join (pager->thread[i]);
+  }
+  if (pager->keeper != NULL)
+    fm_thread_join (pager->keeper);
+  for (i = 0; i < FM_N_THREADS; i++) {
+    if (pager->staging_huge[i] != NULL)
+      fm_arena_staging_free (
+          pager->staging_huge[i], fm_pager_staging_length (pager, TRUE));
+    if (pager->staging_plain[i] != NULL)
+      fm_arena_staging_free (
+          pager->staging_plain[i], fm_pager_staging_length (pager, FALSE));
+  }
+}
