@@ -77,8 +77,19 @@ fm_arena_new (
 void
 fm_arena_free (FmArena *arena)
 {
-  (void) fm_seam_munmap (arena->base, arena->size);
+  /* Else what a stranger has mapped there would go with it. */
+  if (!atomic_load (&arena->lost))
+    (void) fm_seam_munmap (arena->base, arena->size);
   g_free (arena);
+}
+
+/* A stray read must not pull in the device's whole read-ahead. */
+static void
+advise_file (FmArena *arena, gsize offset, gsize length)
+{
+  (void) fm_seam_madvise (arena->base + offset, length, MADV_RANDOM);
+  if (arena->dontdump)
+    (void) fm_seam_madvise (arena->base + offset, length, MADV_DONTDUMP);
 }
 
 static int
@@ -112,6 +123,7 @@ close_gap (FmArena *arena, gsize offset, gsize length, int protection,
   if (errno == EEXIST && pages != NULL
       && fm_seam_mincore (address, length, pages) == 0)
     return FM_ARENA_UNCHANGED;
+  atomic_store (&arena->lost, TRUE);
   return FM_ARENA_LOST;
 }
 
@@ -156,6 +168,7 @@ FmArenaResult
 fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
 {
   guint8 *address = arena->base + offset;
+  FmArenaResult result = FM_ARENA_DONE;
 
   if (memory_is_locked ()) {
     atomic_store (&arena->memory_locked, TRUE);
@@ -165,13 +178,11 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
   if (fm_seam_mmap (address, length, file_protection (arena),
           FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
       == MAP_FAILED)
-    return close_gap (arena, offset, length, file_protection (arena),
+    result = close_gap (arena, offset, length, file_protection (arena),
         FILE_FLAGS, arena->fd, FM_ARENA_DONE);
-  /* A stray read must not pull in the device's whole read-ahead. */
-  (void) fm_seam_madvise (address, length, MADV_RANDOM);
-  if (arena->dontdump)
-    (void) fm_seam_madvise (address, length, MADV_DONTDUMP);
-  return FM_ARENA_DONE;
+  if (result == FM_ARENA_DONE)
+    advise_file (arena, offset, length);
+  return result;
 }
 
 FmArenaResult
@@ -179,19 +190,26 @@ fm_arena_replace (FmArena *arena, gsize offset, void **staging, gsize length)
 {
   guint8 *address = arena->base + offset;
   const int move = MREMAP_MAYMOVE | MREMAP_FIXED;
+  FmArenaResult result;
 
   if (!atomic_load (&arena->no_dontunmap)) {
     if (fm_seam_mremap (*staging, length, move | MREMAP_DONTUNMAP, address)
         != MAP_FAILED)
       return FM_ARENA_DONE;
+    /* An unknown flag is refused before anything is changed. */
     if (errno == EINVAL)
       atomic_store (&arena->no_dontunmap, TRUE);
-  } else if (fm_seam_mremap (*staging, length, move, address) != MAP_FAILED) {
+  }
+  if (atomic_load (&arena->no_dontunmap)
+      && fm_seam_mremap (*staging, length, move, address) != MAP_FAILED) {
     *staging = NULL;
     return FM_ARENA_DONE;
   }
-  return close_gap (arena, offset, length, file_protection (arena), FILE_FLAGS,
-      arena->fd, FM_ARENA_UNCHANGED);
+  result = close_gap (arena, offset, length, file_protection (arena),
+      FILE_FLAGS, arena->fd, FM_ARENA_UNCHANGED);
+  if (result == FM_ARENA_UNCHANGED)
+    advise_file (arena, offset, length);
+  return result;
 }
 
 FmArenaResult

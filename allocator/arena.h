@@ -34,6 +34,7 @@ typedef struct
   gboolean read_only;  /* the file may only be shown so: the child of a fork */
   gboolean huge_pages; /* the alignment allows them */
   atomic_bool no_dontunmap;  /* this kernel can't; see fm_arena_replace() */
+  atomic_bool lost;          /* a part of it, to somebody else */
   atomic_bool memory_locked; /* mlockall(MCL_FUTURE) was seen */
 } FmArena;
 

@@ -37,7 +37,8 @@
 #endif
 
 /* A file system's own bookkeeping for the file (extent trees) counts in
- * st_blocks, which must stay within the limit. */
+ * st_blocks, which must stay within the limit. What there is of it is measured;
+ * this share of the limit is for what a reservation adds. */
 #define METADATA_SHARE 2048
 
 /* A direct transfer that was cut short goes on at a whole sector of any size.
@@ -191,6 +192,8 @@ fm_backing_file_new (const gchar *dir, GError **error)
   else
     file->direct = fm_seam_set_direct (fd, TRUE) == 0;
 
+  /* Where the page cache is used: no read-ahead, nobody would drop it. */
+  (void) fm_seam_fadvise (fd, 0, 0, POSIX_FADV_RANDOM);
   return file;
 }
 
@@ -213,13 +216,16 @@ fm_backing_file_set_length (FmBackingFile *file, guint64 length)
   return error;
 }
 
-/* Counts @missing bytes more unless that exceeds the limit. */
+/* Counts @missing bytes more unless that, and what the file system adds to
+ * it, exceeds the limit. */
 static gboolean
 count_bytes (FmBackingFile *file, gsize missing)
 {
-  guint64 limit = file->limit - file->limit / METADATA_SHARE;
-  guint64 before = atomic_load (&file->bytes);
+  guint64 before = atomic_load (&file->bytes), limit = file->limit;
+  guint64 on_disk = fm_seam_disk_bytes (file->fd);
+  guint64 metadata = on_disk > before ? on_disk - before : 0;
 
+  limit -= MIN (limit, limit / METADATA_SHARE + metadata);
   do {
     if (missing > limit || before > limit - missing)
       return FALSE;

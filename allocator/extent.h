@@ -98,6 +98,7 @@ typedef struct
 {
   FmExtent *extent;
   guint n_grains;
+  gsize n_pages;
   gsize grain; /* bytes */
   /* For each page of the arena how many of its bytes were in blocks that are
    * gone, or are in none: FM_PAGE when the page is free. */

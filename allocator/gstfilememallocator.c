@@ -352,8 +352,8 @@ gst_file_memory_copy (GstMemory *mem, gssize offset, gssize size)
   GstMemory *copy;
   gsize bytes;
 
-  if (size < 0)
-    size = (gssize) mem->size > offset ? (gssize) mem->size - offset : 0;
+  if (size == -1)
+    size = mem->size > (gsize) offset ? (gssize) mem->size - offset : 0;
   bytes = (gsize) size;
   copy = gst_file_mem_allocator_alloc (mem->allocator, bytes, &params);
   if (copy == NULL)

@@ -19,6 +19,7 @@ fm_message (FmMessageLevel level, const gchar *format, ...)
   FmMessageFunc func = atomic_load (&message_func);
   g_autofree gchar *text = NULL;
   va_list args;
+  gchar *at;
 
   if (func == NULL)
     return;
@@ -26,5 +27,10 @@ fm_message (FmMessageLevel level, const gchar *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
+  /* What a person has written may be in it; one line is to stay one line. */
+  for (at = text; *at != '\0'; at++) {
+    if (g_ascii_iscntrl (*at))
+      *at = '?';
+  }
   func (level, text);
 }

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -165,6 +166,14 @@ fm_seam_set_direct (int fd, gboolean direct)
   if (flags < 0)
     return -1;
   return fcntl (fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}
+
+guint64
+fm_seam_disk_bytes (int fd)
+{
+  struct stat status;
+
+  return fstat (fd, &status) == 0 ? (guint64) status.st_blocks * 512 : 0;
 }
 
 int

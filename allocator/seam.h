@@ -81,6 +81,9 @@ typedef struct
   gboolean read_only;
 } FmFileSystem;
 
+/* What the file takes on disk, in bytes; 0 if that is not known. */
+guint64 fm_seam_disk_bytes (int fd);
+
 int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 
 /* Sets FS_NOCOW_FL on an empty file. */

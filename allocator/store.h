@@ -44,7 +44,8 @@ FmStore *fm_store_new (
 /* No block may be left. */
 void fm_store_free (FmStore *store);
 
-/* A block of @size bytes at a multiple of @align + 1. With @patience, waits
+/* A block of @size bytes, of which @align are for alignment, at a multiple of
+ * @align + 1. With @patience, waits
  * that many microseconds for `size` to have room. */
 FmStoreResult fm_store_alloc (FmStore *store, gsize size, gsize align,
     gint64 patience, FmStoreBlock *ret_block);
