@@ -30,7 +30,8 @@ make_system (const Setting *setting, GError **error)
 
 /* ---- mmap ---- */
 
-typedef struct {
+typedef struct
+{
   GstAllocator parent;
 
   guint8 *base;
@@ -40,11 +41,13 @@ typedef struct {
   GArray *free; /* offsets, the last one is used next */
 } MmapAllocator;
 
-typedef struct {
+typedef struct
+{
   GstAllocatorClass parent_class;
 } MmapAllocatorClass;
 
-typedef struct {
+typedef struct
+{
   GstMemory mem;
   gsize offset;
 } MmapMemory;
@@ -56,7 +59,7 @@ static GstMemory *
 mmap_allocator_alloc (
     GstAllocator *allocator, gsize size, GstAllocationParams *params)
 {
-  MmapAllocator *self = (MmapAllocator *)allocator;
+  MmapAllocator *self = (MmapAllocator *) allocator;
   MmapMemory *memory;
   gsize offset = 0;
   gboolean found;
@@ -82,8 +85,8 @@ mmap_allocator_alloc (
 static void
 mmap_allocator_free (GstAllocator *allocator, GstMemory *mem)
 {
-  MmapAllocator *self = (MmapAllocator *)allocator;
-  MmapMemory *memory = (MmapMemory *)mem;
+  MmapAllocator *self = (MmapAllocator *) allocator;
+  MmapMemory *memory = (MmapMemory *) mem;
 
   g_mutex_lock (&self->lock);
   g_array_append_val (self->free, memory->offset);
@@ -94,7 +97,8 @@ mmap_allocator_free (GstAllocator *allocator, GstMemory *mem)
 static gpointer
 mmap_memory_map (GstMemory *mem, gsize maxsize, GstMapFlags flags)
 {
-  return ((MmapAllocator *)mem->allocator)->base + ((MmapMemory *)mem)->offset;
+  return ((MmapAllocator *) mem->allocator)->base
+      + ((MmapMemory *) mem)->offset;
 }
 
 static void
@@ -105,7 +109,7 @@ mmap_memory_unmap (GstMemory *mem)
 static void
 mmap_allocator_finalize (GObject *object)
 {
-  MmapAllocator *self = (MmapAllocator *)object;
+  MmapAllocator *self = (MmapAllocator *) object;
 
   if (self->base != NULL)
     munmap (self->base, self->length);
@@ -143,7 +147,7 @@ map_file (MmapAllocator *self, const gchar *dir)
 
   if (fd < 0)
     return FALSE;
-  error = posix_fallocate (fd, 0, (off_t)self->length);
+  error = posix_fallocate (fd, 0, (off_t) self->length);
   if (error != 0)
     errno = error;
   else
@@ -161,7 +165,7 @@ static GstAllocator *
 make_mmap (const Setting *setting, GError **error)
 {
   MmapAllocator *self = g_object_new (mmap_allocator_get_type (), NULL);
-  const gsize page = (gsize)sysconf (_SC_PAGESIZE);
+  const gsize page = (gsize) sysconf (_SC_PAGESIZE);
   gsize i;
 
   gst_object_ref_sink (self);
@@ -189,8 +193,8 @@ static GstAllocator *
 make_filemem (const Setting *setting, GError **error)
 {
   /* A quarter more than lives at one time, for what is open or half free. */
-  guint64 size = (guint64)setting->n_blocks * setting->block / 4 * 5
-      + ((guint64)256 << 20);
+  guint64 size = (guint64) setting->n_blocks * setting->block / 4 * 5
+      + ((guint64) 256 << 20);
   g_autofree gchar *options =
       g_strdup_printf ("dir=%s,ram=%s,size=%" G_GUINT64_FORMAT, setting->dir,
           setting->ram, size);

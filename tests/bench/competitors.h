@@ -11,14 +11,16 @@
 
 #include <gst/gst.h>
 
-typedef struct {
+typedef struct
+{
   const gchar *dir; /* of the file */
   const gchar *ram; /* filemem's budget, as its option takes it */
   gsize block;      /* bytes */
   gsize n_blocks;   /* the most that live at one time */
 } Setting;
 
-typedef struct {
+typedef struct
+{
   const gchar *name;
   /* NULL with @error set if there can be none. */
   GstAllocator *(*make) (const Setting *setting, GError **error);

@@ -24,7 +24,7 @@
 #include <sys/resource.h>
 
 #define PAGE_WORDS 512
-#define MIB ((gdouble)(1 << 20))
+#define MIB ((gdouble) (1 << 20))
 #define LONG_US 40000
 
 /* ---- how long a block took ---- */
@@ -33,7 +33,8 @@
 #define SUB_BITS 4
 #define N_BUCKETS (64 << SUB_BITS)
 
-typedef struct {
+typedef struct
+{
   guint64 count[N_BUCKETS];
   guint64 total;
   guint64 longest; /* ns */
@@ -43,12 +44,12 @@ typedef struct {
 static guint
 bucket_of (guint64 ns)
 {
-  guint bits = g_bit_storage ((gulong)ns);
+  guint bits = g_bit_storage ((gulong) ns);
 
   if (bits <= SUB_BITS)
-    return (guint)ns;
+    return (guint) ns;
   return ((bits - SUB_BITS) << SUB_BITS)
-      + (guint)((ns >> (bits - SUB_BITS - 1)) & ((1 << SUB_BITS) - 1));
+      + (guint) ((ns >> (bits - SUB_BITS - 1)) & ((1 << SUB_BITS) - 1));
 }
 
 /* The longest time that falls into the bucket. */
@@ -76,7 +77,7 @@ times_add (Times *times, guint64 ns)
 static gdouble
 times_ms (const Times *times, gdouble share)
 {
-  guint64 wanted = (guint64)((gdouble)times->total * share), seen = 0;
+  guint64 wanted = (guint64) ((gdouble) times->total * share), seen = 0;
   guint bucket;
 
   for (bucket = 0; bucket < N_BUCKETS - 1; bucket++) {
@@ -84,7 +85,7 @@ times_ms (const Times *times, gdouble share)
     if (seen > wanted)
       break;
   }
-  return (gdouble)MIN (bucket_end (bucket), times->longest) / 1e6;
+  return (gdouble) MIN (bucket_end (bucket), times->longest) / 1e6;
 }
 
 static void
@@ -93,7 +94,7 @@ times_print (const Times *times, const gchar *who)
   g_print (" %s_p50=%.3f %s_p99=%.3f %s_p999=%.3f %s_max=%.3f "
            "%s_long=%" G_GUINT64_FORMAT,
       who, times_ms (times, 0.5), who, times_ms (times, 0.99), who,
-      times_ms (times, 0.999), who, (gdouble)times->longest / 1e6, who,
+      times_ms (times, 0.999), who, (gdouble) times->longest / 1e6, who,
       times->n_long);
 }
 
@@ -112,7 +113,7 @@ static void
 fill (guint8 *data, gsize size, guint64 block)
 {
   const gsize n_words = size / sizeof (guint64);
-  guint64 *words = (guint64 *)data;
+  guint64 *words = (guint64 *) data;
   gsize start, i;
 
   for (start = 0; start < n_words; start += PAGE_WORDS) {
@@ -123,7 +124,7 @@ fill (guint8 *data, gsize size, guint64 block)
     for (i = start + 1; i < end; i++)
       words[i] = rest;
   }
-  memset (data + n_words * sizeof (guint64), (int)(block & 0xff),
+  memset (data + n_words * sizeof (guint64), (int) (block & 0xff),
       size % sizeof (guint64));
 }
 
@@ -131,7 +132,7 @@ static gboolean
 check (const guint8 *data, gsize size, guint64 block)
 {
   const gsize n_words = size / sizeof (guint64);
-  const guint64 *words = (const guint64 *)data;
+  const guint64 *words = (const guint64 *) data;
   gsize start, i;
 
   for (start = 0; start < n_words; start += PAGE_WORDS) {
@@ -145,7 +146,7 @@ check (const guint8 *data, gsize size, guint64 block)
       return FALSE;
   }
   for (i = n_words * sizeof (guint64); i < size; i++) {
-    if (data[i] != (guint8)block)
+    if (data[i] != (guint8) block)
       return FALSE;
   }
   return TRUE;
@@ -153,7 +154,8 @@ check (const guint8 *data, gsize size, guint64 block)
 
 /* ---- the FIFO ---- */
 
-typedef struct {
+typedef struct
+{
   GMutex lock;
   GCond changed;
   GstMemory **slot;
@@ -228,7 +230,8 @@ fifo_take (Fifo *fifo)
 
 /* ---- the workload ---- */
 
-typedef struct {
+typedef struct
+{
   GstAllocator *allocator;
   gsize block;
   guint64 rate; /* bytes a second at most, or 0 */
@@ -243,8 +246,8 @@ now_ns (void)
   struct timespec now;
 
   clock_gettime (CLOCK_MONOTONIC, &now);
-  return (guint64)now.tv_sec * G_GUINT64_CONSTANT (1000000000)
-      + (guint64)now.tv_nsec;
+  return (guint64) now.tv_sec * G_GUINT64_CONSTANT (1000000000)
+      + (guint64) now.tv_nsec;
 }
 
 static void
@@ -254,10 +257,10 @@ wait_for_turn (const Run *run, gint64 start, gsize i)
 
   if (run->rate == 0)
     return;
-  early = start + (gint64)(i * run->block * G_USEC_PER_SEC / run->rate)
+  early = start + (gint64) (i * run->block * G_USEC_PER_SEC / run->rate)
       - g_get_monotonic_time ();
   if (early > 0)
-    g_usleep ((gulong)early);
+    g_usleep ((gulong) early);
 }
 
 static void
@@ -339,7 +342,7 @@ print_io (void)
 static gdouble
 seconds (struct timeval time)
 {
-  return (gdouble)time.tv_sec + (gdouble)time.tv_usec / 1e6;
+  return (gdouble) time.tv_sec + (gdouble) time.tv_usec / 1e6;
 }
 
 static void
@@ -347,14 +350,14 @@ measure (Run *run, const Competitor *competitor)
 {
   struct rusage before, after;
   guint64 start = now_ns ();
-  gdouble took, bytes = (gdouble)run->fifo.n_total * (gdouble)run->block;
+  gdouble took, bytes = (gdouble) run->fifo.n_total * (gdouble) run->block;
   GThread *producer;
 
   getrusage (RUSAGE_SELF, &before);
   producer = g_thread_new ("producer", produce, run);
   consume (run);
   g_thread_join (producer);
-  took = (gdouble)(now_ns () - start) / 1e9;
+  took = (gdouble) (now_ns () - start) / 1e9;
   getrusage (RUSAGE_SELF, &after);
 
   g_print ("mib_s=%.1f seconds=%.2f user=%.2f system=%.2f", bytes / MIB / took,
@@ -402,9 +405,9 @@ main (int argc, char **argv)
     return 2;
   }
 
-  fifo_init (&run.fifo, (gsize)(depth / block), (gsize)(total / block));
-  run.block = (gsize)block;
-  run.rate = (guint64)MAX (paced, 0) << 20;
+  fifo_init (&run.fifo, (gsize) (depth / block), (gsize) (total / block));
+  run.block = (gsize) block;
+  run.rate = (guint64) MAX (paced, 0) << 20;
   setting.dir = dir;
   setting.ram = ram;
   setting.block = run.block;

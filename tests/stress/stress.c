@@ -34,11 +34,11 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define KIB ((gsize)1 << 10)
-#define MIB ((gsize)1 << 20)
+#define KIB ((gsize) 1 << 10)
+#define MIB ((gsize) 1 << 20)
 
 #define SIZE "1G"
-#define DISK_LEAST (3 * (guint64)1024 * MIB)
+#define DISK_LEAST (3 * (guint64) 1024 * MIB)
 #define MOST_THREADS 64
 /* No extent of small blocks is larger, under this budget. */
 #define EXTENT (256 * KIB)
@@ -57,7 +57,8 @@
 typedef struct _Item Item;
 
 /* One memory that somebody has to check and free. */
-struct _Item {
+struct _Item
+{
   Item *next;
   GstMemory *mem;
   guint64 number;     /* of the contents */
@@ -68,13 +69,15 @@ struct _Item {
   guint n_passes;     /* how often it changed hands */
 };
 
-typedef struct {
+typedef struct
+{
   pthread_mutex_t lock;
   Item *head;
   Item **tail;
 } Inbox;
 
-typedef struct {
+typedef struct
+{
   guint index;
   GRand *random;
   guint64 n_items;
@@ -83,7 +86,7 @@ typedef struct {
 static GstAllocator *allocator;
 static Inbox inbox[MOST_THREADS];
 static guint n_threads = 6;
-static gint64 live_most = 128 * (gint64)MIB;
+static gint64 live_most = 128 * (gint64) MIB;
 static gint64 deadline;
 static _Atomic gint64 live_bytes;
 static _Atomic gint64 pinned_bytes; /* at most */
@@ -125,7 +128,7 @@ word_of (guint64 number, gsize index)
 static guint8
 byte_of (guint64 number, gsize place)
 {
-  return (guint8)(word_of (number, place / 8) >> (place % 8 * 8));
+  return (guint8) (word_of (number, place / 8) >> (place % 8 * 8));
 }
 
 static void
@@ -191,7 +194,7 @@ check_contents (const Item *item, const guint8 *data, const gchar *when)
 static gint64
 pin_of (gsize bytes)
 {
-  return (gint64)MAX (EXTENT, bytes + 2 * 4096);
+  return (gint64) MAX (EXTENT, bytes + 2 * 4096);
 }
 
 static void
@@ -239,7 +242,7 @@ item_new (Worker *worker, GstMemory *mem, guint64 number, gsize start)
   item->number = number;
   item->start = start;
   item->size = gst_memory_get_sizes (mem, NULL, NULL);
-  atomic_fetch_add (&live_bytes, (gint64)item->size);
+  atomic_fetch_add (&live_bytes, (gint64) item->size);
   worker->n_items++;
   return item;
 }
@@ -247,7 +250,7 @@ item_new (Worker *worker, GstMemory *mem, guint64 number, gsize start)
 static void
 item_free (Item *item)
 {
-  atomic_fetch_sub (&live_bytes, (gint64)item->size);
+  atomic_fetch_sub (&live_bytes, (gint64) item->size);
   gst_memory_unref (item->mem);
   g_free (item);
 }
@@ -293,7 +296,7 @@ static gsize
 below (Worker *worker, gsize limit)
 {
   return limit > 0
-      ? (gsize)g_rand_double_range (worker->random, 0, (gdouble)limit)
+      ? (gsize) g_rand_double_range (worker->random, 0, (gdouble) limit)
       : 0;
 }
 
@@ -321,9 +324,9 @@ random_params (Worker *worker, GstAllocationParams *params)
 {
   gst_allocation_params_init (params);
   if (chance (worker, 50))
-    params->align = ((gsize)1 << below (worker, 8)) - 1;
+    params->align = ((gsize) 1 << below (worker, 8)) - 1;
   else if (chance (worker, 5))
-    params->align = ((gsize)1 << below (worker, 17)) - 1;
+    params->align = ((gsize) 1 << below (worker, 17)) - 1;
   if (chance (worker, 30))
     params->prefix = below (worker, 300);
   if (chance (worker, 30))
@@ -341,7 +344,7 @@ check_zeros (GstMemory *mem, const GstAllocationParams *params, gsize size)
   gsize from = 0, to = size + params->prefix + params->padding, i;
   GstMapInfo info;
 
-  gst_memory_resize (mem, -(gssize)params->prefix, to);
+  gst_memory_resize (mem, -(gssize) params->prefix, to);
   if (!gst_memory_map (mem, &info, GST_MAP_READ)) {
     complain (NULL, "a fresh memory can't be mapped");
     return;
@@ -359,7 +362,7 @@ check_zeros (GstMemory *mem, const GstAllocationParams *params, gsize size)
     }
   }
   gst_memory_unmap (mem, &info);
-  gst_memory_resize (mem, (gssize)params->prefix, size);
+  gst_memory_resize (mem, (gssize) params->prefix, size);
 }
 
 static void
@@ -401,7 +404,7 @@ make_item (Worker *worker)
   item = item_new (worker, mem, 0, 0);
   write_item (worker, item, GST_MAP_WRITE);
   count_pin (-pin);
-  if (((gsize)item->data & params.align) != 0 && params.prefix == 0)
+  if (((gsize) item->data & params.align) != 0 && params.prefix == 0)
     complain (item, "is at %p, not aligned to %" G_GSIZE_FORMAT, item->data,
         params.align + 1);
   return item;
@@ -450,7 +453,7 @@ copy_item (Worker *worker, Item *item)
   GstMemory *copy;
 
   count_pin (pin);
-  copy = gst_memory_copy (item->mem, (gssize)start, (gssize)size);
+  copy = gst_memory_copy (item->mem, (gssize) start, (gssize) size);
   count_pin (-pin);
   if (copy == NULL) {
     complain (item, "can't be copied");
@@ -464,7 +467,7 @@ share_item (Worker *worker, Item *item)
 {
   gsize start = below (worker, item->size + 1);
   gsize size = below (worker, item->size - start + 1);
-  GstMemory *sub = gst_memory_share (item->mem, (gssize)start, (gssize)size);
+  GstMemory *sub = gst_memory_share (item->mem, (gssize) start, (gssize) size);
   Item *share;
 
   if (sub == NULL) {
@@ -486,8 +489,8 @@ resize_item (Worker *worker, Item *item)
     return;
   start = below (worker, item->size + 1);
   size = below (worker, item->size - start + 1);
-  gst_memory_resize (item->mem, (gssize)start, size);
-  atomic_fetch_sub (&live_bytes, (gint64)(item->size - size));
+  gst_memory_resize (item->mem, (gssize) start, size);
+  atomic_fetch_sub (&live_bytes, (gint64) (item->size - size));
   item->start += start;
   item->size = size;
   if (item->data != NULL)
@@ -505,7 +508,7 @@ pass_on (Worker *worker, Item *item)
     read_item (worker, item);
     item_free (item);
   } else {
-    put (item, (guint)below (worker, n_threads));
+    put (item, (guint) below (worker, n_threads));
   }
 }
 
@@ -611,7 +614,7 @@ check_figures (void)
       "extents-retired", "maps-in-place"};
   GstStructure *stats =
       gst_file_mem_allocator_get_stats (GST_FILE_MEM_ALLOCATOR (allocator));
-  gint64 most = (gint64)figure (stats, "budget") + atomic_load (&pinned_peak);
+  gint64 most = (gint64) figure (stats, "budget") + atomic_load (&pinned_peak);
   gchar *text = gst_structure_to_string (stats);
   guint i;
 
@@ -626,7 +629,7 @@ check_figures (void)
       complain (
           NULL, "%s is %" G_GUINT64_FORMAT, none[i], figure (stats, none[i]));
   }
-  if (figure (stats, "resident-peak") > (guint64)most)
+  if (figure (stats, "resident-peak") > (guint64) most)
     complain (NULL,
         "%" G_GUINT64_FORMAT " bytes were resident, budget and what was mapped "
         "were %" G_GINT64_FORMAT,
@@ -672,7 +675,7 @@ disk_has_room (const gchar *dir)
   struct statvfs info;
 
   return statvfs (dir, &info) == 0
-      && (guint64)info.f_bavail * info.f_frsize >= DISK_LEAST;
+      && (guint64) info.f_bavail * info.f_frsize >= DISK_LEAST;
 }
 
 int
@@ -707,10 +710,10 @@ main (int argc, char **argv)
     return 77;
   }
 
-  n_threads = (guint)threads;
-  live_most = live * (gint64)MIB;
+  n_threads = (guint) threads;
+  live_most = live * (gint64) MIB;
   printf ("stress: %d s, %u threads, %d MiB alive, seed %u\n", seconds,
-      n_threads, live, (guint)seed);
+      n_threads, live, (guint) seed);
   fflush (stdout);
   allocator = gst_file_mem_allocator_new ("ram=0,size=" SIZE, &error);
   if (allocator == NULL) {
@@ -718,7 +721,7 @@ main (int argc, char **argv)
     return 1;
   }
   deadline = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
-  run ((guint)seed);
+  run ((guint) seed);
   check_figures ();
   gst_object_unref (allocator);
   gst_deinit ();
