@@ -112,16 +112,14 @@ close_gap (FmArena *arena, gsize offset, gsize length, int protection,
   if (there == address)
     return closed;
   /* Kernels before 4.17 take the address for a hint. */
-  if (there != MAP_FAILED) {
+  if (there != MAP_FAILED)
     (void) fm_seam_munmap (there, length);
-    errno = EEXIST;
-  }
 
-  /* Something is there. If there is no hole in it, it is what was there before
+  /* Whatever the errno (at vm.max_map_count the kernel does not even look):
+   * something is there. If there is no hole in it, it is what was there before
    * the call: one that vacates does so to all of the part, and a stranger that
    * fills it to the page within these microseconds is not to be expected. */
-  if (errno == EEXIST && pages != NULL
-      && fm_seam_mincore (address, length, pages) == 0)
+  if (pages != NULL && fm_seam_mincore (address, length, pages) == 0)
     return FM_ARENA_UNCHANGED;
   atomic_store (&arena->lost, TRUE);
   return FM_ARENA_LOST;

@@ -376,6 +376,28 @@ fm_backing_file_read (
   return 0;
 }
 
+int
+fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
+    void *ret_first, gsize first_length, void *ret_second, gsize second_length)
+{
+  const struct iovec parts[] = {
+      {ret_first, first_length}, {ret_second, second_length}};
+  int error = 0;
+
+  /* What falls short is read again, by the one that knows how. */
+  if (first_length > 0 && second_length > 0 && atomic_load (&file->direct)
+      && fm_seam_preadv (file->fd, parts, G_N_ELEMENTS (parts), (off_t) offset)
+          == (ssize_t) (first_length + second_length))
+    return 0;
+
+  if (first_length > 0)
+    error = fm_backing_file_read (file, offset, ret_first, first_length);
+  if (error == 0 && second_length > 0)
+    error = fm_backing_file_read (
+        file, offset + first_length, ret_second, second_length);
+  return error;
+}
+
 void
 fm_backing_file_drop_cache (FmBackingFile *file, guint64 offset, gsize length)
 {

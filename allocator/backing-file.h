@@ -68,6 +68,11 @@ int fm_backing_file_write (
 int fm_backing_file_read (
     FmBackingFile *file, guint64 offset, void *ret_data, gsize length);
 
+/* The same into two places one after the other, with one call where possible;
+ * either length may be 0. */
+int fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
+    void *ret_first, gsize first_length, void *ret_second, gsize second_length);
+
 /* Drops the range from the page cache. */
 void fm_backing_file_drop_cache (
     FmBackingFile *file, guint64 offset, gsize length);

@@ -85,6 +85,7 @@ typedef struct
   gboolean prefetched;  /* filled, and nobody has asked for it yet */
   FmExtentOrder order;  /* its place among the spilled extents */
   gint64 idle_since;
+  gsize not_file;         /* from its start, of a spilled one: still memory */
   guint holes;            /* pages that were punched in its disk space */
   guint holes_looked_for; /* free pages there were at that time */
   gint64 no_spill_before; /* after a spill that failed or was given up */

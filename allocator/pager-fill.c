@@ -15,13 +15,12 @@
 
 /* ---- staging ---- */
 
-/* One range to read into, for @bytes of an extent: what it is and how much of
- * the extent moves with it. */
+/* What one read brings in: whole huge pages, then, at the end of an extent,
+ * what is left, in small ones. Either may be nothing. */
 typedef struct
 {
-  gboolean huge;
-  gsize read; /* bytes to read */
-  gsize move; /* bytes of the extent's run to replace */
+  gsize huge;
+  gsize plain;
 } Piece;
 
 gsize
@@ -33,13 +32,15 @@ fm_pager_staging_length (FmPager *pager, gboolean huge)
 static Piece
 next_piece (FmPager *pager, gsize remaining)
 {
-  Piece piece;
+  Piece piece = {0};
 
-  piece.huge = pager->arena->huge_pages && remaining >= FM_HUGE_PAGE;
-  piece.read = MIN (remaining, fm_pager_staging_length (pager, piece.huge));
-  if (piece.huge)
-    piece.read &= ~(FM_HUGE_PAGE - 1);
-  piece.move = piece.huge ? piece.read : pager->table->grain;
+  if (pager->arena->huge_pages)
+    piece.huge = MIN (
+        remaining & ~(FM_HUGE_PAGE - 1), fm_pager_staging_length (pager, TRUE));
+  remaining -= piece.huge;
+  /* Less than a huge page, or there are none. */
+  if (!pager->arena->huge_pages || remaining < FM_HUGE_PAGE)
+    piece.plain = MIN (remaining, fm_pager_staging_length (pager, FALSE));
   return piece;
 }
 
@@ -90,48 +91,97 @@ keep_staging (FmPager *pager, gboolean huge, void *staging)
 
 /* ---- fill ---- */
 
+/* Puts staging in the place of the file; frees it if that fails. */
 static FmFillResult
-fill_piece (FmPager *pager, gsize offset, const Piece *piece, int *ret_error)
+replace (
+    FmPager *pager, gsize offset, gboolean huge, void *staging, gsize length)
 {
-  void *staging = take_staging (pager, piece->huge);
-  FmArenaResult result;
+  FmArenaResult result =
+      fm_arena_replace (pager->arena, offset, &staging, length);
 
-  if (staging == NULL)
-    return FM_FILL_NO_MEMORY;
-  *ret_error = fm_backing_file_read (pager->file, offset, staging, piece->read);
-  if (*ret_error != 0) {
-    fm_arena_staging_free (
-        staging, fm_pager_staging_length (pager, piece->huge));
-    return *ret_error == ENOMEM ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
+  if (result == FM_ARENA_DONE) {
+    keep_staging (pager, huge, staging);
+    return FM_FILL_DONE;
   }
-  result = fm_arena_replace (pager->arena, offset, &staging, piece->move);
-  if (result != FM_ARENA_DONE) {
-    fm_arena_staging_free (
-        staging, fm_pager_staging_length (pager, piece->huge));
-    return result == FM_ARENA_LOST ? FM_FILL_GONE : FM_FILL_NO_MEMORY;
+  fm_arena_staging_free (staging, fm_pager_staging_length (pager, huge));
+  return result == FM_ARENA_LOST ? FM_FILL_GONE : FM_FILL_NO_MEMORY;
+}
+
+static void
+free_staging (FmPager *pager, gboolean huge, void *staging)
+{
+  if (staging != NULL)
+    fm_arena_staging_free (staging, fm_pager_staging_length (pager, huge));
+}
+
+/* Fills one piece; *@ret_done bytes of the extent's run are memory after it. */
+static FmFillResult
+fill_piece (FmPager *pager, gsize offset, const Piece *piece, gsize *ret_done,
+    int *ret_error)
+{
+  void *huge = piece->huge > 0 ? take_staging (pager, TRUE) : NULL;
+  void *plain = piece->plain > 0 ? take_staging (pager, FALSE) : NULL;
+  FmFillResult result = FM_FILL_DONE;
+
+  *ret_done = 0;
+  if ((piece->huge > 0 && huge == NULL) || (piece->plain > 0 && plain == NULL))
+    result = FM_FILL_NO_MEMORY;
+  else
+    *ret_error = fm_backing_file_read_parts (
+        pager->file, offset, huge, piece->huge, plain, piece->plain);
+  if (result == FM_FILL_DONE && *ret_error != 0)
+    result = *ret_error == ENOMEM ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
+
+  if (result == FM_FILL_DONE && piece->huge > 0) {
+    result =
+        replace (pager, offset, TRUE, g_steal_pointer (&huge), piece->huge);
+    if (result == FM_FILL_DONE)
+      *ret_done = piece->huge;
   }
-  keep_staging (pager, piece->huge, staging);
-  return FM_FILL_DONE;
+  if (result == FM_FILL_DONE && piece->plain > 0) {
+    /* To the end of the run, so that it does not end in a bit of file. */
+    result = replace (pager, offset + piece->huge, FALSE,
+        g_steal_pointer (&plain), pager->table->grain);
+    if (result == FM_FILL_DONE)
+      *ret_done += pager->table->grain;
+  }
+  free_staging (pager, TRUE, huge);
+  free_staging (pager, FALSE, plain);
+  return result;
 }
 
 /* The system calls of a fill, without the lock. On failure what was filled
- * shows the file again where that is possible. */
+ * shows the file again; where even that is refused, `not_file` remembers it,
+ * and the extent can't be mapped in place. */
 static FmFillResult
 fill_pieces (FmPager *pager, FmExtent *extent, int *ret_error)
 {
-  gsize start = fm_extent_offset (pager->table, extent), done = 0;
+  gsize start = fm_extent_offset (pager->table, extent), done = 0, n;
   FmFillResult result = FM_FILL_DONE;
 
   while (done < extent->length && result == FM_FILL_DONE) {
     const Piece piece = next_piece (pager, extent->length - done);
 
-    result = fill_piece (pager, start + done, &piece, ret_error);
-    if (result == FM_FILL_DONE)
-      done += piece.move;
+    result = fill_piece (pager, start + done, &piece, &n, ret_error);
+    done += n;
   }
-  if (result != FM_FILL_DONE && result != FM_FILL_GONE && done > 0
-      && fm_arena_show_file (pager->arena, start, done) == FM_ARENA_LOST)
-    result = FM_FILL_GONE;
+  if (result == FM_FILL_DONE || result == FM_FILL_GONE) {
+    extent->not_file = 0;
+    return result;
+  }
+
+  extent->not_file = MAX (extent->not_file, done);
+  if (extent->not_file > 0) {
+    switch (fm_arena_show_file (pager->arena, start, extent->not_file)) {
+      case FM_ARENA_DONE:
+        extent->not_file = 0;
+        break;
+      case FM_ARENA_UNCHANGED:
+        break;
+      case FM_ARENA_LOST:
+        return FM_FILL_GONE;
+    }
+  }
   return result;
 }
 

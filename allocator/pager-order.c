@@ -162,3 +162,11 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
   stream->reader = position;
   fm_cond_broadcast (&pager->to_read);
 }
+
+void
+fm_pager_note_unused (FmPager *pager, FmExtent *extent)
+{
+  if (extent->prefetched && (atomic_load (&extent->word) & FM_UNREAD) != 0)
+    fm_stats_add (pager->stats, FM_STAT_PREFETCH_UNUSED_BYTES, extent->length);
+  extent->prefetched = FALSE;
+}

@@ -219,6 +219,9 @@ FmExtent *fm_pager_pick_prefetch (FmPager *pager);
 /* @extent is read for the first time since it was written. */
 void fm_pager_note_read (FmPager *pager, FmExtent *extent);
 
+/* @extent goes, or is spilled: counts it if it was filled for nobody. */
+void fm_pager_note_unused (FmPager *pager, FmExtent *extent);
+
 gint fm_pager_compare_spilled (
     gconstpointer a, gconstpointer b, gpointer unused);
 

@@ -50,27 +50,6 @@ write_extent (FmPager *pager, FmExtent *extent)
   return error;
 }
 
-/* Maps the file over the extent, in pieces so that no call holds the kernel's
- * lock for long; @ret_done bytes show the file at the end. */
-static FmArenaResult
-swap_pieces (FmPager *pager, FmExtent *extent, gsize *ret_done)
-{
-  gsize start = fm_extent_offset (pager->table, extent), done = 0;
-  gsize length = fm_extent_run_length (pager->table, extent);
-  gsize most = MAX (pager->config.extent_size, pager->table->grain);
-  FmArenaResult result = FM_ARENA_DONE;
-
-  while (done < length && result == FM_ARENA_DONE) {
-    gsize n = MIN (length - done, most);
-
-    result = fm_arena_show_file (pager->arena, start + done, n);
-    if (result == FM_ARENA_DONE)
-      done += n;
-  }
-  *ret_done = done;
-  return result;
-}
-
 static void
 warn_spill_failed (FmPager *pager, int error)
 {
@@ -114,17 +93,19 @@ give_up_spill (FmPager *pager, FmExtent *extent, int error)
   }
 }
 
-/* Makes a written extent a spilled one. */
+/* Makes a written extent a spilled one. One call maps the file over all of it,
+ * so that it is never half memory and half file. */
 static void
 finish_spill (FmPager *pager, FmExtent *extent)
 {
   FmArenaResult result;
-  gsize swapped, freed;
 
   fm_pager_remove_resident (pager, extent);
   fm_pager_leave (pager);
   fm_point ();
-  result = swap_pieces (pager, extent, &swapped);
+  result =
+      fm_arena_show_file (pager->arena, fm_extent_offset (pager->table, extent),
+          fm_extent_run_length (pager->table, extent));
   if (atomic_load_explicit (&pager->arena->memory_locked, memory_order_relaxed)
       && fm_first_time (&pager->warned_locked))
     fm_warning ("the program locks its memory (mlockall): code that reads a "
@@ -135,28 +116,24 @@ finish_spill (FmPager *pager, FmExtent *extent)
     fm_pager_retire (pager, extent);
     return;
   }
-  if (swapped == 0) {
-    /* The kernel refused: as if it had never been tried. */
+  if (result == FM_ARENA_UNCHANGED) {
     fm_pager_add_resident (pager, extent);
     give_up_spill (pager, extent, ENOMEM);
     fm_cond_broadcast (&pager->changed);
     return;
   }
-  /* Pieces that were refused show the same bytes from memory; they count until
-   * the extent is filled or given back. */
-  freed = MIN (swapped, extent->resident_bytes);
-  extent->resident_bytes -= freed;
   pager->completions++;
   pager->failures = 0;
   fm_stats_add (pager->stats, FM_STAT_SPILLS, 1);
+  fm_pager_note_unused (pager, extent);
   if (extent->dead) {
-    fm_pager_count_resident (pager, -(gssize) freed);
     fm_pager_vacate (pager, extent);
     return;
   }
   fm_extent_set_state (extent, FM_SPILLED, 0);
   fm_pager_add_spilled (pager, extent);
-  fm_pager_count_resident (pager, -(gssize) freed);
+  fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
+  extent->resident_bytes = 0;
   fm_cond_broadcast (&pager->changed);
 }
 

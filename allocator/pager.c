@@ -379,6 +379,7 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   extent->dead = FALSE;
   extent->prefetched = FALSE;
   extent->holes_looked_for = 0;
+  extent->not_file = 0;
   extent->no_spill_before = 0;
   atomic_store_explicit (&extent->full, !shared, memory_order_relaxed);
   atomic_store_explicit (&extent->written, written, memory_order_relaxed);
@@ -454,8 +455,7 @@ void
 fm_pager_release (FmPager *pager, FmExtent *extent)
 {
   fm_pager_lock (pager);
-  if (extent->prefetched && (atomic_load (&extent->word) & FM_UNREAD) != 0)
-    fm_stats_add (pager->stats, FM_STAT_PREFETCH_UNUSED_BYTES, extent->length);
+  fm_pager_note_unused (pager, extent);
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {
     case FM_RESIDENT:
       fm_pager_remove_resident (pager, extent);
@@ -518,7 +518,7 @@ fill_for_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
     case FM_FILL_DONE:
       break;
     case FM_FILL_NO_MEMORY:
-      if (atomic_load (&pager->arena->memory_locked))
+      if (atomic_load (&pager->arena->memory_locked) || extent->not_file > 0)
         return FALSE;
       /* The file itself is at the address: slower, and outside the budget, but
        * right. */

@@ -155,6 +155,14 @@ fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset)
   return pread (fd, ret_data, length, offset);
 }
 
+ssize_t
+fm_seam_preadv (int fd, const struct iovec *parts, int n_parts, off_t offset)
+{
+  if (refused (FM_CALL_PREAD, NULL, 0, n_parts))
+    return -1;
+  return preadv (fd, parts, n_parts, offset);
+}
+
 int
 fm_seam_set_direct (int fd, gboolean direct)
 {

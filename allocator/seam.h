@@ -17,6 +17,7 @@
 #include "sync.h"
 
 #include <sys/types.h>
+#include <sys/uio.h>
 
 G_BEGIN_DECLS
 
@@ -71,6 +72,8 @@ int fm_seam_sync_file_range (
     int fd, off_t offset, off_t length, unsigned int flags);
 ssize_t fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset);
 ssize_t fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset);
+ssize_t fm_seam_preadv (
+    int fd, const struct iovec *parts, int n_parts, off_t offset);
 int fm_seam_set_direct (int fd, gboolean direct);
 
 typedef struct

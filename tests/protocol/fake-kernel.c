@@ -192,12 +192,12 @@ fm_backing_file_write (
 }
 
 int
-fm_backing_file_read (
-    FmBackingFile *file, guint64 offset, void *ret_data, gsize length)
+fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
+    void *ret_first, gsize first_length, void *ret_second, gsize second_length)
 {
-  scheduler_assert (length == FM_PAGE);
+  scheduler_assert (first_length == 0 && second_length == FM_PAGE);
   fm_point ();
-  memcpy (ret_data, kernel.file[offset / FM_PAGE], FM_PAGE);
+  memcpy (ret_second, kernel.file[offset / FM_PAGE], FM_PAGE);
   return 0;
 }
 
