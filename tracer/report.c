@@ -88,10 +88,6 @@ add_advice (GString *text, const GstStructure *stats)
   guint64 maps = get (stats, "maps-read") + get (stats, "maps-write");
   guint64 allocs = get (stats, "allocs");
 
-  if (allocs == 0 && get (stats, "fallbacks") == 0)
-    g_string_append (text,
-        "  advice      nothing was allocated through "
-        "GStreamer's default allocator\n");
   if (get (stats, "disk-full") > 0)
     g_string_append (text,
         "  advice      the disk had no room at times: raise "
@@ -105,12 +101,12 @@ add_advice (GString *text, const GstStructure *stats)
   if (get (stats, "alloc-waits") > 0
       && get (stats, "alloc-waits") > allocs / WAITS_WORTH_A_WORD)
     g_string_append (text,
-        "  advice      producers waited for the disk: it is "
-        "slower than the stream\n");
+        "  advice      producers waited for the disk, which is slower than "
+        "they are: no harm, unless they are live\n");
   if (get (stats, "map-waits") > maps / WAITS_WORTH_A_WORD)
     g_string_append (text,
-        "  advice      consumers waited for the disk: raise "
-        "ram, or use a faster disk\n");
+        "  advice      elements waited for buffers to come back from disk: "
+        "raise ram, or use a faster disk\n");
   if (allocs > 0 && get (stats, "alloc-bytes") / allocs < 2 * BYTES_OF_OBJECTS)
     g_string_append (text,
         "  advice      buffers are small: GStreamer's own "
@@ -132,6 +128,11 @@ fm_report_text (const GstStructure *stats)
 
   g_string_append_printf (
       text, "filemem report of process %d\n", (int) getpid ());
+  if (get (stats, "allocs") == 0 && get (stats, "fallbacks") == 0) {
+    g_string_append (text,
+        "  nothing was allocated through GStreamer's default allocator\n");
+    return g_string_free (text, FALSE);
+  }
   g_string_append_printf (
       text, "  %-12ssize %s, budget (ram) %s\n", "limits", size, budget);
   g_string_append_printf (text,

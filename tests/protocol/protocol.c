@@ -255,6 +255,7 @@ tear_down (void)
   fm_pager_stop_threads (w.pager);
   check_counts ();
   scheduler_assert (w.pager->resident.length == 0);
+  scheduler_assert (atomic_load (&w.pager->n_spilled) == 0);
   memset (w.pager->thread, 0, sizeof w.pager->thread);
   fm_pager_free (w.pager);
 }
@@ -376,11 +377,24 @@ reads_b (gpointer unused)
 
 /* ---- scenarios ---- */
 
+/* Whatever happened to A, it can be spilled and filled again. */
+static void
+page_once_more (void)
+{
+  FmExtent *extents[2] = {acquire (), acquire ()};
+
+  settle ();
+  scheduler_assert (is_spilled (w.a) || is_spilled (w.b));
+  fm_pager_release (w.pager, extents[0]);
+  fm_pager_release (w.pager, extents[1]);
+}
+
 static void
 write_against_spill (void)
 {
   set_up ();
   run_actors (writes_3, NULL, NULL);
+  page_once_more ();
   scheduler_assert (read_value (w.a) == 3);
   scheduler_assert (read_value (w.b) == 2);
   tear_down ();
@@ -436,6 +450,7 @@ reuse_against_spill (void)
 {
   set_up ();
   run_actors (frees_and_acquires, NULL, NULL);
+  page_once_more ();
   scheduler_assert (read_value (w.a) == 4);
   scheduler_assert (read_value (w.b) == 2);
   tear_down ();
@@ -580,6 +595,55 @@ failing_fill (void)
   run_actors (reads_a, reads_b, NULL);
   fault.armed = FALSE;
   (void) reads_a (NULL);
+  tear_down ();
+}
+
+/* A fill that found no memory has left the file itself at A; who writes there
+ * is not to be overtaken by the next fill. */
+static gpointer
+writes_3_in_place (gpointer unused)
+{
+  bytes_of (w.a)[0] = 3;
+  fm_point ();
+  memset (bytes_of (w.a), 3, FM_PAGE);
+  fm_pager_unpin (w.pager, w.a, FM_PIN_WRITE, FM_PAGE, 0);
+  return NULL;
+}
+
+static void
+map_in_place (void)
+{
+  fault.call = FM_CALL_MREMAP;
+  fault.error = ENOMEM;
+  fault.nth = 1;
+  fault.unmaps = FALSE;
+  fault.persistent = TRUE;
+  fault.armed = TRUE;
+  (void) map (w.a, FM_PIN_WRITE);
+  fault.armed = FALSE;
+  scheduler_assert (is_spilled (w.a));
+}
+
+static void
+write_in_place_against_fill (void)
+{
+  set_up ();
+  wait_for_spill ();
+  map_in_place ();
+  run_actors (writes_3_in_place, reads_or_writes, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  tear_down ();
+}
+
+static void
+write_in_place_against_prefetch (void)
+{
+  set_up ();
+  wait_for_spill ();
+  map_in_place ();
+  start_prefetch ();
+  run_actors (writes_3_in_place, NULL, NULL);
+  scheduler_assert (read_value (w.a) == 3);
   tear_down ();
 }
 
@@ -729,6 +793,8 @@ main (void)
       SCENARIO (fill_and_write, 2),
       SCENARIO (stray_reads_against_fill, 2),
       SCENARIO (prefetch_against_reuse, 1),
+      SCENARIO (write_in_place_against_fill, 2),
+      SCENARIO (write_in_place_against_prefetch, 2),
       FAULTS (failing_spill_and_fill, 2),
       FAULTS (failing_fill, 1),
       FAULTS (failing_reuse, 2),

@@ -1,0 +1,125 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * manpage.c: writes gst-filemem(1) from its template and the tables.
+ *
+ * Usage: manpage TEMPLATE >PAGE. A line @OPTIONS@ of the template becomes a
+ * list of the options, @STATISTICS@ one of the figures, @VERSION@ anywhere the
+ * version; so the page can't name what is not there, nor miss what is. Runs
+ * while filemem is built, and is not installed.
+ */
+#include "options.h"
+#include "statistics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Text of the tables as roff, within a line. What looks like a minus is one, so
+ * that it can be copied into a terminal. */
+static void
+print_text (const gchar *text)
+{
+  for (; *text != '\0'; text++) {
+    if (*text == '-')
+      fputs ("\\-", stdout);
+    else if (*text == '\\')
+      fputs ("\\e", stdout);
+    else
+      putchar (*text);
+  }
+}
+
+/* A description of the tables, which begins small and has no full stop. */
+static void
+print_description (const gchar *text)
+{
+  putchar (g_ascii_toupper (text[0]));
+  print_text (text + 1);
+  fputs (".\n", stdout);
+}
+
+static void
+print_option (const FmOptionSpec *spec, const gchar *accepted)
+{
+  fputs (".TP\n.BR ", stdout);
+  print_text (spec->name);
+  printf (" \" (\" %s )\n", spec->variable);
+  if (spec->state == FM_OPTION_STATE_PENDING)
+    fputs (".I Accepted, but has no effect in this version.\n", stdout);
+  print_description (spec->description);
+  fputs ("Takes ", stdout);
+  print_text (accepted);
+  /* Where filemem chooses, the description says what. */
+  if (spec->default_text[0] != '\0') {
+    fputs (".\nDefault: ", stdout);
+    print_text (spec->default_text);
+  }
+  fputs (".\n", stdout);
+}
+
+static void
+print_options (void)
+{
+  guint id;
+
+  for (id = 0; id < FM_N_OPTIONS; id++) {
+    g_autofree gchar *accepted = fm_option_accepted ((FmOptionId) id);
+
+    print_option (fm_option_spec ((FmOptionId) id), accepted);
+  }
+}
+
+static void
+print_statistics (void)
+{
+  guint id;
+
+  for (id = 0; id < FM_N_STATISTICS; id++) {
+    const FmStatisticSpec *spec = fm_statistic_spec ((FmStatistic) id);
+
+    fputs (".TP\n.BR ", stdout);
+    print_text (spec->name);
+    printf (" \" (%s%s%s)\"\n",
+        spec->kind == FM_STAT_KIND_COUNTER ? "counter" : "gauge",
+        spec->unit[0] != '\0' ? ", " : "", spec->unit);
+    print_description (spec->description);
+  }
+}
+
+static void
+print_line (const gchar *line)
+{
+  const gchar *mark = strstr (line, "@VERSION@");
+
+  if (g_str_equal (line, "@OPTIONS@"))
+    print_options ();
+  else if (g_str_equal (line, "@STATISTICS@"))
+    print_statistics ();
+  else if (mark != NULL)
+    printf ("%.*s%s%s\n", (int) (mark - line), line, PACKAGE_VERSION,
+        mark + strlen ("@VERSION@"));
+  else
+    puts (line);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *template = NULL;
+  g_auto (GStrv) lines = NULL;
+  guint i;
+
+  if (argc != 2) {
+    fputs ("usage: manpage TEMPLATE\n", stderr);
+    return 2;
+  }
+  if (!g_file_get_contents (argv[1], &template, NULL, &error)) {
+    fprintf (stderr, "manpage: %s\n", error->message);
+    return 1;
+  }
+  lines = g_strsplit (g_strchomp (template), "\n", -1);
+  for (i = 0; lines[i] != NULL; i++)
+    print_line (lines[i]);
+  return fflush (stdout) == 0 ? 0 : 1;
+}
