@@ -13,7 +13,9 @@
 #include <signal.h>
 #include <string.h>
 
-G_DEFINE_QUARK (fm - options - error - quark, fm_options_error)
+/* clang-format off */
+G_DEFINE_QUARK (fm-options-error-quark, fm_options_error)
+/* clang-format on */
 
 #define VARIABLE_PREFIX "GST_FILEMEM_"
 

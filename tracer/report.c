@@ -5,6 +5,7 @@
  */
 #include "report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -174,7 +175,8 @@ fm_report_write (const GstStructure *stats, const gchar *to)
 {
   g_autofree gchar *text = NULL, *pid = NULL, *path = NULL;
   g_auto (GStrv) parts = NULL;
-  g_autoptr (GError) error = NULL;
+  gboolean failed;
+  FILE *file;
 
   if (g_str_equal (to, "none"))
     return;
@@ -186,7 +188,11 @@ fm_report_write (const GstStructure *stats, const gchar *to)
   parts = g_strsplit (to, "%p", -1);
   pid = g_strdup_printf ("%d", (int) getpid ());
   path = g_strjoinv (pid, parts);
-  if (!g_file_set_contents (path, text, -1, &error))
-    fprintf (
-        stderr, "filemem: the report can't be written: %s\n", error->message);
+  /* Not g_file_set_contents(): it would put a file in the place of a device, a
+   * pipe or a link. */
+  file = fopen (path, "we");
+  failed = file == NULL || fputs (text, file) < 0;
+  if ((file != NULL && fclose (file) != 0) || failed)
+    fprintf (stderr, "filemem: the report can't be written to %s: %s\n", path,
+        g_strerror (errno));
 }

@@ -34,8 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FAULTS_ONE_BY_ONE 8
-#define FAULTS_SHARE 2
+#define FAULTS_ONE_BY_ONE 6
 
 /* A run takes a fraction of a second. */
 #define RUN_SECONDS 30
@@ -440,7 +439,7 @@ run (gconstpointer data)
 static guint
 next_fault (guint nth)
 {
-  return nth < FAULTS_ONE_BY_ONE ? nth + 1 : nth + MAX (nth / FAULTS_SHARE, 1);
+  return nth < FAULTS_ONE_BY_ONE ? nth + 1 : 2 * nth + fault.persistent;
 }
 
 static guint
