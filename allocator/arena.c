@@ -192,10 +192,12 @@ fm_arena_replace (FmArena *arena, gsize offset, void **staging, gsize length)
 
   if (!atomic_load (&arena->no_dontunmap)) {
     if (fm_seam_mremap (*staging, length, move | MREMAP_DONTUNMAP, address)
-        != MAP_FAILED)
+        != MAP_FAILED) {
+      atomic_store (&arena->dontunmap_works, TRUE);
       return FM_ARENA_DONE;
+    }
     /* An unknown flag is refused before anything is changed. */
-    if (errno == EINVAL)
+    if (errno == EINVAL && !atomic_load (&arena->dontunmap_works))
       atomic_store (&arena->no_dontunmap, TRUE);
   }
   if (atomic_load (&arena->no_dontunmap)

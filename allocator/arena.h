@@ -33,7 +33,9 @@ typedef struct
   gboolean dontdump;
   gboolean read_only;  /* the file may only be shown so: the child of a fork */
   gboolean huge_pages; /* the alignment allows them */
-  atomic_bool no_dontunmap;  /* this kernel can't; see fm_arena_replace() */
+  /* Whether mremap() can leave the source mapped; neither before it was tried;
+   * see fm_arena_replace(). */
+  atomic_bool dontunmap_works, no_dontunmap;
   atomic_bool lost;          /* a part of it, to somebody else */
   atomic_bool memory_locked; /* mlockall(MCL_FUTURE) was seen */
 } FmArena;
@@ -64,7 +66,8 @@ FmArenaResult fm_arena_make_anonymous (
 FmArenaResult fm_arena_show_file (FmArena *arena, gsize offset, gsize length);
 
 /* From the file to the pages of *@staging, of @length bytes. *@staging is left
- * as an empty range, or is NULL where the kernel could only move all of it. */
+ * as an empty range, or is NULL where the kernel could only move all of it,
+ * which does not happen once `dontunmap_works`. */
 FmArenaResult fm_arena_replace (
     FmArena *arena, gsize offset, void **staging, gsize length);
 

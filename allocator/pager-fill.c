@@ -8,6 +8,10 @@
  * sees the same bytes before and after. Large extents move in pieces. Whole
  * huge pages move as such; what is left of an extent moves in small ones, so
  * that it takes no more memory than it has bytes.
+ *
+ * Fresh pages have to be cleared by the kernel before they are read into. Where
+ * an idle extent of the same length is at hand, a donor, its pages are read
+ * into instead, and moved from its address; it is vacant then.
  */
 #include "pager-private.h"
 
@@ -91,62 +95,90 @@ keep_staging (FmPager *pager, gboolean huge, void *staging)
 
 /* ---- fill ---- */
 
-/* Puts staging in the place of the file; frees it if that fails. */
-static FmFillResult
-replace (
-    FmPager *pager, gsize offset, gboolean huge, void *staging, gsize length)
+/* The pages that a piece is read into. */
+typedef struct
 {
-  FmArenaResult result =
-      fm_arena_replace (pager->arena, offset, &staging, length);
+  void *huge;
+  void *plain;
+  gboolean lent; /* a donor's, who keeps the addresses */
+} Pages;
 
-  if (result == FM_ARENA_DONE) {
-    keep_staging (pager, huge, staging);
-    return FM_FILL_DONE;
+static gboolean
+take_pages (FmPager *pager, const Piece *piece, guint8 *donor, Pages *ret_pages)
+{
+  ret_pages->lent = donor != NULL;
+  if (donor != NULL) {
+    ret_pages->huge = donor;
+    ret_pages->plain = donor + piece->huge;
+    return TRUE;
   }
-  fm_arena_staging_free (staging, fm_pager_staging_length (pager, huge));
-  return result == FM_ARENA_LOST ? FM_FILL_GONE : FM_FILL_NO_MEMORY;
+  ret_pages->huge = piece->huge > 0 ? take_staging (pager, TRUE) : NULL;
+  ret_pages->plain = piece->plain > 0 ? take_staging (pager, FALSE) : NULL;
+  return (piece->huge == 0 || ret_pages->huge != NULL)
+      && (piece->plain == 0 || ret_pages->plain != NULL);
 }
 
+/* Frees staging that was not used up. */
 static void
-free_staging (FmPager *pager, gboolean huge, void *staging)
+drop_pages (FmPager *pager, const Pages *pages)
 {
-  if (staging != NULL)
-    fm_arena_staging_free (staging, fm_pager_staging_length (pager, huge));
+  if (!pages->lent && pages->huge != NULL)
+    fm_arena_staging_free (pages->huge, fm_pager_staging_length (pager, TRUE));
+  if (!pages->lent && pages->plain != NULL)
+    fm_arena_staging_free (
+        pages->plain, fm_pager_staging_length (pager, FALSE));
+}
+
+/* Puts pages in the place of the file. Staging that is empty then is kept; the
+ * address is cleared in *@pages when there is nothing left to free. */
+static FmFillResult
+replace (FmPager *pager, gsize offset, gboolean huge, Pages *pages, gsize length)
+{
+  void **address = huge ? &pages->huge : &pages->plain;
+
+  switch (fm_arena_replace (pager->arena, offset, address, length)) {
+    case FM_ARENA_DONE:
+      if (!pages->lent)
+        keep_staging (pager, huge, g_steal_pointer (address));
+      return FM_FILL_DONE;
+    case FM_ARENA_UNCHANGED:
+      return FM_FILL_NO_MEMORY;
+    case FM_ARENA_LOST:
+      return FM_FILL_GONE;
+  }
+  g_return_val_if_reached (FM_FILL_GONE);
 }
 
 /* Fills one piece; *@ret_done bytes of the extent's run are memory after it. */
 static FmFillResult
-fill_piece (FmPager *pager, gsize offset, const Piece *piece, gsize *ret_done,
-    int *ret_error)
+fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
+    gsize *ret_done, int *ret_error)
 {
-  void *huge = piece->huge > 0 ? take_staging (pager, TRUE) : NULL;
-  void *plain = piece->plain > 0 ? take_staging (pager, FALSE) : NULL;
   FmFillResult result = FM_FILL_DONE;
+  Pages pages;
 
   *ret_done = 0;
-  if ((piece->huge > 0 && huge == NULL) || (piece->plain > 0 && plain == NULL))
+  if (!take_pages (pager, piece, donor, &pages))
     result = FM_FILL_NO_MEMORY;
   else
     *ret_error = fm_backing_file_read_parts (
-        pager->file, offset, huge, piece->huge, plain, piece->plain);
+        pager->file, offset, pages.huge, piece->huge, pages.plain, piece->plain);
   if (result == FM_FILL_DONE && *ret_error != 0)
     result = *ret_error == ENOMEM ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
 
   if (result == FM_FILL_DONE && piece->huge > 0) {
-    result =
-        replace (pager, offset, TRUE, g_steal_pointer (&huge), piece->huge);
+    result = replace (pager, offset, TRUE, &pages, piece->huge);
     if (result == FM_FILL_DONE)
       *ret_done = piece->huge;
   }
   if (result == FM_FILL_DONE && piece->plain > 0) {
     /* To the end of the run, so that it does not end in a bit of file. */
-    result = replace (pager, offset + piece->huge, FALSE,
-        g_steal_pointer (&plain), pager->table->grain);
+    result = replace (
+        pager, offset + piece->huge, FALSE, &pages, pager->table->grain);
     if (result == FM_FILL_DONE)
       *ret_done += pager->table->grain;
   }
-  free_staging (pager, TRUE, huge);
-  free_staging (pager, FALSE, plain);
+  drop_pages (pager, &pages);
   return result;
 }
 
@@ -154,15 +186,20 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, gsize *ret_done,
  * shows the file again; where even that is refused, `not_file` remembers it,
  * and the extent can't be mapped in place. */
 static FmFillResult
-fill_pieces (FmPager *pager, FmExtent *extent, int *ret_error)
+fill_pieces (
+    FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
 {
   gsize start = fm_extent_offset (pager->table, extent), done = 0, n;
+  guint8 *lent = donor == NULL
+      ? NULL
+      : pager->arena->base + fm_extent_offset (pager->table, donor);
   FmFillResult result = FM_FILL_DONE;
 
   while (done < extent->length && result == FM_FILL_DONE) {
     const Piece piece = next_piece (pager, extent->length - done);
 
-    result = fill_piece (pager, start + done, &piece, &n, ret_error);
+    result = fill_piece (pager, start + done, &piece,
+        lent != NULL ? lent + done : NULL, &n, ret_error);
     done += n;
   }
   if (result == FM_FILL_DONE || result == FM_FILL_GONE) {
@@ -186,7 +223,7 @@ fill_pieces (FmPager *pager, FmExtent *extent, int *ret_error)
 }
 
 FmFillResult
-fm_pager_fill (FmPager *pager, FmExtent *extent)
+fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
 {
   FmFillResult result;
   int error = 0;
@@ -194,7 +231,7 @@ fm_pager_fill (FmPager *pager, FmExtent *extent)
   fm_pager_remove_spilled (pager, extent);
   fm_extent_set_state (extent, FM_FILLING, FM_TOUCHED);
   fm_pager_leave (pager);
-  result = fill_pieces (pager, extent, &error);
+  result = fill_pieces (pager, extent, donor, &error);
   if (result == FM_FILL_IO_ERROR) {
     fm_stats_add (pager->stats, FM_STAT_IO_ERRORS, 1);
     if (fm_first_time (&pager->warned_io))

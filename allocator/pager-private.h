@@ -83,8 +83,7 @@ struct _FmPager
   FmArena *arena;
   FmBackingFile *file;
   FmStats *stats;
-  gsize reserve; /* of the budget, kept for fills */
-  gsize low;     /* spill when less of the budget than this is free */
+  gsize reserve; /* of the budget, the most that is kept for fills */
   gsize window;  /* the most to read ahead; and what counts as just written */
   FmRuns *runs;
   FmIdle idle_memory; /* resident */
@@ -95,7 +94,6 @@ struct _FmPager
   _Atomic guint64 written;  /* bytes written by all so far */
   _Atomic guint n_spilled;  /* extents */
   atomic_bool over_budget;  /* resident > budget */
-  atomic_bool pressed;      /* resident > budget - low */
   atomic_bool inherited;    /* this is the child of a fork */
   atomic_bool keeper_awake; /* somebody looks after what is idle */
   atomic_bool warned_full, warned_io, warned_over, warned_threads, warned_lost,
@@ -111,6 +109,7 @@ struct _FmPager
   gsize resident_bytes; /* idle ones too, and being filled */
   gsize idle_bytes;     /* of them, in idle_memory */
   gsize spilled_bytes;
+  gsize writing_bytes; /* of those that are being spilled */
   guint in_flight;
   GQueue line;            /* who waits for room, first come first */
   guint64 completions;    /* of spills */
@@ -150,6 +149,10 @@ gboolean fm_pager_step_towards_room (
 gboolean fm_pager_may_overtake (FmPager *pager);
 void fm_pager_end_waiting (FmPager *pager, FmPatience *patience);
 
+/* Whether so little of the budget is free that something should be spilled,
+ * beyond what is being written already. */
+gboolean fm_pager_is_pressed (FmPager *pager);
+
 /* Changes what counts as resident, and tells those who wait for it. */
 void fm_pager_count_resident (FmPager *pager, gssize change);
 
@@ -170,6 +173,10 @@ void fm_idle_clear (FmIdle *idle);
 /* Takes the extent of @n_grains that came last; NULL if there is none. */
 FmExtent *fm_idle_take (FmIdle *idle, guint n_grains);
 FmExtent *fm_pager_take_memory (FmPager *pager, guint n_grains);
+
+/* Takes an idle extent for whose pages fm_pager_fill() can find use; what they
+ * take of the budget is @extent's from now on. NULL if there is none. */
+FmExtent *fm_pager_take_donor (FmPager *pager, FmExtent *extent);
 
 /* Puts an extent that nobody uses where the next acquire finds it. */
 void fm_pager_keep_memory (FmPager *pager, FmExtent *extent);
@@ -196,8 +203,10 @@ int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
 /* pager-fill.c, pager-spill.c; with the lock held, which they release and take
  * again */
 
-/* Reads a spilled, unpinned extent back; its room is counted already. */
-FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent);
+/* Reads a spilled, unpinned extent back; its room is counted already. With a
+ * @donor into the pages of that one, which is to be vacated then. */
+FmFillResult fm_pager_fill (
+    FmPager *pager, FmExtent *extent, FmExtent *donor);
 gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
 
 /* Spills an extent that is WRITING, if it can. */

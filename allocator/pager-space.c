@@ -128,6 +128,25 @@ fm_pager_take_memory (FmPager *pager, guint n_grains)
   return extent;
 }
 
+FmExtent *
+fm_pager_take_donor (FmPager *pager, FmExtent *extent)
+{
+  GQueue *queue = g_hash_table_lookup (
+      pager->idle_memory.by_length, GUINT_TO_POINTER (extent->n_grains));
+  FmExtent *donor =
+      queue != NULL && queue->tail != NULL ? queue->tail->data : NULL;
+
+  /* Of another length, its pages would not be where they are wanted. */
+  if (donor == NULL || donor->resident_bytes != extent->length
+      || extent->resident_bytes > 0
+      || !atomic_load (&pager->arena->dontunmap_works))
+    return NULL;
+  (void) fm_pager_take_memory (pager, extent->n_grains);
+  extent->resident_bytes = donor->resident_bytes;
+  donor->resident_bytes = 0;
+  return donor;
+}
+
 void
 fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
 {

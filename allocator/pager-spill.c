@@ -142,11 +142,13 @@ fm_pager_spill (FmPager *pager, FmExtent *extent)
 {
   int error;
 
+  pager->writing_bytes += extent->length;
   fm_pager_leave (pager);
   error = write_extent (pager, extent);
   if (error != 0 && error != ECANCELED)
     warn_spill_failed (pager, error);
   fm_pager_return (pager);
+  pager->writing_bytes -= extent->length;
 
   if (error == 0 && !extent->dead
       && fm_extent_commit (extent, FM_WRITING, FM_SWAPPING))

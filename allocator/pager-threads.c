@@ -21,16 +21,17 @@ writer (gpointer data)
   while (!pager->stopping) {
     gboolean urgent =
         pager->line.length > 0 || pager->resident_bytes > pager->config.budget;
-    gboolean pressed = !pager->frozen
-        && (urgent
-            || atomic_load_explicit (&pager->pressed, memory_order_relaxed));
+    gboolean pressed =
+        !pager->frozen && (urgent || fm_pager_is_pressed (pager));
     FmExtent *victim;
 
     /* More idle memory than is on its way from consumer to producer goes before
-     * any block has to. */
-    if (pressed && pager->idle_bytes > pager->window
-        && fm_pager_reclaim_memory (pager, G_MAXINT64))
-      continue;
+     * any block has to; first of all to the fills, which use it as it is. */
+    if (pressed && pager->idle_bytes > pager->window) {
+      if (urgent && fm_pager_reclaim_memory (pager, G_MAXINT64))
+        continue;
+      pressed = urgent;
+    }
     victim = pressed ? fm_pager_pick_victim (pager, urgent) : NULL;
     if (victim != NULL) {
       if (fm_extent_commit (victim, FM_RESIDENT, FM_WRITING)) {
@@ -53,15 +54,22 @@ writer (gpointer data)
   return NULL;
 }
 
-/* Whether the reader may take the room for a fill that nobody waits for. */
+/* Takes the room for a fill that nobody waits for, if that is all right. */
 static gboolean
-may_fill_ahead (FmPager *pager, gsize missing)
+take_room_ahead (FmPager *pager, FmExtent *extent)
 {
+  gsize missing =
+      extent->length - MIN (extent->length, extent->resident_bytes);
+
   /* With a small budget that would only have to be spilled again. */
   if (!fm_pager_may_overtake (pager)
       || (pager->line.length > 0 && missing > pager->reserve))
     return FALSE;
-  return pager->resident_bytes + missing <= pager->config.budget;
+  if (pager->resident_bytes + missing > pager->config.budget)
+    return FALSE;
+  fm_pager_count_resident (pager, (gssize) missing);
+  extent->resident_bytes += missing;
+  return TRUE;
 }
 
 static gpointer
@@ -72,21 +80,19 @@ reader (gpointer data)
   fm_pager_lock (pager);
   while (!pager->stopping) {
     FmExtent *extent = pager->frozen ? NULL : fm_pager_pick_prefetch (pager);
-    gsize missing = extent != NULL
-        ? extent->length - MIN (extent->length, extent->resident_bytes)
-        : 0;
+    FmExtent *donor = NULL;
 
-    if (extent == NULL || !may_fill_ahead (pager, missing)) {
+    if (extent != NULL && pager->line.length == 0)
+      donor = fm_pager_take_donor (pager, extent);
+    if (extent == NULL || (donor == NULL && !take_room_ahead (pager, extent))) {
       if (extent == NULL || pager->line.length > 0
           || !fm_pager_reclaim_memory (pager, G_MAXINT64))
         fm_cond_wait (&pager->to_read, &pager->lock);
       continue;
     }
-    fm_pager_count_resident (pager, (gssize) missing);
-    extent->resident_bytes += missing;
     extent->prefetched = TRUE;
     atomic_fetch_or (&extent->word, FM_UNREAD);
-    switch (fm_pager_fill (pager, extent)) {
+    switch (fm_pager_fill (pager, extent, donor)) {
       case FM_FILL_DONE:
         fm_stats_add (pager->stats, FM_STAT_PREFETCHES, 1);
         fm_stats_add (pager->stats, FM_STAT_PREFETCH_BYTES, extent->length);
@@ -99,6 +105,8 @@ reader (gpointer data)
       case FM_FILL_GONE:
         break;
     }
+    if (donor != NULL)
+      fm_pager_vacate (pager, donor);
   }
   fm_pager_unlock (pager);
   return NULL;

@@ -106,24 +106,42 @@ try_pin (FmExtent *extent, FmPinFlags flags, gboolean *ret_first_read)
 
 /* ---- what is resident ---- */
 
+/* Of @most, which is kept free to make transfers smooth, what that is worth. A
+ * queue little deeper than the budget has few transfers, and each byte that is
+ * kept free is one more to be written and read. */
+static gsize
+kept_free (FmPager *pager, gsize most)
+{
+  gsize all = pager->spilled_bytes + pager->resident_bytes;
+  gdouble share = (gdouble) pager->spilled_bytes / (gdouble) MAX (all, 1);
+
+  return CLAMP ((gsize) ((gdouble) most * share),
+      MIN (most, pager->config.extent_size), most);
+}
+
+gboolean
+fm_pager_is_pressed (FmPager *pager)
+{
+  gsize low =
+      kept_free (pager, pager->reserve) + kept_free (pager, pager->window);
+
+  return pager->resident_bytes + low
+      > pager->config.budget + pager->writing_bytes;
+}
+
 void
 fm_pager_count_resident (FmPager *pager, gssize change)
 {
   gsize budget = pager->config.budget;
-  gsize free_bytes;
 
   pager->resident_bytes += (gsize) change;
-  free_bytes =
-      pager->resident_bytes < budget ? budget - pager->resident_bytes : 0;
   atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
       memory_order_relaxed);
-  atomic_store_explicit (
-      &pager->pressed, free_bytes < pager->low, memory_order_relaxed);
   fm_stats_set (pager->stats, FM_STAT_RESIDENT_BYTES, pager->resident_bytes);
 
   if (change > 0) {
     fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
-    if (free_bytes < pager->low)
+    if (fm_pager_is_pressed (pager))
       fm_cond_signal (&pager->to_write);
   } else if (change < 0) {
     if (pager->line.length > 0)
@@ -139,7 +157,7 @@ room_limit (FmPager *pager, FmRoomKind kind)
 
   if (kind == FM_ROOM_FOR_ALLOC
       && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0)
-    limit -= pager->reserve;
+    limit -= kept_free (pager, pager->reserve);
   return limit;
 }
 
@@ -435,8 +453,7 @@ fm_pager_acquire (
   if (result == FM_ACQUIRED) {
     hand_out (pager, extent, length, shared);
     *ret_extent = extent;
-    if (pager->threads_state == FM_THREADS_NONE
-        && atomic_load_explicit (&pager->pressed, memory_order_relaxed))
+    if (pager->threads_state == FM_THREADS_NONE && fm_pager_is_pressed (pager))
       fm_pager_start_threads (pager);
   }
   fm_pager_unlock (pager);
@@ -512,9 +529,10 @@ fm_pager_close (FmPager *pager, FmExtent *extent, guint stream)
 /* Fills the extent for a map. TRUE if it is pinned now, FALSE if it failed;
  * the lock is held. */
 static gboolean
-fill_for_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
+fill_for_pin (
+    FmPager *pager, FmExtent *extent, FmExtent *donor, FmPinFlags flags)
 {
-  switch (fm_pager_fill (pager, extent)) {
+  switch (fm_pager_fill (pager, extent, donor)) {
     case FM_FILL_DONE:
       break;
     case FM_FILL_NO_MEMORY:
@@ -540,6 +558,7 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
   gint64 start = fm_now ();
   FmPatience patience = {0};
   gboolean pinned = FALSE, failed = FALSE, first_read;
+  FmExtent *donor = NULL;
 
   fm_pager_lock (pager);
   while (!pinned && !failed) {
@@ -562,13 +581,16 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
           pinned = TRUE;
           break;
         }
+        if (is_my_turn (pager, FM_ROOM_FOR_FILL, &patience))
+          donor = fm_pager_take_donor (pager, extent);
         missing = extent->length - MIN (extent->length, extent->resident_bytes);
-        if (!fm_pager_step_towards_room (
+        if (missing > 0
+            && !fm_pager_step_towards_room (
                 pager, missing, FM_ROOM_FOR_FILL, &patience))
           break;
         fm_pager_count_resident (pager, (gssize) missing);
         extent->resident_bytes += missing;
-        pinned = fill_for_pin (pager, extent, flags);
+        pinned = fill_for_pin (pager, extent, donor, flags);
         failed = !pinned;
         break;
       case FM_FREE:
@@ -580,6 +602,8 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
   fm_pager_end_waiting (pager, &patience);
   if (pinned && (flags & FM_PIN_READ) != 0)
     fm_pager_note_read (pager, extent);
+  if (donor != NULL)
+    fm_pager_vacate (pager, donor);
   fm_pager_unlock (pager);
 
   fm_stats_map_waited (pager->stats, (guint64) (fm_now () - start) * 1000);
@@ -661,7 +685,6 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
       CLAMP (config->budget / 16, config->extent_size, 4 * config->extent_size);
   pager->reserve = MAX (config->budget / 16, config->extent_size);
   pager->reserve = MIN (pager->reserve, config->budget / 8);
-  pager->low = pager->reserve + pager->window;
 
   fm_mutex_init (&pager->lock);
   fm_cond_init (&pager->changed);

@@ -71,6 +71,9 @@ fm_arena_new (
 
   scheduler_assert (size <= FAKE_PAGES * FM_PAGE);
   arena.size = size;
+  /* A donor's pages are read into where they are. */
+  arena.base = kernel.memory[0];
+  arena.dontunmap_works = TRUE;
   return &arena;
 }
 
