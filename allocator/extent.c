@@ -20,15 +20,20 @@ map_zeros (gsize length)
   return zeros == MAP_FAILED ? NULL : zeros;
 }
 
+static gsize
+unused_length (const FmExtentTable *table)
+{
+  return (gsize) table->n_grains * FM_CHUNKS * sizeof (guint32);
+}
+
 gboolean
 fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize grain)
 {
   table->grain = grain;
   table->n_grains = (guint) (arena_size / grain);
-  table->n_pages = arena_size / FM_PAGE;
   table->extent = map_zeros (table->n_grains * sizeof (FmExtent));
-  table->unused_in_page = map_zeros (table->n_pages * sizeof (guint16));
-  if (table->extent != NULL && table->unused_in_page != NULL)
+  table->unused = map_zeros (unused_length (table));
+  if (table->extent != NULL && table->unused != NULL)
     return TRUE;
   fm_extent_table_clear (table);
   return FALSE;
@@ -39,9 +44,8 @@ fm_extent_table_clear (FmExtentTable *table)
 {
   if (table->extent != NULL)
     (void) fm_seam_munmap (table->extent, table->n_grains * sizeof (FmExtent));
-  if (table->unused_in_page != NULL)
-    (void) fm_seam_munmap (
-        (gpointer) table->unused_in_page, table->n_pages * sizeof (guint16));
+  if (table->unused != NULL)
+    (void) fm_seam_munmap ((gpointer) table->unused, unused_length (table));
   table->extent = NULL;
-  table->unused_in_page = NULL;
+  table->unused = NULL;
 }

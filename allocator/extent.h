@@ -74,9 +74,10 @@ typedef struct
   _Atomic guint32 stream;
 
   /* The block heap's. */
-  _Atomic guint32 live;       /* blocks, and one while a lane has it open */
-  _Atomic guint32 free_pages; /* pages none of whose bytes is in a block */
-  gsize filled;               /* up to where a lane has given it to blocks */
+  _Atomic guint32 live;        /* who has a share in it; see heap.c */
+  _Atomic guint64 free_chunks; /* of a shared one, a bit each */
+  atomic_uint listed;          /* as one that can be opened again */
+  GList mostly_free_link;
 
   /* The pager's, under its lock. */
   gsize resident_bytes; /* what it takes of the budget */
@@ -86,24 +87,27 @@ typedef struct
   FmExtentOrder order;  /* its place among the spilled extents */
   gint64 idle_since;
   gsize not_file;         /* from its start, of a spilled one: still memory */
-  guint holes;            /* pages that were punched in its disk space */
-  guint holes_looked_for; /* free pages there were at that time */
+  guint holes;            /* chunks that were punched in its disk space */
+  guint holes_looked_for; /* free chunks there were at that time */
   gint64 no_spill_before; /* after a spill that failed or was given up */
   GList link;
 } FmExtent;
 
 #define FM_PAGE ((gsize) 4096)
 
+/* A shared extent has as many chunks as a word has bits. */
+#define FM_CHUNKS 64
+
 /* All extents there can be: that which starts at grain N is row N. */
 typedef struct
 {
   FmExtent *extent;
   guint n_grains;
-  gsize n_pages;
   gsize grain; /* bytes */
-  /* For each page of the arena how many of its bytes were in blocks that are
-   * gone, or are in none: FM_PAGE when the page is free. */
-  _Atomic guint16 *unused_in_page;
+  /* FM_CHUNKS for each grain, of which those of the first grain of a shared
+   * extent are in use: how many bytes of each chunk were in blocks that are
+   * gone; 0 again once it is free. */
+  _Atomic guint32 *unused;
 } FmExtentTable;
 
 /* FALSE if there is no memory for the table. */
@@ -116,6 +120,13 @@ static inline gsize
 fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)
 {
   return (gsize) (extent - table->extent) * table->grain;
+}
+
+/* Of a shared extent: FM_CHUNKS counters. */
+static inline _Atomic guint32 *
+fm_extent_unused (const FmExtentTable *table, const FmExtent *extent)
+{
+  return table->unused + (gsize) (extent - table->extent) * FM_CHUNKS;
 }
 
 static inline gsize

@@ -45,6 +45,10 @@
 GST_DEBUG_CATEGORY_STATIC (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
 
+/* Without a look at the type, which is in the cache line that every reference
+ * to the allocator writes. */
+#define FILE_MEM_ALLOCATOR_CAST(object) ((GstFileMemAllocator *) (object))
+
 #define WAIT_FOR_ROOM ((gint64) 5 * G_USEC_PER_SEC)
 
 struct _GstFileMemAllocator
@@ -203,7 +207,7 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   GstFileMemory *memory;
   FmStoreBlock block;
   FmStoreResult result;
-  FmStatsShard *shard;
+  guint thread;
 
   *ret_why = FALLBACK_DIR;
   if (G_UNLIKELY (store == NULL))
@@ -226,23 +230,23 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   memory->store = store;
   memory->block = block;
 
-  shard = fm_store_shard (self->stats);
-  atomic_fetch_add_explicit (&shard->allocs, 1, memory_order_relaxed);
-  atomic_fetch_add_explicit (
-      &shard->alloc_bytes, maxsize, memory_order_relaxed);
+  thread = fm_thread_number ();
+  fm_stats_count (self->stats, thread, allocs, 1);
+  fm_stats_count (self->stats, thread, alloc_bytes, maxsize);
   return memory;
 }
 
 static gpointer
 map_memory (GstFileMemory *memory, GstMapFlags map_flags)
 {
-  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (memory->mem.allocator);
-  FmStatsShard *shard = fm_store_shard (self->stats);
+  GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (memory->mem.allocator);
   FmPinFlags flags = (FmPinFlags) (map_flags & GST_MAP_READWRITE);
+  guint thread = fm_thread_number ();
 
-  atomic_fetch_add_explicit (
-      (flags & FM_PIN_WRITE) != 0 ? &shard->maps_write : &shard->maps_read, 1,
-      memory_order_relaxed);
+  if ((flags & FM_PIN_WRITE) != 0)
+    fm_stats_count (self->stats, thread, maps_write, 1);
+  else
+    fm_stats_count (self->stats, thread, maps_read, 1);
   if (!fm_store_map (memory->store, &memory->block, flags))
     return NULL;
   return memory->block.data;
@@ -283,7 +287,7 @@ static GstMemory *
 gst_file_mem_allocator_alloc (
     GstAllocator *allocator, gsize size, GstAllocationParams *params)
 {
-  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (allocator);
+  GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
   gsize align = params->align | gst_memory_alignment;
   gsize around, maxsize;
   GstFileMemory *memory;
@@ -324,16 +328,15 @@ gst_file_mem_allocator_alloc (
 static void
 gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
 {
-  GstFileMemAllocator *self = GST_FILE_MEM_ALLOCATOR (allocator);
+  GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
   GstFileMemory *memory = (GstFileMemory *) mem;
 
   if (mem->parent == NULL) {
-    FmStatsShard *shard = fm_store_shard (self->stats);
+    guint thread = fm_thread_number ();
 
     fm_store_give (memory->store, &memory->block);
-    atomic_fetch_add_explicit (&shard->frees, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit (
-        &shard->freed_bytes, mem->maxsize, memory_order_relaxed);
+    fm_stats_count (self->stats, thread, frees, 1);
+    fm_stats_count (self->stats, thread, freed_bytes, mem->maxsize);
   }
   g_slice_free (GstFileMemory, memory);
 }

@@ -3,28 +3,51 @@
  *
  * heap.c: see heap.h.
  *
- * What blocks hold of the limit: a shared extent counts whole from the moment
- * it is opened, less each page of it that has become free, so that one small
- * block which lives long does not hold megabytes.
+ * What blocks hold of the limit: of a shared extent the chunks that are not
+ * free, so that one small block which lives long holds little.
+ *
+ * `live` of a shared extent counts the chunks that are not free, and one for
+ * the lane that has it open, or for whoever is about to open it. Who brings it
+ * to zero has to give the extent back; so it is brought down last.
  */
 #include "heap.h"
 #include "sync.h"
+#include "thread-number.h"
 
 #include <string.h>
+
+/* An extent of which so many chunks are free is opened again. */
+#define MOSTLY_FREE (FM_CHUNKS / 2)
+
+/* How many of those are looked at for one with room. */
+#define CANDIDATES 8
+
+/* What a thread cuts from. */
+typedef struct
+{
+  _Alignas(64) FmExtent *extent;
+  gsize filled, end; /* up to where it is cut, and up to where it may be */
+} Cutter;
 
 typedef struct
 {
   _Alignas(64) FmMutex lock;
   FmExtent *open;
+  Cutter
+      cutter; /* of the threads that have none of their own; under the lock */
 } Lane;
 
 struct _FmHeap
 {
   FmExtentTable *table;
   gsize extent_size;
+  gsize chunk;
   guint n_lanes;
   guint64 limit;
+  FmMutex lock;       /* of mostly_free */
+  GQueue mostly_free; /* the latest at its end */
   _Alignas(64) _Atomic guint64 held;
+  Cutter cutter[FM_THREADS];
   Lane lane[];
 };
 
@@ -38,8 +61,11 @@ fm_heap_new (
 
   heap->table = table;
   heap->extent_size = extent_size;
+  heap->chunk = extent_size / FM_CHUNKS;
   heap->n_lanes = n_lanes;
   heap->limit = limit;
+  fm_mutex_init (&heap->lock);
+  g_queue_init (&heap->mostly_free);
   for (i = 0; i < n_lanes; i++)
     fm_mutex_init (&heap->lane[i].lock);
   return heap;
@@ -52,6 +78,7 @@ fm_heap_free (FmHeap *heap)
 
   for (i = 0; i < heap->n_lanes; i++)
     fm_mutex_clear (&heap->lane[i].lock);
+  fm_mutex_clear (&heap->lock);
   g_aligned_free (heap);
 }
 
@@ -59,6 +86,12 @@ guint
 fm_heap_n_lanes (const FmHeap *heap)
 {
   return heap->n_lanes;
+}
+
+guint
+fm_heap_lane (const FmHeap *heap, guint thread)
+{
+  return thread & (heap->n_lanes - 1);
 }
 
 gboolean
@@ -88,72 +121,279 @@ fm_heap_unhold (FmHeap *heap, gsize bytes)
   atomic_fetch_sub (&heap->held, bytes);
 }
 
-gboolean
-fm_heap_cut (FmHeap *heap, guint lane_index, gsize size, gsize align,
-    FmBlock *ret_block, gsize *ret_offset)
+/* ---- chunks ---- */
+
+/* The first of the lowest @n set bits in a row; FM_CHUNKS if there are none. */
+static guint
+find_run (guint64 bits, guint n)
 {
-  Lane *lane = &heap->lane[lane_index];
-  FmExtent *extent;
-  gboolean fits = FALSE;
+  while (n > 1) {
+    guint half = n / 2;
 
-  fm_mutex_lock (&lane->lock);
-  extent = lane->open;
-  if (extent != NULL
-      && !atomic_load_explicit (&extent->full, memory_order_relaxed)) {
-    /* Extents start at a multiple of their size, which is above any align. */
-    gsize start = (extent->filled + align) & ~align;
+    bits &= bits >> half;
+    n -= half;
+  }
+  return bits != 0 ? (guint) __builtin_ctzll (bits) : FM_CHUNKS;
+}
 
-    if (start + size <= heap->extent_size) {
-      ret_block->extent = extent;
-      ret_block->start = (guint32) extent->filled;
-      ret_block->length = (guint32) (start + size - extent->filled);
-      *ret_offset = fm_extent_offset (heap->table, extent) + start;
-      extent->filled = start + size;
-      atomic_fetch_add_explicit (&extent->live, 1, memory_order_relaxed);
-      fits = TRUE;
+static guint64
+run_of_bits (guint first, guint n)
+{
+  return (n == FM_CHUNKS ? ~(guint64) 0 : ((guint64) 1 << n) - 1) << first;
+}
+
+static guint
+chunks_for (const FmHeap *heap, gsize bytes)
+{
+  return (guint) ((bytes + heap->chunk - 1) / heap->chunk);
+}
+
+/* ---- extents that can be opened again ---- */
+
+/* At most one lane has an extent open: it is on the list, or taken from it, or
+ * neither. */
+enum { NOT_LISTED, LISTED, TAKEN };
+
+static void
+list_mostly_free (FmHeap *heap, FmExtent *extent, gboolean is_next)
+{
+  guint expected = NOT_LISTED;
+
+  fm_mutex_lock (&heap->lock);
+  if (atomic_compare_exchange_strong (&extent->listed, &expected, LISTED)) {
+    extent->mostly_free_link.data = extent;
+    if (is_next)
+      g_queue_push_tail_link (&heap->mostly_free, &extent->mostly_free_link);
+    else
+      g_queue_push_head_link (&heap->mostly_free, &extent->mostly_free_link);
+  }
+  fm_mutex_unlock (&heap->lock);
+}
+
+/* If most of an extent that no lane has is free, remembers it. The caller has a
+ * share in `live`. */
+static void
+consider_mostly_free (FmHeap *heap, FmExtent *extent)
+{
+  if (__builtin_popcountll (atomic_load (&extent->free_chunks)) >= MOSTLY_FREE
+      && atomic_load (&extent->listed) == NOT_LISTED)
+    list_mostly_free (heap, extent, TRUE);
+}
+
+static void
+forget_mostly_free (FmHeap *heap, FmExtent *extent)
+{
+  fm_mutex_lock (&heap->lock);
+  if (atomic_exchange (&extent->listed, NOT_LISTED) == LISTED)
+    g_queue_unlink (&heap->mostly_free, &extent->mostly_free_link);
+  fm_mutex_unlock (&heap->lock);
+}
+
+/* Takes a share in an extent, unless nobody has one any more. */
+static gboolean
+take_share (FmExtent *extent)
+{
+  guint32 before = atomic_load (&extent->live);
+
+  do {
+    if (before == 0)
+      return FALSE;
+  } while (!atomic_compare_exchange_weak (&extent->live, &before, before + 1));
+  return TRUE;
+}
+
+/* @n shares in the extent end. TRUE if they were the last. */
+static gboolean
+let_go (FmHeap *heap, FmExtent *extent, guint32 n)
+{
+  if (atomic_fetch_sub (&extent->live, n) != n)
+    return FALSE;
+  if (extent->shared && atomic_load (&extent->listed) == LISTED)
+    forget_mostly_free (heap, extent);
+  return TRUE;
+}
+
+FmExtent *
+fm_heap_take_mostly_free (FmHeap *heap, gsize size, gsize align)
+{
+  guint n = chunks_for (heap, size + align), i;
+  FmExtent *taken = NULL;
+  GList *link;
+
+  fm_mutex_lock (&heap->lock);
+  link = heap->mostly_free.tail;
+  for (i = 0; i < CANDIDATES && link != NULL && taken == NULL; i++) {
+    FmExtent *extent = link->data;
+
+    link = link->prev;
+    if (find_run (atomic_load (&extent->free_chunks), n) < FM_CHUNKS
+        && take_share (extent)) {
+      g_queue_unlink (&heap->mostly_free, &extent->mostly_free_link);
+      atomic_store (&extent->listed, TAKEN);
+      taken = extent;
     }
   }
-  fm_mutex_unlock (&lane->lock);
-  return fits;
+  fm_mutex_unlock (&heap->lock);
+  return taken;
 }
 
-/* @length bytes of a shared extent are in no block any more. */
-static void
+/* ---- cutting ---- */
+
+/* @length bytes of a shared extent are in no block any more. TRUE if they were
+ * the last. */
+static gboolean
 count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
 {
-  _Atomic guint16 *unused = heap->table->unused_in_page
-      + fm_extent_offset (heap->table, extent) / FM_PAGE;
   gsize end = start + length;
-  guint freed = 0;
+  guint64 freed = 0;
+  guint32 n_freed;
 
   while (start < end) {
-    gsize page = start / FM_PAGE;
-    gsize n = MIN (end, (page + 1) * FM_PAGE) - start;
+    gsize chunk = start / heap->chunk;
+    gsize n = MIN (end, (chunk + 1) * heap->chunk) - start;
+    _Atomic guint32 *unused = fm_extent_unused (heap->table, extent) + chunk;
 
-    if (atomic_fetch_add_explicit (
-            &unused[page], (guint16) n, memory_order_relaxed)
-            + n
-        == FM_PAGE)
-      freed++;
+    if (atomic_fetch_add (unused, (guint32) n) + n == heap->chunk) {
+      atomic_store_explicit (unused, 0, memory_order_relaxed);
+      freed |= (guint64) 1 << chunk;
+    }
     start += n;
   }
-  if (freed > 0) {
-    atomic_fetch_add_explicit (
-        &extent->free_pages, freed, memory_order_relaxed);
-    fm_heap_unhold (heap, freed * FM_PAGE);
+  if (G_LIKELY (freed == 0))
+    return FALSE;
+  n_freed = (guint32) __builtin_popcountll (freed);
+  atomic_fetch_or (&extent->free_chunks, freed);
+  fm_heap_unhold (heap, n_freed * heap->chunk);
+  consider_mostly_free (heap, extent);
+  return let_go (heap, extent, n_freed);
+}
+
+/* Takes chunks for @bytes from what the lane has open, those after @cutter's if
+ * that helps. */
+static FmCutResult
+take_chunks (FmHeap *heap, Lane *lane, Cutter *cutter, gsize size, gsize align,
+    FmExtent **ret_left)
+{
+  FmExtent *extent = lane->open, *before = cutter->extent;
+  guint n = chunks_for (heap, size + align), first;
+  guint next = (guint) (cutter->end / heap->chunk);
+  gboolean extends = FALSE;
+  guint64 bits = 0;
+
+  if (extent != NULL
+      && !atomic_load_explicit (&extent->full, memory_order_relaxed))
+    bits = atomic_load (&extent->free_chunks);
+  first = find_run (bits, n);
+  /* Goes on where it is, to waste nothing of the last chunk; but memory that is
+   * still warm is worth more than the rest of one after small blocks. */
+  if (bits != 0 && before == extent && next < FM_CHUNKS
+      && (n > 1 || first == next)) {
+    gsize missing = ((cutter->filled + align) & ~align) + size - cutter->end;
+    guint fewer = chunks_for (heap, missing);
+
+    extends =
+        next + fewer <= FM_CHUNKS && (~bits & run_of_bits (next, fewer)) == 0;
+    if (extends) {
+      first = next;
+      n = fewer;
+    }
+  }
+  if (!fm_heap_hold (heap, n * heap->chunk))
+    return FM_CUT_FULL;
+  if (first == FM_CHUNKS) {
+    fm_heap_unhold (heap, n * heap->chunk);
+    return FM_CUT_NO_EXTENT;
+  }
+
+  atomic_fetch_and (&extent->free_chunks, ~run_of_bits (first, n));
+  atomic_fetch_add (&extent->live, n);
+  if (!extends) {
+    if (before != NULL && cutter->filled < cutter->end
+        && count_unused (
+            heap, before, cutter->filled, cutter->end - cutter->filled))
+      *ret_left = before;
+    cutter->extent = extent;
+    cutter->filled = first * heap->chunk;
+  }
+  cutter->end = (first + n) * heap->chunk;
+  return FM_CUT_DONE;
+}
+
+static inline gboolean
+cut (FmHeap *heap, Cutter *cutter, gsize size, gsize align, FmBlock *ret_block,
+    gsize *ret_offset)
+{
+  /* Extents start at a multiple of their size, which is above any align. */
+  gsize start = (cutter->filled + align) & ~align;
+  FmExtent *extent = cutter->extent;
+
+  if (extent == NULL || start + size > cutter->end
+      || atomic_load_explicit (&extent->full, memory_order_relaxed))
+    return FALSE;
+  ret_block->extent = extent;
+  ret_block->start = (guint32) cutter->filled;
+  ret_block->length = (guint32) (start + size - cutter->filled);
+  *ret_offset = fm_extent_offset (heap->table, extent) + start;
+  cutter->filled = start + size;
+  return TRUE;
+}
+
+FmCutResult
+fm_heap_cut (FmHeap *heap, guint thread, gsize size, gsize align,
+    FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left)
+{
+  gboolean shares = thread >= FM_THREADS;
+  FmCutResult result = FM_CUT_DONE;
+  Cutter *cutter;
+  Lane *lane;
+
+  *ret_left = NULL;
+  /* A block of no bytes has a place as well, which lives as long. */
+  size = MAX (size, 1);
+  if (G_LIKELY (!shares)
+      && cut (heap, &heap->cutter[thread], size, align, ret_block, ret_offset))
+    return FM_CUT_DONE;
+
+  lane = &heap->lane[fm_heap_lane (heap, thread)];
+  cutter = shares ? &lane->cutter : &heap->cutter[thread];
+  fm_mutex_lock (&lane->lock);
+  /* Again, also for a thread of its own: the extent may have been opened again
+   * meanwhile. take_chunks() counts on it. */
+  if (!cut (heap, cutter, size, align, ret_block, ret_offset)) {
+    result = take_chunks (heap, lane, cutter, size, align, ret_left);
+    if (result == FM_CUT_DONE
+        && !cut (heap, cutter, size, align, ret_block, ret_offset))
+      /* It was closed a moment ago. */
+      result = FM_CUT_NO_EXTENT;
+  }
+  fm_mutex_unlock (&lane->lock);
+  return result;
+}
+
+void
+fm_heap_end (FmHeap *heap, FmHeapReleaseFunc release, gpointer data)
+{
+  guint n_cutters = FM_THREADS + heap->n_lanes, i;
+
+  for (i = 0; i < n_cutters; i++) {
+    Cutter *cutter =
+        i < FM_THREADS ? &heap->cutter[i] : &heap->lane[i - FM_THREADS].cutter;
+    gsize rest = cutter->end - cutter->filled;
+
+    if (rest > 0 && count_unused (heap, cutter->extent, cutter->filled, rest))
+      release (cutter->extent, data);
+    cutter->filled = cutter->end;
   }
 }
 
-/* One block, or the lane, lets go of the extent. TRUE if it was the last. */
-static gboolean
-let_go (FmHeap *heap, FmExtent *extent)
+void
+fm_heap_prepare (FmHeap *heap, FmExtent *extent)
 {
-  if (atomic_fetch_sub_explicit (&extent->live, 1, memory_order_acq_rel) != 1)
-    return FALSE;
-  if (extent->shared)
-    fm_heap_unhold (
-        heap, heap->extent_size - atomic_load (&extent->free_pages) * FM_PAGE);
-  return TRUE;
+  memset ((gpointer) fm_extent_unused (heap->table, extent), 0,
+      FM_CHUNKS * sizeof (guint32));
+  atomic_store (&extent->free_chunks, ~(guint64) 0);
+  atomic_store (&extent->listed, TAKEN);
+  atomic_store (&extent->live, 1);
 }
 
 FmExtent *
@@ -161,15 +401,6 @@ fm_heap_open (FmHeap *heap, guint lane_index, FmExtent *extent)
 {
   Lane *lane = &heap->lane[lane_index];
   FmExtent *before;
-
-  if (extent != NULL) {
-    memset ((gpointer) (heap->table->unused_in_page
-                + fm_extent_offset (heap->table, extent) / FM_PAGE),
-        0, heap->extent_size / FM_PAGE * sizeof (guint16));
-    extent->filled = 0;
-    atomic_store (&extent->free_pages, 0);
-    atomic_store (&extent->live, 1);
-  }
 
   fm_mutex_lock (&lane->lock);
   before = lane->open;
@@ -181,16 +412,22 @@ fm_heap_open (FmHeap *heap, guint lane_index, FmExtent *extent)
 gboolean
 fm_heap_leave (FmHeap *heap, FmExtent *extent)
 {
-  if (extent->filled < heap->extent_size)
-    count_unused (
-        heap, extent, extent->filled, heap->extent_size - extent->filled);
-  return let_go (heap, extent);
+  atomic_store (&extent->listed, NOT_LISTED);
+  consider_mostly_free (heap, extent);
+  return let_go (heap, extent, 1);
+}
+
+gboolean
+fm_heap_put_back (FmHeap *heap, FmExtent *extent)
+{
+  atomic_store (&extent->listed, NOT_LISTED);
+  list_mostly_free (heap, extent, FALSE);
+  return let_go (heap, extent, 1);
 }
 
 void
 fm_heap_own (FmHeap *heap, FmExtent *extent, FmBlock *ret_block)
 {
-  atomic_store (&extent->free_pages, 0);
   atomic_store (&extent->live, 1);
   ret_block->extent = extent;
   ret_block->start = 0;
@@ -201,8 +438,7 @@ gboolean
 fm_heap_give (FmHeap *heap, const FmBlock *block, gsize held)
 {
   if (block->extent->shared)
-    count_unused (heap, block->extent, block->start, block->length);
-  else
-    fm_heap_unhold (heap, held);
-  return let_go (heap, block->extent);
+    return count_unused (heap, block->extent, block->start, block->length);
+  fm_heap_unhold (heap, held);
+  return let_go (heap, block->extent, 1);
 }

@@ -3,17 +3,23 @@
  *
  * heap.h: the block heap: which bytes of which extent belong to which block.
  *
- * Small blocks are cut from an extent one after the other, in the order in
- * which they are asked for: what is written together is paged together. Each
- * thread cuts from its own lane, so streams do not mix. An extent that is full
- * takes no new block; it goes back when its last block is gone. A large block
- * has an extent of its own.
+ * A shared extent has 64 chunks. A thread takes a chunk, or a run of them, from
+ * the extent that its lane has open, and cuts small blocks from it one after
+ * the other without a lock: what is written together is paged together, and
+ * streams do not mix. A chunk whose last block is gone is free. It is taken
+ * again, the lowest first, as long as its extent is open, so a shallow queue
+ * goes round in memory that is still warm. An extent that is closed takes no
+ * new block, unless most of it has become free: then a lane opens it again
+ * before it asks for a fresh one, so that a few blocks which live long do not
+ * hold megabytes each. A large block has an extent of its own.
  *
  * Pure bookkeeping: no system call, and no byte of a block is ever touched, so
  * a spilled block can be freed without reading it.
  *
- * Locking: a lane's mutex guards its open extent and how far that is filled.
- * Everything that a free touches is atomic.
+ * Locking: a lane's mutex guards which extent is open, and that it is not left
+ * while chunks are taken from it; the heap's mutex guards the list of those
+ * that can be opened again. What a thread cuts from is its own. Everything that
+ * a free touches is atomic.
  */
 #ifndef FM_HEAP_H
 #define FM_HEAP_H
@@ -32,7 +38,13 @@ typedef struct
   guint32 length;
 } FmBlock;
 
-/* At most @limit bytes are held by blocks. */
+typedef enum {
+  FM_CUT_DONE,
+  FM_CUT_NO_EXTENT, /* open one that has room, and try again */
+  FM_CUT_FULL       /* the limit is reached */
+} FmCutResult;
+
+/* At most @limit bytes are held by blocks; @n_lanes is a power of two. */
 FmHeap *fm_heap_new (
     FmExtentTable *table, gsize extent_size, guint n_lanes, guint64 limit);
 void fm_heap_free (FmHeap *heap);
@@ -46,18 +58,31 @@ gboolean fm_heap_is_small (const FmHeap *heap, gsize size, gsize align);
 gboolean fm_heap_hold (FmHeap *heap, gsize bytes);
 void fm_heap_unhold (FmHeap *heap, gsize bytes);
 
-/* Cuts a small block from what the lane has open. FALSE if there is nothing
- * open or it is full: then open another and try again. */
-gboolean fm_heap_cut (FmHeap *heap, guint lane, gsize size, gsize align,
-    FmBlock *ret_block, gsize *ret_offset);
+/* Cuts a small block. @thread is the caller's number; FM_THREADS and above are
+ * shared. *@ret_left is an extent that has become free because the thread cuts
+ * from another one now, or NULL. */
+FmCutResult fm_heap_cut (FmHeap *heap, guint thread, gsize size, gsize align,
+    FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left);
 
-/* Opens a fresh shared extent, whose bytes are held, in the lane; NULL opens
- * nothing. Returns what the lane had open before, or NULL; the lane's hold on
- * that one is to be given up with fm_heap_leave(). */
+/* Gives back what threads have taken and not cut, when none will cut any more;
+ * @release is called for each extent that is free then. */
+typedef void (*FmHeapReleaseFunc) (FmExtent *extent, gpointer data);
+void fm_heap_end (FmHeap *heap, FmHeapReleaseFunc release, gpointer data);
+
+/* Makes a fresh extent ready to be opened. */
+void fm_heap_prepare (FmHeap *heap, FmExtent *extent);
+
+/* An extent that is mostly free, and has room for the block, to be opened
+ * again; NULL if there is none. It is to be given to fm_heap_open(), or back,
+ * to be the last that is taken again; TRUE means the same as for a leave. */
+FmExtent *fm_heap_take_mostly_free (FmHeap *heap, gsize size, gsize align);
+gboolean fm_heap_put_back (FmHeap *heap, FmExtent *extent);
+
+/* Opens an extent in the lane; NULL opens nothing. Returns what the lane had
+ * open before, or NULL; that one is to be given up with fm_heap_leave(). */
 FmExtent *fm_heap_open (FmHeap *heap, guint lane, FmExtent *extent);
 
-/* Gives up a lane's hold on an extent that takes no new blocks any more. TRUE
- * if no block is left in it. */
+/* Gives up a lane's hold on an extent. TRUE if no block is left in it. */
 gboolean fm_heap_leave (FmHeap *heap, FmExtent *extent);
 
 /* Makes one block of a fresh extent; @held of its bytes are held. */
@@ -68,6 +93,7 @@ void fm_heap_own (FmHeap *heap, FmExtent *extent, FmBlock *ret_block);
 gboolean fm_heap_give (FmHeap *heap, const FmBlock *block, gsize held);
 
 guint fm_heap_n_lanes (const FmHeap *heap);
+guint fm_heap_lane (const FmHeap *heap, guint thread);
 
 G_END_DECLS
 #endif

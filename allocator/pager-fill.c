@@ -132,7 +132,8 @@ drop_pages (FmPager *pager, const Pages *pages)
 /* Puts pages in the place of the file. Staging that is empty then is kept; the
  * address is cleared in *@pages when there is nothing left to free. */
 static FmFillResult
-replace (FmPager *pager, gsize offset, gboolean huge, Pages *pages, gsize length)
+replace (
+    FmPager *pager, gsize offset, gboolean huge, Pages *pages, gsize length)
 {
   void **address = huge ? &pages->huge : &pages->plain;
 
@@ -161,8 +162,8 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
   if (!take_pages (pager, piece, donor, &pages))
     result = FM_FILL_NO_MEMORY;
   else
-    *ret_error = fm_backing_file_read_parts (
-        pager->file, offset, pages.huge, piece->huge, pages.plain, piece->plain);
+    *ret_error = fm_backing_file_read_parts (pager->file, offset, pages.huge,
+        piece->huge, pages.plain, piece->plain);
   if (result == FM_FILL_DONE && *ret_error != 0)
     result = *ret_error == ENOMEM ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
 
@@ -186,8 +187,7 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
  * shows the file again; where even that is refused, `not_file` remembers it,
  * and the extent can't be mapped in place. */
 static FmFillResult
-fill_pieces (
-    FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
+fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
 {
   gsize start = fm_extent_offset (pager->table, extent), done = 0, n;
   guint8 *lent = donor == NULL

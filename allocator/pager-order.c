@@ -160,7 +160,7 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
     stream->ahead = MIN (2 * stream->ahead, pager->window);
   }
   stream->reader = position;
-  fm_cond_broadcast (&pager->to_read);
+  fm_pager_wake_readers (pager);
 }
 
 void

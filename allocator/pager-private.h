@@ -102,8 +102,9 @@ struct _FmPager
   FmMutex lock;    /* guards all below, and what the pointers above lead to */
   FmCond changed;  /* an extent's state, or the room there is */
   FmCond to_write; /* for the writers */
-  FmCond to_read;  /* for the readers */
-  FmCond to_keep;  /* for the keeper */
+  FmCond to_read;  /* for the readers; see fm_pager_wake_readers() */
+  guint n_readers_asleep;
+  FmCond to_keep; /* for the keeper */
 
   GQueue resident;      /* extents in use, any order */
   gsize resident_bytes; /* idle ones too, and being filled */
@@ -205,8 +206,7 @@ int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
 
 /* Reads a spilled, unpinned extent back; its room is counted already. With a
  * @donor into the pages of that one, which is to be vacated then. */
-FmFillResult fm_pager_fill (
-    FmPager *pager, FmExtent *extent, FmExtent *donor);
+FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor);
 gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
 
 /* Spills an extent that is WRITING, if it can. */
@@ -215,6 +215,9 @@ void fm_pager_spill (FmPager *pager, FmExtent *extent);
 /* pager-threads.c; with the lock held, which they may release */
 void fm_pager_start_threads (FmPager *pager);
 void fm_pager_wake_keeper (FmPager *pager);
+
+/* Costs nothing where there are none, or none that sleeps. */
+void fm_pager_wake_readers (FmPager *pager);
 void fm_pager_stop_threads (FmPager *pager);
 
 /* pager-order.c; all with the lock held */

@@ -8,15 +8,15 @@
  * last in first out, with no system call. One that is vacant but has disk space
  * is idle disk: that space is used again before new space is asked for. What
  * has been idle for a while, or is in the way, is given back: memory to the
- * kernel, disk space by punching holes. Whole free pages of spilled extents
- * some of whose blocks are gone are punched as well.
+ * kernel, disk space by punching holes. Free chunks of spilled extents some of
+ * whose blocks are gone are punched as well.
  */
 #include "pager-private.h"
 
 #include <errno.h>
 
-/* Fewer free pages in a row are not worth a call. */
-#define PAGES_WORTH_PUNCHING 16
+/* Fewer bytes in a row are not worth a call. */
+#define BYTES_WORTH_PUNCHING ((gsize) 64 << 10)
 
 /* Nor is a look at an extent of which less than this share has become free. */
 #define SHARE_WORTH_A_LOOK 8
@@ -112,7 +112,7 @@ fm_pager_keep_memory (FmPager *pager, FmExtent *extent)
   /* It is as good as room. */
   if (pager->line.length > 0)
     fm_cond_broadcast (&pager->changed);
-  fm_cond_signal (&pager->to_read);
+  fm_pager_wake_readers (pager);
   fm_pager_wake_keeper (pager);
 }
 
@@ -249,44 +249,52 @@ fm_pager_reclaim_disk (FmPager *pager, gint64 before)
   return error == 0;
 }
 
-/* Punches the runs of free pages, without the lock; returns how many pages. */
+static guint
+free_chunks (FmExtent *extent)
+{
+  return (guint) __builtin_popcountll (atomic_load (&extent->free_chunks));
+}
+
+/* Punches the runs of free chunks, without the lock; returns how many. */
 static guint
 punch_runs (FmPager *pager, FmExtent *extent)
 {
   gsize offset = fm_extent_offset (pager->table, extent);
-  _Atomic guint16 *unused = pager->table->unused_in_page + offset / FM_PAGE;
-  gsize n_pages = extent->length / FM_PAGE, start, end;
-  guint punched = 0;
+  gsize chunk = extent->length / FM_CHUNKS;
+  guint64 bits = atomic_load (&extent->free_chunks);
+  guint start, end, punched = 0;
 
-  for (start = 0; start < n_pages; start = end + 1) {
-    for (end = start; end < n_pages && atomic_load (&unused[end]) == FM_PAGE;)
+  for (start = 0; start < FM_CHUNKS; start = end + 1) {
+    for (end = start; end < FM_CHUNKS && (bits >> end & 1) != 0;)
       end++;
-    if (end - start >= PAGES_WORTH_PUNCHING
-        && fm_backing_file_punch (pager->file, offset + start * FM_PAGE,
-               (end - start) * FM_PAGE, 0)
+    if ((end - start) * chunk >= BYTES_WORTH_PUNCHING
+        && fm_backing_file_punch (
+               pager->file, offset + start * chunk, (end - start) * chunk, 0)
             == 0)
-      punched += (guint) (end - start);
+      punched += end - start;
   }
   return punched;
 }
 
-/* Punches the free pages of a spilled extent whose blocks are partly gone. The
- * extent is SWAPPING meanwhile, so nobody fills or reuses it. */
+/* Punches the free chunks of a spilled extent whose blocks are partly gone. The
+ * extent is SWAPPING meanwhile, so nobody fills it; a block that is cut from a
+ * free chunk nevertheless has no contents yet. */
 static void
-punch_free_pages (FmPager *pager, FmExtent *extent)
+punch_free_chunks (FmPager *pager, FmExtent *extent)
 {
   guint punched;
 
   fm_pager_remove_spilled (pager, extent);
   fm_extent_set_state (extent, FM_SWAPPING, 0);
-  extent->holes_looked_for = atomic_load (&extent->free_pages);
+  extent->holes_looked_for = free_chunks (extent);
   fm_pager_leave (pager);
   punched = punch_runs (pager, extent);
   fm_pager_return (pager);
 
   /* What was punched before is among them. */
   if (punched > extent->holes) {
-    gsize freed = MIN ((punched - extent->holes) * FM_PAGE, extent->disk_bytes);
+    gsize chunk = extent->length / FM_CHUNKS;
+    gsize freed = MIN ((punched - extent->holes) * chunk, extent->disk_bytes);
 
     extent->holes = punched;
     extent->disk_bytes -= freed;
@@ -306,10 +314,10 @@ static gboolean
 is_worth_punching (gpointer key, gpointer value, gpointer ret_extent)
 {
   FmExtent *extent = value;
-  gsize worth = extent->length / FM_PAGE / SHARE_WORTH_A_LOOK;
 
   if (!extent->shared || FM_WORD_PINS (atomic_load (&extent->word)) > 0
-      || atomic_load (&extent->free_pages) < extent->holes_looked_for + worth)
+      || free_chunks (extent)
+          < extent->holes_looked_for + FM_CHUNKS / SHARE_WORTH_A_LOOK)
     return FALSE;
   *(FmExtent **) ret_extent = extent;
   return TRUE;
@@ -324,7 +332,7 @@ fm_pager_reclaim_holes (FmPager *pager)
     g_tree_foreach (pager->spilled, is_worth_punching, &extent);
   if (extent == NULL)
     return FALSE;
-  punch_free_pages (pager, extent);
+  punch_free_chunks (pager, extent);
   return TRUE;
 }
 

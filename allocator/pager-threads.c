@@ -58,8 +58,7 @@ writer (gpointer data)
 static gboolean
 take_room_ahead (FmPager *pager, FmExtent *extent)
 {
-  gsize missing =
-      extent->length - MIN (extent->length, extent->resident_bytes);
+  gsize missing = extent->length - MIN (extent->length, extent->resident_bytes);
 
   /* With a small budget that would only have to be spilled again. */
   if (!fm_pager_may_overtake (pager)
@@ -81,13 +80,23 @@ reader (gpointer data)
   while (!pager->stopping) {
     FmExtent *extent = pager->frozen ? NULL : fm_pager_pick_prefetch (pager);
     FmExtent *donor = NULL;
+    gboolean has_room = extent != NULL && pager->idle_bytes <= pager->window
+        && take_room_ahead (pager, extent);
 
-    if (extent != NULL && pager->line.length == 0)
+    /* Idle memory is the next allocation's first of all, which would otherwise
+     * have to touch fresh pages while somebody waits for it. */
+    if (extent != NULL && !has_room && pager->line.length == 0)
       donor = fm_pager_take_donor (pager, extent);
-    if (extent == NULL || (donor == NULL && !take_room_ahead (pager, extent))) {
+    if (!has_room && donor == NULL && extent != NULL
+        && pager->idle_bytes > pager->window)
+      has_room = take_room_ahead (pager, extent);
+    if (!has_room && donor == NULL) {
       if (extent == NULL || pager->line.length > 0
-          || !fm_pager_reclaim_memory (pager, G_MAXINT64))
+          || !fm_pager_reclaim_memory (pager, G_MAXINT64)) {
+        pager->n_readers_asleep++;
         fm_cond_wait (&pager->to_read, &pager->lock);
+        pager->n_readers_asleep--;
+      }
       continue;
     }
     extent->prefetched = TRUE;
@@ -110,6 +119,13 @@ reader (gpointer data)
   }
   fm_pager_unlock (pager);
   return NULL;
+}
+
+void
+fm_pager_wake_readers (FmPager *pager)
+{
+  if (pager->n_readers_asleep > 0)
+    fm_cond_broadcast (&pager->to_read);
 }
 
 void

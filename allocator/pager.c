@@ -22,7 +22,7 @@
 void
 fm_pager_lock (FmPager *pager)
 {
-  if (!fm_mutex_trylock (&pager->lock)) {
+  if (!fm_mutex_trylock_for_a_while (&pager->lock)) {
     fm_stats_add (pager->stats, FM_STAT_LOCK_WAITS, 1);
     fm_mutex_lock (&pager->lock);
   }
@@ -146,7 +146,7 @@ fm_pager_count_resident (FmPager *pager, gssize change)
   } else if (change < 0) {
     if (pager->line.length > 0)
       fm_cond_broadcast (&pager->changed);
-    fm_cond_signal (&pager->to_read);
+    fm_pager_wake_readers (pager);
   }
 }
 
@@ -532,6 +532,8 @@ static gboolean
 fill_for_pin (
     FmPager *pager, FmExtent *extent, FmExtent *donor, FmPinFlags flags)
 {
+  if ((flags & FM_PIN_READ) == 0)
+    fm_stats_add (pager->stats, FM_STAT_FILLS_TO_WRITE, 1);
   switch (fm_pager_fill (pager, extent, donor)) {
     case FM_FILL_DONE:
       break;
@@ -625,6 +627,20 @@ fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
     fm_pager_note_read (pager, extent);
     fm_pager_unlock (pager);
   }
+  return TRUE;
+}
+
+gboolean
+fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
+{
+  gboolean first_read;
+
+  /* For writing, so that a spill which has begun is given up. */
+  if (may_fill ? !fm_pager_pin (pager, extent, FM_PIN_WRITE)
+               : !try_pin (extent, FM_PIN_WRITE, &first_read))
+    return FALSE;
+  atomic_store (&extent->full, FALSE);
+  fm_pager_unpin (pager, extent, FM_PIN_WRITE, 0, 0);
   return TRUE;
 }
 

@@ -61,6 +61,10 @@ void fm_pager_release (FmPager *pager, FmExtent *extent);
 /* The extent takes no new blocks: from now on it may be spilled. */
 void fm_pager_close (FmPager *pager, FmExtent *extent, guint stream);
 
+/* The opposite, for an extent that is resident, or with @may_fill for any.
+ * FALSE if it is closed still. */
+gboolean fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill);
+
 /* Makes the extent resident and keeps it so until the matching
  * fm_pager_unpin(). FALSE if the disk did not give its bytes back. */
 gboolean fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags);

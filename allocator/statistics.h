@@ -10,14 +10,15 @@
  * A COUNTER only grows. A GAUGE is a level at one moment. Every value is a
  * guint64.
  *
- * Hot counters are spread over FM_STATS_SHARDS cache lines, so that streaming
- * threads do not fight for one line; everything else is a plain relaxed atomic.
- * Nothing here takes a lock.
+ * What every allocation and map counts has a cache line for each thread, and
+ * one for those threads that share their numbers; everything else is a plain
+ * relaxed atomic. Nothing here takes a lock.
  */
 #ifndef FM_STATISTICS_H
 #define FM_STATISTICS_H
 
-#include <glib.h>
+#include "thread-number.h"
+
 #include <stdatomic.h>
 
 G_BEGIN_DECLS
@@ -58,6 +59,7 @@ G_BEGIN_DECLS
   X (SPILL_CANCELS, "spill-cancels", COUNTER, NUMBER, "spills given up because the extent was in use again") \
   X (SPILL_FAILURES, "spill-failures", COUNTER, NUMBER, "spills that failed: disk full or error") \
   X (FILLS, "fills", COUNTER, NUMBER, "extents filled") \
+  X (FILLS_TO_WRITE, "fills-to-write", COUNTER, NUMBER, "fills for a map for writing alone") \
   X (FILL_BYTES, "fill-bytes", COUNTER, BYTES, "bytes read from the backing file") \
   X (PREFETCHES, "prefetches", COUNTER, NUMBER, "fills before anybody asked") \
   X (PREFETCH_BYTES, "prefetch-bytes", COUNTER, BYTES, "bytes filled before anybody asked") \
@@ -96,7 +98,7 @@ typedef struct
   const gchar *description;
 } FmStatisticSpec;
 
-#define FM_STATS_SHARDS 16
+#define FM_STATS_SHARDS (FM_THREADS + 1)
 
 /* What every allocation and map counts. */
 typedef struct
@@ -142,6 +144,21 @@ void fm_stats_map_waited (FmStats *stats, guint64 ns);
 
 /* Raises a maximum. */
 void fm_stats_raise (FmStats *stats, FmStatistic id, guint64 value);
+
+/* Counts in a shard; @thread is the caller's number. */
+#define fm_stats_count(stats, thread, field, n) \
+  fm_stats_count_in (&(stats)->shard[MIN (thread, FM_THREADS)].field, thread, n)
+
+static inline void
+fm_stats_count_in (_Atomic guint64 *value, guint thread, guint64 n)
+{
+  if (G_LIKELY (thread < FM_THREADS))
+    atomic_store_explicit (value,
+        atomic_load_explicit (value, memory_order_relaxed) + n,
+        memory_order_relaxed);
+  else
+    atomic_fetch_add_explicit (value, n, memory_order_relaxed);
+}
 
 static inline void
 fm_stats_add (FmStats *stats, FmStatistic id, guint64 n)

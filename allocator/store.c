@@ -97,6 +97,17 @@ choose_extent_size (gsize budget)
   return size;
 }
 
+/* Each may have an extent open; a power of two. */
+static guint
+choose_lanes (const FmStore *store)
+{
+  guint lanes = LANES_MOST;
+
+  while (lanes > 1 && lanes > store->budget / store->extent_size / 4)
+    lanes /= 2;
+  return lanes;
+}
+
 static gboolean
 refuse (GError **error, const gchar *why)
 {
@@ -173,8 +184,7 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
 
   config.budget = store->budget;
   config.extent_size = store->extent_size;
-  config.n_streams =
-      (guint) CLAMP (store->budget / store->extent_size / 4, 1, LANES_MOST);
+  config.n_streams = choose_lanes (store);
   config.patience = PATIENCE;
   config.idle = IDLE;
   store->pager = fm_pager_new (
@@ -223,12 +233,19 @@ close_lane (FmStore *store, guint lane, FmExtent *fresh)
     fm_pager_release (store->pager, before);
 }
 
+static void
+release (FmExtent *extent, gpointer store)
+{
+  fm_pager_release (((FmStore *) store)->pager, extent);
+}
+
 void
 fm_store_free (FmStore *store)
 {
   guint lane;
 
   if (store->heap != NULL) {
+    fm_heap_end (store->heap, release, store);
     for (lane = 0; lane < fm_heap_n_lanes (store->heap); lane++)
       close_lane (store, lane, NULL);
   }
@@ -246,26 +263,9 @@ fm_store_free (FmStore *store)
 /* ---- blocks ---- */
 
 static guint
-thread_number (void)
-{
-  static atomic_uint threads;
-  static _Thread_local guint number;
-
-  if (G_UNLIKELY (number == 0))
-    number = atomic_fetch_add (&threads, 1) + 1;
-  return number - 1;
-}
-
-FmStatsShard *
-fm_store_shard (FmStats *stats)
-{
-  return &stats->shard[thread_number () % FM_STATS_SHARDS];
-}
-
-static guint
 this_lane (FmStore *store)
 {
-  return thread_number () % fm_heap_n_lanes (store->heap);
+  return fm_heap_lane (store->heap, fm_thread_number ());
 }
 
 static FmStoreResult
@@ -314,26 +314,63 @@ alloc_large (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
   return FM_STORE_DONE;
 }
 
+/* An extent that is mostly free and can take blocks again, or NULL. One that is
+ * spilled is worth the fill only where there is nothing else. */
+static FmExtent *
+open_again (FmStore *store, gsize size, gsize align, gboolean may_fill)
+{
+  FmExtent *extent = fm_heap_take_mostly_free (store->heap, size, align);
+
+  if (extent == NULL || fm_pager_reopen (store->pager, extent, may_fill))
+    return extent;
+  if (fm_heap_put_back (store->heap, extent))
+    fm_pager_release (store->pager, extent);
+  return NULL;
+}
+
+/* Gives the lane an extent with room for the block. */
+static FmStoreResult
+open_extent (FmStore *store, guint lane, gsize size, gsize align)
+{
+  FmExtent *extent = open_again (store, size, align, FALSE);
+  FmAcquireResult result = FM_ACQUIRED;
+
+  if (extent == NULL) {
+    result = fm_pager_acquire (store->pager, store->extent_size, TRUE, &extent);
+    if (result == FM_ACQUIRED)
+      fm_heap_prepare (store->heap, extent);
+    else if (result == FM_ACQUIRE_NO_ADDRESSES)
+      extent = open_again (store, size, align, TRUE);
+  }
+  if (extent == NULL)
+    return from_acquire (result);
+  close_lane (store, lane, extent);
+  return FM_STORE_DONE;
+}
+
 static FmStoreResult
 alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
-  guint lane = this_lane (store);
-  FmStoreResult result;
-  FmExtent *extent;
+  guint thread = fm_thread_number ();
+  FmStoreResult result = FM_STORE_DONE;
+  FmExtent *left;
+  FmCutResult cut;
   gsize offset;
 
   ret_block->held = 0;
-  while (!fm_heap_cut (
-      store->heap, lane, size, align, &ret_block->block, &offset)) {
-    if (!fm_heap_hold (store->heap, store->extent_size))
+  for (;;) {
+    cut = fm_heap_cut (
+        store->heap, thread, size, align, &ret_block->block, &offset, &left);
+    if (G_UNLIKELY (left != NULL))
+      fm_pager_release (store->pager, left);
+    if (G_LIKELY (cut == FM_CUT_DONE))
+      break;
+    if (cut == FM_CUT_FULL)
       return FM_STORE_FULL;
-    result = from_acquire (
-        fm_pager_acquire (store->pager, store->extent_size, TRUE, &extent));
-    if (result != FM_STORE_DONE) {
-      fm_heap_unhold (store->heap, store->extent_size);
+    result =
+        open_extent (store, fm_heap_lane (store->heap, thread), size, align);
+    if (result != FM_STORE_DONE)
       return result;
-    }
-    close_lane (store, lane, extent);
   }
   ret_block->data = store->arena->base + offset;
   return FM_STORE_DONE;

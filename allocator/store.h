@@ -70,8 +70,5 @@ gchar *fm_store_describe (FmStore *store);
 /* Brings the gauges up to date that nobody keeps. */
 void fm_store_update_stats (FmStore *store);
 
-/* The part of the statistics that this thread counts in. */
-FmStatsShard *fm_store_shard (FmStats *stats);
-
 G_END_DECLS
 #endif

@@ -92,6 +92,30 @@ typedef GThread FmThread;
 #define fm_now g_get_monotonic_time
 #define fm_point() ((void) 0)
 
+/* For a lock that is held for less time than it takes to fall asleep: tries for
+ * about that long. */
+#define FM_SPINS 200
+
+static inline gboolean
+fm_mutex_trylock_for_a_while (FmMutex *mutex)
+{
+  guint i;
+
+  for (i = 0; i < FM_SPINS; i++) {
+    if (fm_mutex_trylock (mutex))
+      return TRUE;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause ();
+#endif
+  }
+  return FALSE;
+}
+#define FM_CAN_SPIN 1
+
+#endif
+
+#ifndef FM_CAN_SPIN
+#define fm_mutex_trylock_for_a_while fm_mutex_trylock
 #endif
 
 G_END_DECLS

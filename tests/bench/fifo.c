@@ -1,424 +1,299 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * fifo.c: one run of the FIFO benchmark.
+ * fifo.c: one run of one workload by one competitor.
  *
- * One thread allocates blocks, maps them, fills every byte and puts them into a
- * FIFO; another takes them out, maps them, checks every byte and frees them.
- * The FIFO is first filled to its depth; from then on it is kept between 15/16
- * of that and all of it, until everything has been written. What is measured
- * per block is how long the one took to allocate, map and fill it, and the
- * other to map and check it; waiting for each other does not count. The bytes
- * are part of it, because a mapped file makes a thread wait there and not in
- * gst_memory_map().
+ *   fifo   blocks are allocated, written, wait in a deep FIFO, are read and
+ *          freed (stream.h)
+ *   pool   the same with blocks that are written again and again, the one that
+ *          was read first is written next, as GstBufferPool has it
+ *   mix    two such streams side by side, a 51st of the bytes being audio in
+ *          blocks of 4 KiB
+ *   two    two such streams of half the depth and half the bytes each, neither
+ *          ahead of the other by more than a 32nd
+ *   pause  two streams; the second starts when the first has filled its FIFO,
+ *          and pauses for a while. The consumer of the first stops, and then
+ *          catches up as fast as it can. Times count from the first fill on
+ *   seek   a time-shift buffer (timeshift.h)
  *
- * With --paced each of the two starts a block only when its time has come.
+ * With --paced a block is only started when its time has come. --slack and
+ * --jump are in bytes, so that they mean the same for blocks of any size.
  *
- * Prints one line of name=value. A byte that is not what was written ends the
- * run with exit code 1. fifo.py makes the table.
+ * Prints one line of name=value; times are in milliseconds, and steady_* is
+ * from when the FIFO was full for the first time to the last block's writing. A
+ * byte that is not what was written ends the run with exit code 1.
  */
 #include "competitors.h"
+#include "stream.h"
+#include "timeshift.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define PAGE_WORDS 512
-#define MIB ((gdouble) (1 << 20))
-#define LONG_US 40000
-
-/* ---- how long a block took ---- */
-
-/* By length: 16 buckets for each doubling, so a percentile is right to 1/16. */
-#define SUB_BITS 4
-#define N_BUCKETS (64 << SUB_BITS)
+#define AUDIO_BLOCK 4096
+#define AUDIO_PARTS 51     /* of the bytes, one is audio */
+#define MIX_LEAD (8 << 20) /* bytes that one may be ahead */
+#define TWO_LEAD (1.0 / 32)
+#define ROOM_BYTES ((gint64) 64 << 20) /* more than the pause needs */
 
 typedef struct
 {
-  guint64 count[N_BUCKETS];
-  guint64 total;
-  guint64 longest; /* ns */
-  guint64 n_long;
-} Times;
+  gchar *workload;
+  gchar *dir, *ram;
+  gint64 block, depth, total;
+  gint64 slack;    /* 0: a sixteenth of the depth */
+  gint64 jump;     /* bytes between jumps */
+  gint paced;      /* MiB/s */
+  gdouble seconds; /* of the consumer's stop */
+} Options;
 
-static guint
-bucket_of (guint64 ns)
-{
-  guint bits = g_bit_storage ((gulong) ns);
-
-  if (bits <= SUB_BITS)
-    return (guint) ns;
-  return ((bits - SUB_BITS) << SUB_BITS)
-      + (guint) ((ns >> (bits - SUB_BITS - 1)) & ((1 << SUB_BITS) - 1));
-}
-
-/* The longest time that falls into the bucket. */
-static guint64
-bucket_end (guint bucket)
-{
-  guint shift = bucket >> SUB_BITS;
-  guint64 low = bucket & ((1 << SUB_BITS) - 1);
-
-  if (shift == 0)
-    return low;
-  return ((low + (1 << SUB_BITS) + 1) << (shift - 1)) - 1;
-}
+static const Competitor *competitor;
 
 static void
-times_add (Times *times, guint64 ns)
+make_allocator (
+    const Options *options, Setting *setting, GstAllocator **ret_allocator)
 {
-  times->count[bucket_of (ns)]++;
-  times->total++;
-  times->longest = MAX (times->longest, ns);
-  if (ns > LONG_US * 1000)
-    times->n_long++;
-}
+  g_autoptr (GError) error = NULL;
 
-static gdouble
-times_ms (const Times *times, gdouble share)
-{
-  guint64 wanted = (guint64) ((gdouble) times->total * share), seen = 0;
-  guint bucket;
-
-  for (bucket = 0; bucket < N_BUCKETS - 1; bucket++) {
-    seen += times->count[bucket];
-    if (seen > wanted)
-      break;
-  }
-  return (gdouble) MIN (bucket_end (bucket), times->longest) / 1e6;
-}
-
-static void
-times_print (const Times *times, const gchar *who)
-{
-  g_print (" %s_p50=%.3f %s_p99=%.3f %s_p999=%.3f %s_max=%.3f "
-           "%s_long=%" G_GUINT64_FORMAT,
-      who, times_ms (times, 0.5), who, times_ms (times, 0.99), who,
-      times_ms (times, 0.999), who, (gdouble) times->longest / 1e6, who,
-      times->n_long);
-}
-
-/* ---- contents ---- */
-
-/* Each page starts with a stamp of its own; the rest of it is one word, so that
- * filling is as fast as memory, and the sum of a page tells any change. */
-
-static guint64
-stamp_of (guint64 block, gsize page)
-{
-  return (block << 24 | page) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-}
-
-static void
-fill (guint8 *data, gsize size, guint64 block)
-{
-  const gsize n_words = size / sizeof (guint64);
-  guint64 *words = (guint64 *) data;
-  gsize start, i;
-
-  for (start = 0; start < n_words; start += PAGE_WORDS) {
-    const guint64 stamp = stamp_of (block, start), rest = ~stamp;
-    const gsize end = MIN (start + PAGE_WORDS, n_words);
-
-    words[start] = stamp;
-    for (i = start + 1; i < end; i++)
-      words[i] = rest;
-  }
-  memset (data + n_words * sizeof (guint64), (int) (block & 0xff),
-      size % sizeof (guint64));
-}
-
-static gboolean
-check (const guint8 *data, gsize size, guint64 block)
-{
-  const gsize n_words = size / sizeof (guint64);
-  const guint64 *words = (const guint64 *) data;
-  gsize start, i;
-
-  for (start = 0; start < n_words; start += PAGE_WORDS) {
-    const guint64 stamp = stamp_of (block, start);
-    const gsize end = MIN (start + PAGE_WORDS, n_words);
-    guint64 differs = words[start] ^ stamp;
-
-    for (i = start + 1; i < end; i++)
-      differs |= words[i] ^ ~stamp;
-    if (differs != 0)
-      return FALSE;
-  }
-  for (i = n_words * sizeof (guint64); i < size; i++) {
-    if (data[i] != (guint8) block)
-      return FALSE;
-  }
-  return TRUE;
-}
-
-/* ---- the FIFO ---- */
-
-typedef struct
-{
-  GMutex lock;
-  GCond changed;
-  GstMemory **slot;
-  gsize n_slots;
-  gsize least; /* kept in it while it is being written */
-  gsize n_in;  /* put in so far */
-  gsize n_out;
-  gsize n_total;
-  gboolean was_full;
-} Fifo;
-
-static void
-fifo_init (Fifo *fifo, gsize depth, gsize total)
-{
-  g_mutex_init (&fifo->lock);
-  g_cond_init (&fifo->changed);
-  fifo->slot = g_new (GstMemory *, depth);
-  fifo->n_slots = depth;
-  fifo->least = depth - MAX (depth / 16, 1);
-  fifo->n_total = total;
-}
-
-static void
-fifo_clear (Fifo *fifo)
-{
-  g_mutex_clear (&fifo->lock);
-  g_cond_clear (&fifo->changed);
-  g_free (fifo->slot);
-}
-
-static void
-fifo_wait_for_place (Fifo *fifo)
-{
-  g_mutex_lock (&fifo->lock);
-  while (fifo->n_in - fifo->n_out == fifo->n_slots)
-    g_cond_wait (&fifo->changed, &fifo->lock);
-  g_mutex_unlock (&fifo->lock);
-}
-
-static void
-fifo_put (Fifo *fifo, GstMemory *mem)
-{
-  g_mutex_lock (&fifo->lock);
-  fifo->slot[fifo->n_in++ % fifo->n_slots] = mem;
-  if (fifo->n_in - fifo->n_out == fifo->n_slots)
-    fifo->was_full = TRUE;
-  if (fifo->was_full || fifo->n_in == fifo->n_total)
-    g_cond_signal (&fifo->changed);
-  g_mutex_unlock (&fifo->lock);
-}
-
-static gboolean
-may_take (Fifo *fifo)
-{
-  return fifo->n_in == fifo->n_total
-      || (fifo->was_full && fifo->n_in - fifo->n_out > fifo->least);
-}
-
-static GstMemory *
-fifo_take (Fifo *fifo)
-{
-  GstMemory *mem;
-
-  g_mutex_lock (&fifo->lock);
-  while (!may_take (fifo))
-    g_cond_wait (&fifo->changed, &fifo->lock);
-  mem = fifo->slot[fifo->n_out++ % fifo->n_slots];
-  g_cond_signal (&fifo->changed);
-  g_mutex_unlock (&fifo->lock);
-  return mem;
-}
-
-/* ---- the workload ---- */
-
-typedef struct
-{
-  GstAllocator *allocator;
-  gsize block;
-  guint64 rate; /* bytes a second at most, or 0 */
-  Fifo fifo;
-  Times producer;
-  Times consumer;
-} Run;
-
-static guint64
-now_ns (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_MONOTONIC, &now);
-  return (guint64) now.tv_sec * G_GUINT64_CONSTANT (1000000000)
-      + (guint64) now.tv_nsec;
-}
-
-static void
-wait_for_turn (const Run *run, gint64 start, gsize i)
-{
-  gint64 early;
-
-  if (run->rate == 0)
-    return;
-  early = start + (gint64) (i * run->block * G_USEC_PER_SEC / run->rate)
-      - g_get_monotonic_time ();
-  if (early > 0)
-    g_usleep ((gulong) early);
-}
-
-static void
-fail (const gchar *what, gsize i)
-{
-  g_printerr ("fifo: block %" G_GSIZE_FORMAT ": %s\n", i, what);
-  exit (1);
-}
-
-static gpointer
-produce (gpointer data)
-{
-  Run *run = data;
-  gint64 start = g_get_monotonic_time ();
-  gsize i;
-
-  for (i = 0; i < run->fifo.n_total; i++) {
-    GstMapInfo info;
-    GstMemory *mem;
-    guint64 before;
-
-    fifo_wait_for_place (&run->fifo);
-    wait_for_turn (run, start, i);
-    before = now_ns ();
-    mem = gst_allocator_alloc (run->allocator, run->block, NULL);
-    if (mem == NULL || !gst_memory_map (mem, &info, GST_MAP_WRITE))
-      fail ("can't be written", i);
-    fill (info.data, info.size, i);
-    times_add (&run->producer, now_ns () - before);
-    gst_memory_unmap (mem, &info);
-    fifo_put (&run->fifo, mem);
-  }
-  return NULL;
-}
-
-static void
-consume (Run *run)
-{
-  gint64 start = 0;
-  gsize i;
-
-  for (i = 0; i < run->fifo.n_total; i++) {
-    GstMemory *mem = fifo_take (&run->fifo);
-    GstMapInfo info;
-    guint64 before;
-
-    if (start == 0)
-      start = g_get_monotonic_time ();
-    wait_for_turn (run, start, i);
-    before = now_ns ();
-    if (!gst_memory_map (mem, &info, GST_MAP_READ))
-      fail ("can't be read", i);
-    if (!check (info.data, info.size, i))
-      fail ("holds other bytes than were written", i);
-    times_add (&run->consumer, now_ns () - before);
-    gst_memory_unmap (mem, &info);
-    gst_memory_unref (mem);
+  setting->dir = options->dir;
+  setting->ram = options->ram;
+  *ret_allocator = competitor->make (setting, &error);
+  if (*ret_allocator == NULL) {
+    g_printerr ("%s\n", error->message);
+    exit (77);
   }
 }
 
-/* What the device was asked for, by this process. */
 static void
-print_io (void)
+print_end (GstAllocator *allocator)
 {
-  g_autofree gchar *text = NULL;
-  const gchar *found;
-  guint64 n;
-
-  if (!g_file_get_contents ("/proc/self/io", &text, NULL, NULL))
-    return;
-  found = strstr (text, "\nread_bytes: ");
-  if (found != NULL && sscanf (found, " read_bytes: %" G_GUINT64_FORMAT, &n))
-    g_print (" read=%" G_GUINT64_FORMAT, n);
-  found = strstr (text, "\nwrite_bytes: ");
-  if (found != NULL && sscanf (found, " write_bytes: %" G_GUINT64_FORMAT, &n))
-    g_print (" written=%" G_GUINT64_FORMAT, n);
-}
-
-static gdouble
-seconds (struct timeval time)
-{
-  return (gdouble) time.tv_sec + (gdouble) time.tv_usec / 1e6;
-}
-
-static void
-measure (Run *run, const Competitor *competitor)
-{
-  struct rusage before, after;
-  guint64 start = now_ns ();
-  gdouble took, bytes = (gdouble) run->fifo.n_total * (gdouble) run->block;
-  GThread *producer;
-
-  getrusage (RUSAGE_SELF, &before);
-  producer = g_thread_new ("producer", produce, run);
-  consume (run);
-  g_thread_join (producer);
-  took = (gdouble) (now_ns () - start) / 1e9;
-  getrusage (RUSAGE_SELF, &after);
-
-  g_print ("mib_s=%.1f seconds=%.2f user=%.2f system=%.2f", bytes / MIB / took,
-      took, seconds (after.ru_utime) - seconds (before.ru_utime),
-      seconds (after.ru_stime) - seconds (before.ru_stime));
-  g_print (" minor_faults=%ld major_faults=%ld",
-      after.ru_minflt - before.ru_minflt, after.ru_majflt - before.ru_majflt);
-  times_print (&run->producer, "producer");
-  times_print (&run->consumer, "consumer");
-  print_io ();
   if (competitor->print != NULL)
-    competitor->print (run->allocator);
+    competitor->print (allocator);
   g_print ("\n");
+}
+
+/* ---- streams ---- */
+
+static void
+stream_setup (Stream *stream, Group *group, const gchar *name,
+    const Options *options, gint64 block, gint64 depth, gint64 total)
+{
+  const gsize batch = stream_batch ((gsize) block);
+
+  memset (stream, 0, sizeof (*stream));
+  stream->name = name;
+  stream->group = group;
+  stream->block = (gsize) block;
+  stream->depth = (gsize) MAX (depth / block, (gint64) (2 * batch));
+  stream->slack = options->slack > 0 ? (gsize) (options->slack / block)
+                                     : stream->depth / 16;
+  stream->slack = CLAMP (stream->slack, batch, stream->depth);
+  stream->room = stream->depth;
+  stream->n_total = MAX ((gsize) (total / block), stream->depth);
+  stream->rate = (guint64) options->paced << 20;
+  group->stream[group->n_streams++] = stream;
+}
+
+static void
+setup_streams (const Options *options, Group *group, Stream stream[2])
+{
+  const gint64 depth = options->depth, total = options->total;
+  const gint64 us = (gint64) (options->seconds * G_USEC_PER_SEC);
+
+  if (g_str_equal (options->workload, "mix")) {
+    stream_setup (&stream[0], group, "video", options, options->block,
+        depth / AUDIO_PARTS * (AUDIO_PARTS - 1),
+        total / AUDIO_PARTS * (AUDIO_PARTS - 1));
+    stream_setup (&stream[1], group, "audio", options, AUDIO_BLOCK,
+        depth / AUDIO_PARTS, total / AUDIO_PARTS);
+    stream[0].rate = stream[0].rate / AUDIO_PARTS * (AUDIO_PARTS - 1);
+    stream[1].rate = stream[1].rate / AUDIO_PARTS;
+    group->lead = (gdouble) MIX_LEAD / (gdouble) total;
+  } else if (g_str_equal (options->workload, "two")) {
+    stream_setup (&stream[0], group, "first", options, options->block,
+        depth / 2, total / 2);
+    stream_setup (&stream[1], group, "second", options, options->block,
+        depth / 2, total / 2);
+    stream[0].rate /= 2;
+    stream[1].rate /= 2;
+    group->lead = TWO_LEAD;
+  } else if (g_str_equal (options->workload, "pause")) {
+    stream_setup (
+        &stream[0], group, "first", options, options->block, depth, total);
+    stream[0].consumer_stop = us;
+    stream[0].consumer_stops_at = (stream[0].n_total - stream[0].depth) / 8;
+    stream[0].room += (gsize) ((options->seconds * (gdouble) stream[0].rate
+                                   + (gdouble) ROOM_BYTES)
+        / (gdouble) stream[0].block);
+    /* As fast, but half as much in all, and it pauses half as long: so it is at
+     * work again when the first one's consumer has to catch up. */
+    stream_setup (&stream[1], group, "second", options, options->block,
+        depth / 4, total / 2);
+    stream[1].starts_after = &stream[0];
+    stream[1].producer_stop = us / 2;
+    stream[1].producer_stops_at = stream[1].n_total / 2;
+    stream[0].counts_after = stream[1].counts_after = &stream[0];
+  } else {
+    stream_setup (&stream[0], group, "", options, options->block, depth, total);
+    stream[0].pool = g_str_equal (options->workload, "pool");
+  }
+}
+
+static void
+print_streams (const Group *group, const Moment *before)
+{
+  g_autofree Times *producers = g_new0 (Times, 1),
+                   *consumers = g_new0 (Times, 1);
+  guint i;
+
+  for (i = 0; i < group->n_streams; i++) {
+    times_merge (producers, &group->stream[i]->producer);
+    times_merge (consumers, &group->stream[i]->consumer);
+  }
+  times_print (producers, "producer");
+  times_print (consumers, "consumer");
+  for (i = 0; group->n_streams > 1 && i < group->n_streams; i++) {
+    const Stream *stream = group->stream[i];
+    g_autofree gchar *producer = g_strconcat (stream->name, "_producer", NULL);
+    g_autofree gchar *consumer = g_strconcat (stream->name, "_consumer", NULL);
+
+    times_print (&stream->producer, producer);
+    times_print (&stream->consumer, consumer);
+    g_print (" %s_seconds=%.3f", stream->name,
+        (gdouble) (stream->finished_ns - before->ns) / 1e9);
+  }
+  group_print_steady (group);
+}
+
+static void
+run_streams (const Options *options)
+{
+  Group group = {{NULL}};
+  g_autofree Stream *stream = g_new0 (Stream, MOST_STREAMS);
+  Setting setting = {NULL};
+  GstAllocator *allocator;
+  gdouble bytes = 0;
+  Moment before;
+  guint i;
+
+  setup_streams (options, &group, stream);
+  setting.block = stream[0].block;
+  for (i = 0; i < group.n_streams; i++) {
+    if (stream[i].block == setting.block) {
+      setting.n_blocks += stream_most_live (&stream[i]);
+    } else {
+      setting.other_block = stream[i].block;
+      setting.n_other_blocks += stream_most_live (&stream[i]);
+    }
+    bytes += (gdouble) stream[i].block * (gdouble) stream[i].n_total;
+  }
+  make_allocator (options, &setting, &allocator);
+  for (i = 0; i < group.n_streams; i++)
+    stream[i].allocator = allocator;
+
+  moment_now (&before);
+  group_run (&group);
+  moment_print_since (&before, bytes);
+  print_streams (&group, &before);
+  print_end (allocator);
+  gst_object_unref (allocator);
+}
+
+/* ---- seek ---- */
+
+static void
+run_timeshift (const Options *options)
+{
+  g_autofree Timeshift *shift = g_new0 (Timeshift, 1);
+  Setting setting = {NULL};
+  GstAllocator *allocator;
+  Moment before;
+
+  shift->block = (gsize) options->block;
+  shift->depth = (gsize) (options->depth / options->block);
+  shift->n_total = (gsize) (options->total / options->block);
+  shift->slack =
+      MAX ((gsize) ((options->slack > 0 ? options->slack : options->depth / 16)
+               / options->block),
+          2 * stream_batch (shift->block));
+  shift->jump_every = (gsize) MAX (options->jump / options->block, 1);
+  setting.block = shift->block;
+  setting.n_blocks = timeshift_most_live (shift);
+  make_allocator (options, &setting, &allocator);
+  shift->allocator = allocator;
+
+  moment_now (&before);
+  timeshift_run (shift);
+  moment_print_since (
+      &before, (gdouble) shift->block * (gdouble) shift->n_total);
+  times_print (&shift->producer, "producer");
+  times_print (&shift->consumer, "consumer");
+  timeshift_print (shift);
+  print_end (allocator);
+  gst_object_unref (allocator);
 }
 
 int
 main (int argc, char **argv)
 {
-  gint64 block = 3 << 20, depth = G_GINT64_CONSTANT (3) << 30,
-         total = G_GINT64_CONSTANT (9) << 30;
-  g_autofree gchar *dir = g_strdup ("/var/tmp"), *ram = g_strdup ("256M");
-  gint paced = 0;
+  static const gchar *const workloads[] = {
+      "fifo", "pool", "mix", "two", "pause", "seek", NULL};
+  Options options = {.workload = g_strdup ("fifo"),
+      .dir = g_strdup ("/var/tmp"),
+      .ram = g_strdup ("256M"),
+      .block = 3 << 20,
+      .depth = G_GINT64_CONSTANT (3) << 30,
+      .total = G_GINT64_CONSTANT (9) << 30,
+      .jump = 96 << 20,
+      .seconds = 10};
   const GOptionEntry entries[] = {
-      {"block", 0, 0, G_OPTION_ARG_INT64, &block, "Bytes of a block", "N"},
-      {"depth", 0, 0, G_OPTION_ARG_INT64, &depth, "Bytes in the FIFO", "N"},
-      {"total", 0, 0, G_OPTION_ARG_INT64, &total, "Bytes in all", "N"},
-      {"paced", 0, 0, G_OPTION_ARG_INT, &paced, "MiB/s at most", "N"},
-      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, "Where the file is", "DIR"},
-      {"ram", 0, 0, G_OPTION_ARG_STRING, &ram, "Budget of filemem", "SIZE"},
+      {"workload", 0, 0, G_OPTION_ARG_STRING, &options.workload,
+          "fifo (default), pool, mix, two, pause or seek", "NAME"},
+      {"block", 0, 0, G_OPTION_ARG_INT64, &options.block, "Bytes of a block",
+          "N"},
+      {"depth", 0, 0, G_OPTION_ARG_INT64, &options.depth, "Bytes in the FIFO",
+          "N"},
+      {"total", 0, 0, G_OPTION_ARG_INT64, &options.total, "Bytes in all", "N"},
+      {"slack", 0, 0, G_OPTION_ARG_INT64, &options.slack,
+          "Bytes below the depth at which the consumer waits", "N"},
+      {"jump", 0, 0, G_OPTION_ARG_INT64, &options.jump,
+          "seek: bytes between two jumps", "N"},
+      {"pause", 0, 0, G_OPTION_ARG_DOUBLE, &options.seconds,
+          "pause: how long the consumer stops", "SECONDS"},
+      {"paced", 0, 0, G_OPTION_ARG_INT, &options.paced, "MiB/s at most", "N"},
+      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, "Where the file is",
+          "DIR"},
+      {"ram", 0, 0, G_OPTION_ARG_STRING, &options.ram, "Budget of filemem",
+          "SIZE"},
       {NULL}};
-  g_autoptr (GOptionContext) context = g_option_context_new (
-      "system|mmap|filemem - one run of the FIFO benchmark");
+  g_autofree gchar *names = competitor_names ();
+  GOptionContext *context = g_option_context_new (names);
   g_autoptr (GError) error = NULL;
-  const Competitor *competitor = NULL;
-  Run run = {NULL};
-  Setting setting;
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_group (context, gst_init_get_option_group ());
-  if (g_option_context_parse (context, &argc, &argv, &error) && argc == 2)
+  if (g_option_context_parse (context, &argc, &argv, &error) && argc == 2) {
     competitor = competitor_find (argv[1]);
-  if (competitor == NULL || block < 1 || depth < 2 * block || total < depth) {
-    g_printerr (
-        "fifo: %s\n", error != NULL ? error->message : "see fifo --help");
+    /* One that was not built is one that can't run here. */
+    if (competitor == NULL && g_str_equal (argv[1], "memkind")) {
+      g_printerr ("built without memkind\n");
+      return 77;
+    }
+  }
+  g_option_context_free (context);
+  if (competitor == NULL || options.block < 8
+      || options.depth < 2 * options.block || options.total < options.depth
+      || options.paced < 0 || !g_strv_contains (workloads, options.workload)) {
+    g_printerr ("%s\n", error != NULL ? error->message : "see fifo --help");
     return 2;
   }
 
-  fifo_init (&run.fifo, (gsize) (depth / block), (gsize) (total / block));
-  run.block = (gsize) block;
-  run.rate = (guint64) MAX (paced, 0) << 20;
-  setting.dir = dir;
-  setting.ram = ram;
-  setting.block = run.block;
-  setting.n_blocks = run.fifo.n_slots + 2; /* one in the hands of each */
-  run.allocator = competitor->make (&setting, &error);
-  if (run.allocator == NULL) {
-    g_printerr ("fifo: %s\n", error->message);
-    return 1;
-  }
-  measure (&run, competitor);
-  gst_object_unref (run.allocator);
-  fifo_clear (&run.fifo);
+  if (g_str_equal (options.workload, "seek"))
+    run_timeshift (&options);
+  else
+    run_streams (&options);
+  g_free (options.workload);
+  g_free (options.dir);
+  g_free (options.ram);
   return 0;
 }

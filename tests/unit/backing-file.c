@@ -437,7 +437,8 @@ test_punch (void **state)
   assert_int_equal (
       fm_backing_file_punch (file, 2 * EXTENT, 4 * EXTENT, 4 * EXTENT), 0);
   assert_int_equal (fm_backing_file_bytes (file), 4 * EXTENT);
-  assert_true (bytes_on_disk (file) <= before - 4 * EXTENT);
+  /* A hole may cost a block of metadata at either end. */
+  assert_true (bytes_on_disk (file) <= before - 4 * EXTENT + 2 * 4096);
 
   assert_int_equal (
       fm_backing_file_read (file, 2 * EXTENT, fixture->back, EXTENT), 0);

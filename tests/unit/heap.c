@@ -1,120 +1,10 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * heap.c: tests which bytes of which extent belong to which block, and what
- * they hold of the limit. The test plays the pager: its extents are rows of a
- * table without any memory behind them.
+ * heap.c: tests which bytes of which extent belong to which block, what they
+ * hold of the limit, and which extents take blocks again.
  */
-#include "heap.h"
-#include "testing.h"
-
-#include <string.h>
-
-#define EXTENT (256 * TESTING_KIB)
-#define EXTENTS 64
-#define LANES 3
-#define LIMIT (EXTENTS * EXTENT)
-#define PAGES (EXTENT / FM_PAGE)
-#define STEPS 20000
-
-typedef struct
-{
-  FmExtentTable table;
-  FmHeap *heap;
-  gboolean in_use[EXTENTS];
-} Fixture;
-
-static int
-setup (void **state)
-{
-  Fixture *fixture = g_new0 (Fixture, 1);
-
-  if (!fm_extent_table_init (&fixture->table, LIMIT, EXTENT))
-    return -1;
-  fixture->heap = fm_heap_new (&fixture->table, EXTENT, LANES, LIMIT);
-  *state = fixture;
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  Fixture *fixture = *state;
-
-  fm_heap_free (fixture->heap);
-  fm_extent_table_clear (&fixture->table);
-  g_free (fixture);
-  return 0;
-}
-
-/* There is no call that asks for it: what is left of the limit, and no byte
- * more, can be held. */
-static void
-assert_held (Fixture *fixture, guint64 held)
-{
-  assert_true (held <= LIMIT);
-  assert_false (fm_heap_hold (fixture->heap, LIMIT - held + 1));
-  assert_true (fm_heap_hold (fixture->heap, LIMIT - held));
-  fm_heap_unhold (fixture->heap, LIMIT - held);
-}
-
-static FmExtent *
-acquire (Fixture *fixture, guint number, gboolean shared)
-{
-  FmExtent *extent = &fixture->table.extent[number];
-
-  assert_false (fixture->in_use[number]);
-  fixture->in_use[number] = TRUE;
-  extent->n_grains = 1;
-  extent->length = EXTENT;
-  extent->shared = shared;
-  atomic_store (&extent->full, !shared);
-  return extent;
-}
-
-static void
-release (Fixture *fixture, FmExtent *extent)
-{
-  guint number = (guint) (extent - fixture->table.extent);
-
-  assert_true (fixture->in_use[number]);
-  fixture->in_use[number] = FALSE;
-}
-
-static FmExtent *
-open_extent (Fixture *fixture, guint lane, guint number)
-{
-  FmExtent *extent = acquire (fixture, number, TRUE);
-
-  assert_true (fm_heap_hold (fixture->heap, EXTENT));
-  assert_null (fm_heap_open (fixture->heap, lane, extent));
-  return extent;
-}
-
-/* What store.c does: TRUE if the extent is free now. */
-static gboolean
-close_extent (Fixture *fixture, guint lane)
-{
-  FmExtent *extent = fm_heap_open (fixture->heap, lane, NULL);
-
-  assert_non_null (extent);
-  atomic_store (&extent->full, TRUE);
-  if (!fm_heap_leave (fixture->heap, extent))
-    return FALSE;
-  release (fixture, extent);
-  return TRUE;
-}
-
-static FmBlock
-cut (Fixture *fixture, guint lane, gsize size, gsize align, gsize *ret_offset)
-{
-  FmBlock block;
-
-  memset (&block, 0xee, sizeof block);
-  assert_true (
-      fm_heap_cut (fixture->heap, lane, size, align, &block, ret_offset));
-  return block;
-}
+#include "heap-fixture.h"
 
 static void
 test_small (void **state)
@@ -150,21 +40,20 @@ static void
 test_nothing_open (void **state)
 {
   Fixture *fixture = *state;
-  FmBlock block;
-  gsize offset;
 
   assert_int_equal (fm_heap_n_lanes (fixture->heap), LANES);
-  assert_false (fm_heap_cut (fixture->heap, 0, 1, 0, &block, &offset));
-  open_extent (fixture, 0, 0);
-  assert_false (fm_heap_cut (fixture->heap, 1, 1, 0, &block, &offset));
-  assert_true (fm_heap_cut (fixture->heap, 0, 1, 0, &block, &offset));
+  assert_not_cut (fixture, 0, 1, 0, FM_CUT_NO_EXTENT);
+  assert_held (fixture, 0);
+  open_fresh (fixture, 0, 0);
+  assert_not_cut (fixture, 1, 1, 0, FM_CUT_NO_EXTENT);
+  cut (fixture, 0, 1);
 }
 
 static void
 test_cut_in_order (void **state)
 {
   Fixture *fixture = *state;
-  FmExtent *extent = open_extent (fixture, 1, 5);
+  FmExtent *extent = open_fresh (fixture, 1, 5);
   static const struct
   {
     gsize size, align, offset, start, length;
@@ -172,16 +61,19 @@ test_cut_in_order (void **state)
       {10, 0, 0, 0, 10},
       {1, 0, 10, 10, 1},
       {100, 15, 16, 11, 105},
-      {0, 0, 116, 116, 0},
-      {7, 4095, 4096, 116, 3987},
-      {0, 63, 4160, 4103, 57},
-      {4096, 0, 4160, 4160, 4096},
+      {0, 0, 116, 116, 1},
+      {7, 4095, 4096, 117, 3986},
+      {0, 63, 4160, 4103, 58},
+      {4096, 0, 4161, 4161, 4096},
+      {CHUNK, 8191, 16384, 8257, 12223},
+      {1, 0, 20480, 20480, 1},
   };
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (cuts); i++) {
     gsize offset;
-    FmBlock block = cut (fixture, 1, cuts[i].size, cuts[i].align, &offset);
+    FmBlock block =
+        cut_aligned (fixture, 1, cuts[i].size, cuts[i].align, &offset);
 
     assert_ptr_equal (block.extent, extent);
     assert_int_equal (offset, 5 * EXTENT + cuts[i].offset);
@@ -190,38 +82,68 @@ test_cut_in_order (void **state)
   }
 }
 
+/* Nothing is given back: each block begins where the one before ended. */
+static void
+test_nothing_wasted (void **state)
+{
+  static const gsize sizes[] = {1, 1316, CHUNK - 1, CHUNK, CHUNK + 7,
+      3 * CHUNK + 1, EXTENT / 4 + 13, EXTENT / 2 - 1, EXTENT / 2};
+  Fixture *fixture = *state;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    gsize end;
+
+    open_fresh (fixture, 0, i);
+    for (end = 0; end + sizes[i] <= EXTENT; end += sizes[i]) {
+      FmBlock block = cut (fixture, 0, sizes[i]);
+
+      assert_int_equal (row_of (fixture, block.extent), i);
+      assert_int_equal (block.start, end);
+      assert_int_equal (block.length, sizes[i]);
+    }
+    assert_not_cut (fixture, 0, sizes[i], 0, FM_CUT_NO_EXTENT);
+    /* So that the next starts with a cutter of its own. */
+    if (end < EXTENT)
+      cut (fixture, 0, EXTENT - end);
+  }
+}
+
 static void
 test_full_to_the_last_byte (void **state)
 {
   Fixture *fixture = *state;
   FmBlock block;
-  gsize offset;
 
-  open_extent (fixture, 0, 0);
-  cut (fixture, 0, EXTENT / 2, 0, &offset);
-  assert_false (
-      fm_heap_cut (fixture->heap, 0, EXTENT / 2 + 1, 0, &block, &offset));
-  cut (fixture, 0, EXTENT / 2 - 1, 0, &offset);
-  assert_false (fm_heap_cut (fixture->heap, 0, 2, 0, &block, &offset));
-  assert_false (fm_heap_cut (fixture->heap, 0, 1, 1, &block, &offset));
-  cut (fixture, 0, 1, 0, &offset);
-  assert_int_equal (offset, EXTENT - 1);
-  assert_false (fm_heap_cut (fixture->heap, 0, 1, 0, &block, &offset));
-  cut (fixture, 0, 0, 0, &offset);
+  open_fresh (fixture, 0, 0);
+  cut (fixture, 0, EXTENT / 2);
+  assert_not_cut (fixture, 0, EXTENT / 2 + 1, 0, FM_CUT_NO_EXTENT);
+  cut (fixture, 0, EXTENT / 2 - 1);
+  assert_not_cut (fixture, 0, 2, 0, FM_CUT_NO_EXTENT);
+  assert_not_cut (fixture, 0, 1, 1, FM_CUT_NO_EXTENT);
+  block = cut (fixture, 0, 1);
+  assert_int_equal (block.start, EXTENT - 1);
+  assert_not_cut (fixture, 0, 1, 0, FM_CUT_NO_EXTENT);
+  assert_not_cut (fixture, 0, 0, 0, FM_CUT_NO_EXTENT);
 }
 
 static void
 test_closed_takes_nothing (void **state)
 {
   Fixture *fixture = *state;
-  FmExtent *extent = open_extent (fixture, 0, 0);
+  FmExtent *extent = open_fresh (fixture, 0, 0);
   FmBlock block;
-  gsize offset;
 
-  cut (fixture, 0, 1, 0, &offset);
-  /* The pager chose it for a spill while the lane has it open. */
+  cut (fixture, 0, 1);
   atomic_store (&extent->full, TRUE);
-  assert_false (fm_heap_cut (fixture->heap, 0, 1, 0, &block, &offset));
+  assert_not_cut (fixture, 0, 1, 0, FM_CUT_NO_EXTENT);
+  assert_not_cut (fixture, 4, 1, 0, FM_CUT_NO_EXTENT);
+  assert_held (fixture, CHUNK);
+  /* What the thread has of it is cut once it is open again. */
+  atomic_store (&extent->full, FALSE);
+  block = cut (fixture, 0, 1);
+  assert_int_equal (block.start, 1);
+  assert_held (fixture, CHUNK);
 }
 
 static void
@@ -229,16 +151,15 @@ test_last_block_frees (void **state)
 {
   Fixture *fixture = *state;
   FmBlock blocks[3];
-  gsize offset;
   guint i;
 
-  open_extent (fixture, 0, 0);
+  open_fresh (fixture, 0, 0);
   for (i = 0; i < 3; i++)
-    blocks[i] = cut (fixture, 0, 100, 0, &offset);
-  assert_false (fm_heap_give (fixture->heap, &blocks[1], 0));
-  assert_false (close_extent (fixture, 0));
-  assert_false (fm_heap_give (fixture->heap, &blocks[0], 0));
-  assert_true (fm_heap_give (fixture->heap, &blocks[2], 0));
+    blocks[i] = cut (fixture, 0, i < 2 ? 100 : CHUNK - 200);
+  assert_false (give (fixture, &blocks[1]));
+  assert_false (close_lane (fixture, 0));
+  assert_false (give (fixture, &blocks[0]));
+  assert_true (give (fixture, &blocks[2]));
   assert_held (fixture, 0);
 }
 
@@ -247,67 +168,476 @@ test_leave_frees (void **state)
 {
   Fixture *fixture = *state;
   FmBlock block;
-  gsize offset;
 
-  open_extent (fixture, 0, 0);
-  assert_held (fixture, EXTENT);
-  assert_true (close_extent (fixture, 0));
+  open_fresh (fixture, 0, 0);
+  assert_true (close_lane (fixture, 0));
   assert_held (fixture, 0);
 
-  open_extent (fixture, 0, 0);
-  block = cut (fixture, 0, EXTENT / 2, 0, &offset);
-  assert_false (fm_heap_give (fixture->heap, &block, 0));
-  assert_true (close_extent (fixture, 0));
+  open_fresh (fixture, 0, 0);
+  block = cut (fixture, 0, EXTENT / 2);
+  assert_held (fixture, EXTENT / 2);
+  assert_false (give (fixture, &block));
   assert_held (fixture, 0);
+  assert_true (close_lane (fixture, 0));
 }
 
+/* A block of no bytes has a place, and lives as long as it. */
 static void
-test_free_pages (void **state)
+test_no_bytes (void **state)
 {
   Fixture *fixture = *state;
-  FmExtent *extent = open_extent (fixture, 0, 0);
-  FmBlock a, b, c;
-  gsize offset;
+  FmBlock blocks[CHUNK];
+  guint i;
 
-  /* Page 0: a. Page 1: a and b. Page 2: b. Page 3: b and c. */
-  a = cut (fixture, 0, FM_PAGE + 100, 0, &offset);
-  b = cut (fixture, 0, 2 * FM_PAGE, 0, &offset);
-  c = cut (fixture, 0, 10, 0, &offset);
-
-  assert_false (fm_heap_give (fixture->heap, &a, 0));
-  assert_int_equal (atomic_load (&extent->free_pages), 1);
-  assert_held (fixture, EXTENT - FM_PAGE);
-  assert_false (fm_heap_give (fixture->heap, &b, 0));
-  assert_int_equal (atomic_load (&extent->free_pages), 3);
-  assert_held (fixture, EXTENT - 3 * FM_PAGE);
-  /* What is not cut yet is not free before the lane lets go of it. */
-  assert_false (close_extent (fixture, 0));
-  assert_int_equal (atomic_load (&extent->free_pages), PAGES - 1);
-  assert_held (fixture, FM_PAGE);
-  assert_true (fm_heap_give (fixture->heap, &c, 0));
-  assert_held (fixture, 0);
-}
-
-static void
-test_used_again (void **state)
-{
-  Fixture *fixture = *state;
-  guint round;
-
-  for (round = 0; round < 3; round++) {
-    FmExtent *extent = open_extent (fixture, 0, 0);
-    gsize offset;
-    FmBlock block = cut (fixture, 0, 100, 0, &offset);
-
-    assert_int_equal (offset, 0);
-    assert_int_equal (atomic_load (&extent->free_pages), 0);
-    assert_held (fixture, EXTENT);
-    assert_false (close_extent (fixture, 0));
-    assert_held (fixture, FM_PAGE);
-    assert_true (fm_heap_give (fixture->heap, &block, 0));
-    assert_held (fixture, 0);
-    release (fixture, extent);
+  open_fresh (fixture, 0, 0);
+  for (i = 0; i < CHUNK; i++) {
+    blocks[i] = cut (fixture, 0, 0);
+    assert_int_equal (blocks[i].start, i);
   }
+  assert_held (fixture, CHUNK);
+  assert_false (close_lane (fixture, 0));
+  for (i = 0; i < CHUNK - 1; i++)
+    assert_false (give (fixture, &blocks[i]));
+  assert_held (fixture, CHUNK);
+  assert_true (give (fixture, &blocks[i]));
+  assert_held (fixture, 0);
+}
+
+/* ---- chunks ---- */
+
+static void
+test_lowest_chunk_again (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock blocks[8], block;
+  guint i;
+
+  for (i = 0; i < 8; i++)
+    blocks[i] = cut (fixture, 0, CHUNK);
+  give (fixture, &blocks[5]);
+  give (fixture, &blocks[2]);
+  give (fixture, &blocks[3]);
+  assert_free_chunks (extent, (ALL_FREE << 8) | BIT (2) | BIT (3) | BIT (5));
+  assert_held (fixture, 5 * CHUNK);
+
+  block = cut (fixture, 0, 10);
+  assert_int_equal (block.start, 2 * CHUNK);
+  /* Another thread takes the next. */
+  block = cut (fixture, 4, 10);
+  assert_int_equal (block.start, 3 * CHUNK);
+  /* The first one goes on in its chunk, and then to the lowest. */
+  block = cut (fixture, 0, CHUNK - 10);
+  assert_int_equal (block.start, 2 * CHUNK + 10);
+  block = cut (fixture, 0, CHUNK);
+  assert_int_equal (block.start, 5 * CHUNK);
+  block = cut (fixture, 0, CHUNK);
+  assert_int_equal (block.start, 8 * CHUNK);
+}
+
+/* A shallow queue goes round in the same memory. */
+static void
+test_shallow_queue (void **state)
+{
+  Fixture *fixture = *state;
+  FmBlock queue[8];
+  guint i;
+
+  open_fresh (fixture, 0, 0);
+  for (i = 0; i < 1000; i++) {
+    if (i >= 8)
+      assert_false (give (fixture, &queue[i % 8]));
+    queue[i % 8] = cut (fixture, 0, 1316);
+    assert_true (queue[i % 8].start < 5 * CHUNK);
+  }
+  for (i = 0; i < 8; i++)
+    assert_false (give (fixture, &queue[i]));
+}
+
+static void
+test_block_over_chunks (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock a, b, c;
+
+  a = cut (fixture, 0, 100);
+  b = cut (fixture, 0, 3 * CHUNK);
+  c = cut (fixture, 0, 2 * CHUNK - 100);
+  assert_int_equal (b.start, 100);
+  assert_int_equal (c.start, 100 + 3 * CHUNK);
+  assert_free_chunks (extent, ALL_FREE << 5);
+  assert_held (fixture, 5 * CHUNK);
+
+  give (fixture, &b);
+  assert_free_chunks (extent, (ALL_FREE << 5) | BIT (1) | BIT (2));
+  assert_held (fixture, 3 * CHUNK);
+  give (fixture, &c);
+  assert_free_chunks (extent, ALL_FREE << 1);
+  assert_held (fixture, CHUNK);
+  give (fixture, &a);
+  assert_free_chunks (extent, ALL_FREE);
+  assert_held (fixture, 0);
+  assert_true (close_lane (fixture, 0));
+}
+
+static void
+test_limit_by_chunks (void **state)
+{
+  Fixture *fixture = *state;
+  guint64 others = LIMIT - 3 * CHUNK;
+  FmBlock a, b;
+
+  open_fresh (fixture, 0, 0);
+  assert_true (fm_heap_hold (fixture->heap, others));
+  a = cut (fixture, 0, 1);
+  assert_held (fixture, others + CHUNK);
+  assert_not_cut (fixture, 4, 2 * CHUNK + 1, 0, FM_CUT_FULL);
+  assert_held (fixture, others + CHUNK);
+  b = cut (fixture, 0, 3 * CHUNK - 10);
+  assert_held (fixture, others + 3 * CHUNK);
+  assert_not_cut (fixture, 0, 10, 0, FM_CUT_FULL);
+  assert_not_cut (fixture, 1, 1, 0, FM_CUT_FULL);
+  assert_held (fixture, LIMIT);
+  cut (fixture, 0, 9);
+  assert_not_cut (fixture, 0, 1, 0, FM_CUT_FULL);
+
+  give (fixture, &b);
+  assert_held (fixture, LIMIT - CHUNK);
+  assert_not_cut (fixture, 0, CHUNK + 1, 0, FM_CUT_FULL);
+  assert_held (fixture, LIMIT - CHUNK);
+  a = cut (fixture, 0, CHUNK);
+  assert_int_equal (a.start, CHUNK);
+  assert_held (fixture, LIMIT);
+}
+
+static void
+test_no_run (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock blocks[FM_CHUNKS];
+  guint i;
+
+  for (i = 0; i < FM_CHUNKS; i++)
+    blocks[i] = cut (fixture, 0, CHUNK);
+  for (i = 0; i < FM_CHUNKS; i += 2)
+    give (fixture, &blocks[i]);
+  assert_held (fixture, EXTENT / 2);
+  assert_not_cut (fixture, 0, CHUNK + 1, 0, FM_CUT_NO_EXTENT);
+  assert_not_cut (fixture, 0, CHUNK, 1, FM_CUT_NO_EXTENT);
+  assert_held (fixture, EXTENT / 2);
+  assert_free_chunks (extent, G_GUINT64_CONSTANT (0x5555555555555555));
+
+  give (fixture, &blocks[41]);
+  blocks[41] = cut (fixture, 0, 2 * CHUNK + 1);
+  assert_int_equal (blocks[41].start, 40 * CHUNK);
+  blocks[0] = cut (fixture, 4, CHUNK);
+  assert_int_equal (blocks[0].start, 0);
+}
+
+/* Threads with a number of their own have a chunk each; those that share
+ * theirs cut from one chunk in each lane. */
+static void
+test_who_cuts_where (void **state)
+{
+  static const struct
+  {
+    guint thread, row, start;
+  } cuts[] = {
+      {0, 0, 0},
+      {LANES, 0, CHUNK},
+      {FM_THREADS, 0, 2 * CHUNK},
+      {0, 0, 10},
+      {FM_THREADS + LANES, 0, 2 * CHUNK + 10},
+      {FM_THREADS + 1, 1, 0},
+      {FM_THREADS, 0, 2 * CHUNK + 20},
+      {FM_THREADS - LANES, 0, 3 * CHUNK},
+      {FM_THREADS + LANES + 1, 1, 10},
+      {1, 1, CHUNK},
+  };
+  Fixture *fixture = *state;
+  guint i;
+
+  open_fresh (fixture, 0, 0);
+  open_fresh (fixture, 1, 1);
+  for (i = 0; i < G_N_ELEMENTS (cuts); i++) {
+    FmBlock block = cut (fixture, cuts[i].thread, 10);
+
+    assert_int_equal (row_of (fixture, block.extent), cuts[i].row);
+    assert_int_equal (block.start, cuts[i].start);
+  }
+  assert_held (fixture, 6 * CHUNK);
+}
+
+/* ---- what a thread leaves ---- */
+
+static FmExtent *
+cut_and_leave (Fixture *fixture, guint thread, gsize size)
+{
+  FmExtent *left;
+  FmBlock block;
+  gsize offset;
+
+  assert_int_equal (
+      fm_heap_cut (fixture->heap, thread, size, 0, &block, &offset, &left),
+      FM_CUT_DONE);
+  return left;
+}
+
+static void
+test_left_is_free (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock block = cut (fixture, 0, 100);
+
+  open_fresh (fixture, 0, 1);
+  assert_false (give (fixture, &block));
+  assert_held (fixture, CHUNK);
+  assert_ptr_equal (cut_and_leave (fixture, 0, 10), extent);
+  release (fixture, extent);
+  assert_held (fixture, CHUNK);
+  /* Only once, and from there on in the other. */
+  assert_null (cut_and_leave (fixture, 0, 10));
+  assert_held (fixture, CHUNK);
+}
+
+static void
+test_left_has_blocks (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock a = cut (fixture, 0, CHUNK), b = cut (fixture, 0, 100);
+
+  open_fresh (fixture, 0, 1);
+  assert_false (give (fixture, &b));
+  assert_null (cut_and_leave (fixture, 0, 10));
+  assert_free_chunks (extent, ALL_FREE << 1);
+  assert_true (give (fixture, &a));
+}
+
+static void
+test_left_is_open (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock a = cut (fixture, 0, CHUNK), b = cut (fixture, 0, 100);
+
+  give (fixture, &a);
+  give (fixture, &b);
+  /* It goes to the first chunk, and of the second nothing is left. */
+  assert_null (cut_and_leave (fixture, 0, CHUNK - 99));
+  assert_free_chunks (extent, ALL_FREE << 1);
+  assert_held (fixture, CHUNK);
+}
+
+/* What was a thread's last extent may be another one by now. */
+static void
+test_left_without_rest (void **state)
+{
+  Fixture *fixture = *state;
+  FmBlock block;
+
+  open_fresh (fixture, 0, 0);
+  block = cut (fixture, 0, CHUNK);
+  assert_false (close_lane (fixture, 0));
+  assert_true (give (fixture, &block));
+  open_fresh (fixture, 1, 0);
+  assert_not_cut (fixture, 0, 1, 0, FM_CUT_NO_EXTENT);
+  open_fresh (fixture, 0, 1);
+  block = cut (fixture, 0, 1);
+  assert_int_equal (row_of (fixture, block.extent), 1);
+  assert_held (fixture, CHUNK);
+}
+
+/* ---- extents that take blocks again ---- */
+
+/* Fills an extent with blocks of a chunk each; no lane has it open then. */
+static FmExtent *
+make_filled (Fixture *fixture, guint row, FmBlock *blocks)
+{
+  FmExtent *extent = open_fresh (fixture, 0, row);
+  guint i;
+
+  for (i = 0; i < FM_CHUNKS; i++)
+    blocks[i] = cut (fixture, 0, CHUNK);
+  assert_false (close_lane (fixture, 0));
+  return extent;
+}
+
+/* The block in @keep alone is left. */
+static FmExtent *
+make_mostly_free (Fixture *fixture, guint row, guint keep, FmBlock *ret_block)
+{
+  FmBlock blocks[FM_CHUNKS];
+  FmExtent *extent = make_filled (fixture, row, blocks);
+  guint i;
+
+  for (i = 0; i < FM_CHUNKS; i++) {
+    if (i != keep)
+      assert_false (give (fixture, &blocks[i]));
+  }
+  *ret_block = blocks[keep];
+  return extent;
+}
+
+static FmExtent *
+take (Fixture *fixture, gsize size)
+{
+  return fm_heap_take_mostly_free (fixture->heap, size, 0);
+}
+
+static void
+test_listed_when_mostly_free (void **state)
+{
+  Fixture *fixture = *state;
+  FmBlock blocks[FM_CHUNKS], block;
+  FmExtent *extent = make_filled (fixture, 3, blocks), *taken = NULL;
+  guint n = 0;
+
+  while (taken == NULL) {
+    assert_true (n < FM_CHUNKS - 1);
+    assert_false (give (fixture, &blocks[n++]));
+    taken = take (fixture, 1);
+  }
+  assert_ptr_equal (taken, extent);
+  assert_true (n >= FM_CHUNKS / 2);
+  assert_null (take (fixture, 1));
+
+  change_open (fixture, 2, extent);
+  block = cut (fixture, 2, CHUNK);
+  assert_ptr_equal (block.extent, extent);
+  assert_int_equal (block.start, 0);
+  assert_held (fixture, (FM_CHUNKS - n + 1) * CHUNK);
+}
+
+static void
+test_open_is_not_listed (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock a = cut (fixture, 0, CHUNK), b = cut (fixture, 0, CHUNK);
+
+  assert_false (give (fixture, &a));
+  assert_null (take (fixture, 1));
+  assert_false (close_lane (fixture, 0));
+  assert_ptr_equal (take (fixture, 1), extent);
+  /* Whoever has it now has to give it up as well. */
+  assert_false (give (fixture, &b));
+  assert_true (fm_heap_put_back (fixture->heap, extent));
+  assert_null (take (fixture, 1));
+}
+
+/* A block that was freed between take and open, or afterwards, listed it
+ * again. */
+static void
+test_never_open_twice (void **state)
+{
+  Fixture *fixture = *state;
+  FmBlock blocks[FM_CHUNKS];
+  FmExtent *extent = make_filled (fixture, 0, blocks);
+  guint i;
+
+  for (i = 0; i < FM_CHUNKS - 3; i++)
+    give (fixture, &blocks[i]);
+  assert_ptr_equal (take (fixture, 1), extent);
+  assert_false (give (fixture, &blocks[i++]));
+  assert_null (take (fixture, 1));
+  change_open (fixture, 0, extent);
+  assert_false (give (fixture, &blocks[i++]));
+  assert_null (take (fixture, 1));
+  assert_false (close_lane (fixture, 0));
+  assert_ptr_equal (take (fixture, 1), extent);
+  assert_null (take (fixture, 1));
+}
+
+static void
+test_taken_has_room (void **state)
+{
+  Fixture *fixture = *state;
+  FmBlock blocks[FM_CHUNKS];
+  FmExtent *extent = make_filled (fixture, 0, blocks);
+  guint i;
+
+  for (i = 0; i < FM_CHUNKS; i++) {
+    if (i % 8 != 7)
+      give (fixture, &blocks[i]);
+  }
+  assert_null (take (fixture, 7 * CHUNK + 1));
+  assert_null (fm_heap_take_mostly_free (fixture->heap, 7 * CHUNK, 1));
+  assert_ptr_equal (
+      fm_heap_take_mostly_free (fixture->heap, 7 * CHUNK - 1, 1), extent);
+  change_open (fixture, 0, extent);
+  for (i = 0; i < 8; i++)
+    blocks[i] = cut (fixture, 0, 7 * CHUNK);
+  assert_free_chunks (extent, 0);
+}
+
+static void
+test_order_of_taking (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent[3];
+  FmBlock block;
+  guint i;
+
+  for (i = 0; i < 3; i++)
+    extent[i] = make_mostly_free (fixture, i, 32, &block);
+  /* The latest first; one that can't be opened now, last. */
+  assert_ptr_equal (take (fixture, 1), extent[2]);
+  assert_false (fm_heap_put_back (fixture->heap, extent[2]));
+  assert_ptr_equal (take (fixture, 1), extent[1]);
+  assert_ptr_equal (take (fixture, 1), extent[0]);
+  assert_ptr_equal (take (fixture, 1), extent[2]);
+  assert_null (take (fixture, 1));
+  assert_false (fm_heap_leave (fixture->heap, extent[0]));
+  assert_false (fm_heap_leave (fixture->heap, extent[2]));
+  assert_false (fm_heap_put_back (fixture->heap, extent[1]));
+  assert_ptr_equal (take (fixture, 1), extent[2]);
+  assert_ptr_equal (take (fixture, 1), extent[0]);
+  assert_ptr_equal (take (fixture, 1), extent[1]);
+}
+
+/* One without room is passed over, and stays for smaller blocks. */
+static void
+test_room_further_on (void **state)
+{
+  Fixture *fixture = *state;
+  FmBlock blocks[FM_CHUNKS];
+  FmExtent *roomy = make_mostly_free (fixture, 0, 0, blocks);
+  FmExtent *narrow = make_filled (fixture, 1, blocks);
+  guint i;
+
+  for (i = 0; i < FM_CHUNKS; i++) {
+    if (i % 16 != 0)
+      give (fixture, &blocks[i]);
+  }
+  assert_ptr_equal (take (fixture, EXTENT / 2), roomy);
+  assert_null (take (fixture, EXTENT / 2));
+  assert_ptr_equal (take (fixture, 15 * CHUNK), narrow);
+}
+
+static void
+test_dead_is_not_taken (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent[2];
+  FmBlock block[2];
+  guint i;
+
+  for (i = 0; i < 2; i++)
+    extent[i] = make_mostly_free (fixture, i, i, &block[i]);
+  assert_true (give (fixture, &block[1]));
+  assert_ptr_equal (take (fixture, 1), extent[0]);
+  assert_null (take (fixture, 1));
+  assert_false (give (fixture, &block[0]));
+  assert_true (fm_heap_leave (fixture->heap, extent[0]));
+  release (fixture, extent[0]);
+  assert_null (take (fixture, 1));
+  /* The row is used again. */
+  extent[1] = make_mostly_free (fixture, 1, 5, &block[1]);
+  assert_ptr_equal (take (fixture, 1), extent[1]);
 }
 
 static void
@@ -327,282 +657,40 @@ test_own_extent (void **state)
   assert_held (fixture, 0);
 }
 
-/* The model: the live blocks, and how far each open extent is filled. */
-typedef struct
-{
-  FmBlock block;
-  gsize offset, size, align;
-  gsize held;
-} Live;
-
-typedef struct
-{
-  Fixture *fixture;
-  GRand *rand;
-  GArray *live;
-  FmExtent *open[LANES];
-  gsize filled[LANES];
-} Model;
-
-static guint
-random_below (Model *model, gsize n)
-{
-  return (guint) g_rand_int_range (model->rand, 0, (gint32) n);
-}
-
-static gboolean
-is_open (Model *model, FmExtent *extent, gsize *ret_filled)
-{
-  guint lane;
-
-  for (lane = 0; lane < LANES; lane++) {
-    if (model->open[lane] == extent) {
-      *ret_filled = model->filled[lane];
-      return TRUE;
-    }
-  }
-  return FALSE;
-}
-
-static guint
-blocks_in (Model *model, FmExtent *extent)
-{
-  guint i, n = 0;
-
-  for (i = 0; i < model->live->len; i++)
-    n += g_array_index (model->live, Live, i).block.extent == extent;
-  return n;
-}
-
-static void
-use_pages (gboolean *used, gsize start, gsize end)
-{
-  gsize page;
-
-  for (page = start / FM_PAGE; page * FM_PAGE < end && start < end; page++)
-    used[page] = TRUE;
-}
-
-static guint
-model_free_pages (Model *model, FmExtent *extent)
-{
-  gboolean used[PAGES] = {FALSE};
-  guint i, n = 0;
-  gsize filled;
-
-  for (i = 0; i < model->live->len; i++) {
-    const FmBlock *block = &g_array_index (model->live, Live, i).block;
-
-    if (block->extent == extent)
-      use_pages (used, block->start, block->start + block->length);
-  }
-  if (is_open (model, extent, &filled))
-    use_pages (used, filled, EXTENT);
-  for (i = 0; i < PAGES; i++)
-    n += !used[i];
-  return n;
-}
-
-static gint
-compare_places (gconstpointer a, gconstpointer b)
-{
-  const Live *x = a, *y = b;
-
-  if (x->offset != y->offset)
-    return x->offset < y->offset ? -1 : 1;
-  return 0;
-}
-
-static void
-model_check (Model *model)
-{
-  guint64 held = 0;
-  guint i;
-
-  for (i = 0; i < EXTENTS; i++) {
-    FmExtent *extent = &model->fixture->table.extent[i];
-
-    if (model->fixture->in_use[i] && extent->shared) {
-      guint free_pages = model_free_pages (model, extent);
-
-      assert_int_equal (atomic_load (&extent->free_pages), free_pages);
-      held += EXTENT - free_pages * FM_PAGE;
-    }
-  }
-  for (i = 0; i < model->live->len; i++)
-    held += g_array_index (model->live, Live, i).held;
-  assert_held (model->fixture, held);
-}
-
-static void
-model_check_overlap (Model *model)
-{
-  g_autoptr (GArray) sorted = g_array_copy (model->live);
-  gsize end = 0;
-  guint i;
-
-  g_array_sort (sorted, compare_places);
-  for (i = 0; i < sorted->len; i++) {
-    const Live *live = &g_array_index (sorted, Live, i);
-
-    assert_int_equal (live->offset & live->align, 0);
-    if (live->size == 0)
-      continue;
-    assert_true (live->offset >= end);
-    end = live->offset + live->size;
-  }
-}
-
-static gboolean
-model_find_extent (Model *model, guint *ret_number)
-{
-  guint start = random_below (model, EXTENTS), i;
-
-  for (i = 0; i < EXTENTS; i++) {
-    *ret_number = (start + i) % EXTENTS;
-    if (!model->fixture->in_use[*ret_number])
-      return TRUE;
-  }
-  return FALSE;
-}
-
-static void
-model_close (Model *model, guint lane)
-{
-  FmExtent *extent = model->open[lane];
-  gboolean is_last;
-
-  if (extent == NULL)
-    return;
-  is_last = blocks_in (model, extent) == 0;
-  assert_int_equal (close_extent (model->fixture, lane), is_last);
-  model->open[lane] = NULL;
-}
-
-static void
-model_cut (Model *model, gsize size, gsize align)
-{
-  guint lane = random_below (model, LANES), number;
-  Live live = {.size = size, .align = align};
-  gsize start = (model->filled[lane] + align) & ~align;
-
-  if (model->open[lane] == NULL || start + size > EXTENT) {
-    assert_false (fm_heap_cut (
-        model->fixture->heap, lane, size, align, &live.block, &live.offset));
-    model_close (model, lane);
-    if (!model_find_extent (model, &number))
-      return;
-    if (!fm_heap_hold (model->fixture->heap, EXTENT))
-      return;
-    fm_heap_unhold (model->fixture->heap, EXTENT);
-    model->open[lane] = open_extent (model->fixture, lane, number);
-    model->filled[lane] = start = 0;
-  }
-  live.block = cut (model->fixture, lane, size, align, &live.offset);
-  assert_ptr_equal (live.block.extent, model->open[lane]);
-  /* Each block begins where the one before ended. */
-  assert_int_equal (live.block.start, model->filled[lane]);
-  assert_int_equal (live.offset,
-      fm_extent_offset (&model->fixture->table, model->open[lane]) + start);
-  assert_int_equal (live.block.start + live.block.length, start + size);
-  model->filled[lane] = start + size;
-  g_array_append_val (model->live, live);
-}
-
-static void
-model_own (Model *model)
-{
-  Live live = {.size = EXTENT, .held = EXTENT - random_below (model, FM_PAGE)};
-  FmExtent *extent;
-  guint number;
-
-  if (!model_find_extent (model, &number)
-      || !fm_heap_hold (model->fixture->heap, live.held))
-    return;
-  extent = acquire (model->fixture, number, FALSE);
-  fm_heap_own (model->fixture->heap, extent, &live.block);
-  live.offset = fm_extent_offset (&model->fixture->table, extent);
-  g_array_append_val (model->live, live);
-}
-
-static void
-model_give (Model *model)
-{
-  guint i = random_below (model, model->live->len);
-  Live live = g_array_index (model->live, Live, i);
-  FmExtent *extent = live.block.extent;
-  gboolean is_last;
-  gsize filled;
-
-  g_array_remove_index_fast (model->live, i);
-  is_last = blocks_in (model, extent) == 0 && !is_open (model, extent, &filled);
-  assert_int_equal (
-      fm_heap_give (model->fixture->heap, &live.block, live.held), is_last);
-  if (is_last)
-    release (model->fixture, extent);
-}
-
-static void
-model_step (Model *model, gboolean wants_more)
-{
-  static const gsize aligns[] = {0, 0, 7, 15, 63, 4095};
-  gsize align = aligns[random_below (model, G_N_ELEMENTS (aligns))];
-  guint dice = random_below (model, 100);
-
-  if (model->live->len > 0 && dice < (wants_more ? 30 : 70))
-    model_give (model);
-  else if (dice < 73)
-    model_close (model, random_below (model, LANES));
-  else if (dice < 76)
-    model_own (model);
-  else if (dice < 80)
-    model_cut (model, EXTENT / 2 - align, align);
-  else
-    model_cut (model, random_below (model, 3 * FM_PAGE), align);
-}
-
-static void
-test_against_model (void **state)
-{
-  Model model = {.fixture = *state,
-      .rand = g_rand_new_with_seed (691299),
-      .live = g_array_new (FALSE, FALSE, sizeof (Live))};
-  guint step, lane;
-
-  for (step = 0; step < STEPS; step++) {
-    model_step (&model, (step / 2000) % 2 == 0);
-    if (step % 50 == 0) {
-      model_check (&model);
-      model_check_overlap (&model);
-    }
-  }
-  for (lane = 0; lane < LANES; lane++)
-    model_close (&model, lane);
-  while (model.live->len > 0)
-    model_give (&model);
-  assert_held (model.fixture, 0);
-
-  g_array_unref (model.live);
-  g_rand_free (model.rand);
-}
-
 int
 main (void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_small),
       TEST (test_limit),
       TEST (test_nothing_open),
       TEST (test_cut_in_order),
+      TEST (test_nothing_wasted),
       TEST (test_full_to_the_last_byte),
       TEST (test_closed_takes_nothing),
       TEST (test_last_block_frees),
       TEST (test_leave_frees),
-      TEST (test_free_pages),
-      TEST (test_used_again),
+      TEST (test_no_bytes),
+      TEST (test_lowest_chunk_again),
+      TEST (test_shallow_queue),
+      TEST (test_block_over_chunks),
+      TEST (test_limit_by_chunks),
+      TEST (test_no_run),
+      TEST (test_who_cuts_where),
+      TEST (test_left_is_free),
+      TEST (test_left_has_blocks),
+      TEST (test_left_is_open),
+      TEST (test_left_without_rest),
+      TEST (test_listed_when_mostly_free),
+      TEST (test_open_is_not_listed),
+      TEST (test_never_open_twice),
+      TEST (test_taken_has_room),
+      TEST (test_order_of_taking),
+      TEST (test_room_further_on),
+      TEST (test_dead_is_not_taken),
       TEST (test_own_extent),
-      TEST (test_against_model),
   };
 #undef TEST
 

@@ -1,0 +1,49 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * thread-number.c: see thread-number.h.
+ */
+#include "thread-number.h"
+
+#include <stdatomic.h>
+
+/* Without it each use is a call into the dynamic linker. */
+_Thread_local guint fm_thread_number_plus_one
+    __attribute__ ((tls_model ("initial-exec")));
+
+static _Atomic guint64 numbers_used; /* a bit each */
+static atomic_uint n_sharing;        /* threads so far that found none free */
+
+/* At the end of a thread. What it still does after this counts under a number
+ * that it takes anew. */
+static void
+give_number (gpointer data)
+{
+  guint number = GPOINTER_TO_UINT (data) - 1;
+
+  fm_thread_number_plus_one = 0;
+  if (number < FM_THREADS)
+    atomic_fetch_and (&numbers_used, ~((guint64) 1 << number));
+}
+
+static GPrivate key = G_PRIVATE_INIT (give_number);
+
+guint
+fm_thread_number_take (void)
+{
+  guint64 used = atomic_load (&numbers_used);
+  guint number = FM_THREADS;
+
+  while (number == FM_THREADS && ~used != 0) {
+    guint lowest = (guint) __builtin_ctzll (~used);
+
+    if (atomic_compare_exchange_weak (
+            &numbers_used, &used, used | (guint64) 1 << lowest))
+      number = lowest;
+  }
+  if (number == FM_THREADS)
+    number += atomic_fetch_add (&n_sharing, 1) % FM_THREADS;
+  fm_thread_number_plus_one = number + 1;
+  g_private_set (&key, GUINT_TO_POINTER (number + 1));
+  return number;
+}

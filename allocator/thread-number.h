@@ -1,0 +1,37 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * thread-number.h: a small number for each thread.
+ *
+ * As long as it lives no other thread has the same number below FM_THREADS:
+ * what is kept for each of these is the thread's own, without a lock. Numbers
+ * of threads that have ended are used again, the lowest first; what one thread
+ * left under its number the next one finds in order. The threads beyond
+ * FM_THREADS share the numbers from there on.
+ *
+ * Locking: none.
+ */
+#ifndef FM_THREAD_NUMBER_H
+#define FM_THREAD_NUMBER_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define FM_THREADS 64
+
+extern _Thread_local guint fm_thread_number_plus_one
+    __attribute__ ((tls_model ("initial-exec")));
+
+guint fm_thread_number_take (void);
+
+static inline guint
+fm_thread_number (void)
+{
+  guint number = fm_thread_number_plus_one;
+
+  return G_LIKELY (number != 0) ? number - 1 : fm_thread_number_take ();
+}
+
+G_END_DECLS
+#endif

@@ -1,0 +1,258 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * thread-number.c: tests the numbers of threads: nobody else's while a thread
+ * lives, the lowest used again, shared ones beyond FM_THREADS.
+ */
+#include "thread-number.h"
+#include "sync.h"
+#include "testing.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define SHARING 10
+
+/* A thread that has a number and waits until it may end. */
+typedef struct
+{
+  GThread *thread;
+  FmMutex lock;
+  FmCond changed;
+  gboolean has_number, may_end;
+  guint number, number_again;
+} Worker;
+
+static gpointer
+work (gpointer data)
+{
+  Worker *worker = data;
+  guint number = fm_thread_number ();
+
+  fm_mutex_lock (&worker->lock);
+  worker->number = number;
+  worker->has_number = TRUE;
+  fm_cond_broadcast (&worker->changed);
+  while (!worker->may_end)
+    fm_cond_wait (&worker->changed, &worker->lock);
+  worker->number_again = fm_thread_number ();
+  fm_mutex_unlock (&worker->lock);
+  return NULL;
+}
+
+static void
+start (Worker *worker)
+{
+  worker->has_number = worker->may_end = FALSE;
+  fm_mutex_init (&worker->lock);
+  fm_cond_init (&worker->changed);
+  worker->thread = g_thread_new ("worker", work, worker);
+  fm_mutex_lock (&worker->lock);
+  while (!worker->has_number)
+    fm_cond_wait (&worker->changed, &worker->lock);
+  fm_mutex_unlock (&worker->lock);
+}
+
+static void
+end (Worker *worker)
+{
+  fm_mutex_lock (&worker->lock);
+  worker->may_end = TRUE;
+  fm_cond_broadcast (&worker->changed);
+  fm_mutex_unlock (&worker->lock);
+  g_thread_join (worker->thread);
+  fm_mutex_clear (&worker->lock);
+  fm_cond_clear (&worker->changed);
+  assert_int_equal (worker->number_again, worker->number);
+}
+
+/* The number of a thread that ends at once. */
+static guint
+number_of_next (void)
+{
+  Worker worker;
+
+  start (&worker);
+  end (&worker);
+  return worker.number;
+}
+
+static void
+test_stays (void **state)
+{
+  guint number = fm_thread_number ();
+
+  assert_true (number < FM_THREADS);
+  assert_true (number_of_next () != number);
+  assert_int_equal (fm_thread_number (), number);
+}
+
+static void
+test_lowest_again (void **state)
+{
+  guint mine = fm_thread_number (), i;
+  Worker workers[8];
+
+  /* This is the first thread that asked. */
+  assert_int_equal (mine, 0);
+  for (i = 0; i < 8; i++) {
+    start (&workers[i]);
+    assert_int_equal (workers[i].number, 1 + i);
+  }
+  end (&workers[6]);
+  end (&workers[2]);
+  end (&workers[4]);
+  start (&workers[4]);
+  assert_int_equal (workers[4].number, 3);
+  start (&workers[2]);
+  assert_int_equal (workers[2].number, 5);
+  start (&workers[6]);
+  assert_int_equal (workers[6].number, 7);
+  for (i = 0; i < 8; i++)
+    end (&workers[i]);
+  assert_int_equal (number_of_next (), 1);
+}
+
+static void
+test_beyond (void **state)
+{
+  g_autofree Worker *workers = g_new0 (Worker, FM_THREADS + SHARING);
+  gboolean used[FM_THREADS] = {FALSE};
+  guint n_own = 0, i;
+
+  used[fm_thread_number ()] = TRUE;
+  for (i = 1; i < FM_THREADS + SHARING; i++) {
+    guint number;
+
+    start (&workers[i]);
+    number = workers[i].number;
+    if (number < FM_THREADS) {
+      assert_false (used[number]);
+      used[number] = TRUE;
+      n_own++;
+    } else {
+      assert_true (number < 2 * FM_THREADS);
+      assert_true (i >= FM_THREADS);
+    }
+  }
+  assert_int_equal (n_own, FM_THREADS - 1);
+
+  /* The end of one that shares gives nobody a number of its own. */
+  end (&workers[FM_THREADS]);
+  assert_true (number_of_next () >= FM_THREADS);
+  end (&workers[40]);
+  assert_int_equal (number_of_next (), workers[40].number);
+  for (i = 1; i < FM_THREADS + SHARING; i++) {
+    if (i != 40 && i != FM_THREADS)
+      end (&workers[i]);
+  }
+  for (i = 0; i < 2 * FM_THREADS; i++)
+    assert_int_equal (number_of_next (), 1);
+}
+
+/* ---- all at once ---- */
+
+#define ROUNDS 2000
+#define AT_ONCE 4
+
+static atomic_uint owner[FM_THREADS];
+static atomic_uint n_shared;
+
+static gpointer
+claim (gpointer data)
+{
+  guint number = fm_thread_number ();
+
+  if (number >= FM_THREADS || atomic_fetch_add (&owner[number], 1) != 0)
+    atomic_fetch_add (&n_shared, 1);
+  else
+    atomic_fetch_sub (&owner[number], 1);
+  return NULL;
+}
+
+static void
+test_at_once (void **state)
+{
+  GThread *threads[AT_ONCE];
+  guint round, i;
+
+  for (round = 0; round < ROUNDS; round++) {
+    for (i = 0; i < AT_ONCE; i++)
+      threads[i] = g_thread_new ("claim", claim, NULL);
+    for (i = 0; i < AT_ONCE; i++)
+      g_thread_join (threads[i]);
+  }
+  assert_int_equal (atomic_load (&n_shared), 0);
+  assert_int_equal (number_of_next (), 1);
+}
+
+/* ---- at the end of a thread ---- */
+
+static pthread_key_t late_key;
+
+typedef struct
+{
+  guint number, late_number, late_number_again;
+  guint round;
+} Late;
+
+/* Others' destructors have run once when this one runs for the second time. */
+static void
+destroy_late (gpointer data)
+{
+  Late *late = data;
+
+  if (late->round++ == 0) {
+    pthread_setspecific (late_key, late);
+    return;
+  }
+  late->late_number = fm_thread_number ();
+  late->late_number_again = fm_thread_number ();
+}
+
+static gpointer
+end_late (gpointer data)
+{
+  Late *late = data;
+
+  late->number = fm_thread_number ();
+  pthread_setspecific (late_key, late);
+  return NULL;
+}
+
+static void
+test_asks_at_its_end (void **state)
+{
+  Worker workers[3];
+  Late late = {0};
+  guint i;
+
+  assert_int_equal (pthread_key_create (&late_key, destroy_late), 0);
+  for (i = 0; i < 3; i++)
+    start (&workers[i]);
+  end (&workers[1]);
+  g_thread_join (g_thread_new ("late", end_late, &late));
+  assert_int_equal (late.round, 2);
+  assert_int_equal (late.number, workers[1].number);
+  assert_int_equal (late.late_number, workers[1].number);
+  assert_int_equal (late.late_number_again, late.late_number);
+  /* And it was given back once more. */
+  assert_int_equal (number_of_next (), workers[1].number);
+  end (&workers[0]);
+  end (&workers[2]);
+  pthread_key_delete (late_key);
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (test_stays),
+      cmocka_unit_test (test_lowest_again),
+      cmocka_unit_test (test_beyond),
+      cmocka_unit_test (test_at_once),
+      cmocka_unit_test (test_asks_at_its_end),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
