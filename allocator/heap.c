@@ -262,8 +262,9 @@ count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
   if (G_LIKELY (freed == 0))
     return FALSE;
   n_freed = (guint32) __builtin_popcountll (freed);
-  atomic_fetch_or (&extent->free_chunks, freed);
+  /* Before somebody takes them, who is not to find the limit reached. */
   fm_heap_unhold (heap, n_freed * heap->chunk);
+  atomic_fetch_or (&extent->free_chunks, freed);
   consider_mostly_free (heap, extent);
   return let_go (heap, extent, n_freed);
 }
@@ -298,12 +299,12 @@ take_chunks (FmHeap *heap, Lane *lane, Cutter *cutter, gsize size, gsize align,
       n = fewer;
     }
   }
+  if (first == FM_CHUNKS)
+    return atomic_load (&heap->held) + n * heap->chunk > heap->limit
+        ? FM_CUT_FULL
+        : FM_CUT_NO_EXTENT;
   if (!fm_heap_hold (heap, n * heap->chunk))
     return FM_CUT_FULL;
-  if (first == FM_CHUNKS) {
-    fm_heap_unhold (heap, n * heap->chunk);
-    return FM_CUT_NO_EXTENT;
-  }
 
   atomic_fetch_and (&extent->free_chunks, ~run_of_bits (first, n));
   atomic_fetch_add (&extent->live, n);

@@ -444,18 +444,18 @@ model_step (Model *model, gboolean wants_more)
   gsize align = aligns[random_below (model, G_N_ELEMENTS (aligns))];
   guint dice = random_below (model, 200), lane = random_below (model, LANES);
 
-  if (model->live->len > 0 && dice < (wants_more ? 50 : 146))
-    model_give (model);
-  else if (dice < 150)
+  if (dice < 2)
     model_own (model);
-  else if (dice < 152)
+  else if (dice < 4)
     model_open (model, lane, NULL);
-  else if (dice < 156)
+  else if (dice < 8)
     take_or_open (model);
-  else if (dice < 157 && model->open[lane] != NULL)
+  else if (dice < 9 && model->open[lane] != NULL)
     atomic_store (&model->open[lane]->full, TRUE); /* as for a spill */
-  else if (dice < 159)
+  else if (dice < 12)
     model_cut (model, EXTENT / 2 - align, align);
+  else if (model->live->len > 0 && dice < (wants_more ? 80 : 140))
+    model_give (model);
   else
     model_cut (model, random_below (model, 3 * CHUNK), align);
 }
@@ -485,6 +485,28 @@ find_most (Fixture *fixture)
 }
 
 static void
+release_left (FmExtent *extent, gpointer data)
+{
+  Model *model = data;
+
+  release (model->fixture, extent);
+  /* Each but once, and not before all is gone. */
+  settle (model, extent, TRUE);
+}
+
+/* All threads have ended; what they did not cut is given back. */
+static void
+model_end (Model *model)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (model->rest); i++)
+    model->rest[i].extent = NULL;
+  fm_heap_end (model->fixture->heap, release_left, model);
+  check_all (model);
+}
+
+static void
 test_against_model (void **state)
 {
   Model model = {.fixture = *state,
@@ -504,13 +526,16 @@ test_against_model (void **state)
     if (step % 50 == 0)
       check_all (&model);
   }
-  while (model.live->len > 0)
-    model_give (&model);
   if (model.taken != NULL)
     take_or_open (&model);
   for (i = 0; i < LANES; i++)
     model_open (&model, i, NULL);
-  check_all (&model);
+  model_end (&model);
+  while (model.live->len > 0)
+    model_give (&model);
+  for (i = 0; i < EXTENTS; i++)
+    assert_false (model.fixture->in_use[i]);
+  assert_held (model.fixture, LIMIT - ROOM);
 
   g_queue_clear (&model.listed);
   g_array_unref (model.live);
