@@ -22,6 +22,13 @@
 
 G_BEGIN_DECLS
 
+/* Elements of GStreamer's own modules that may hold many buffers. Those inside
+ * of others (decodebin, splitmuxsink, webrtcbin) are among them. */
+#define FM_OPTIONS_QUEUES                                           \
+  "queue:queue2:multiqueue:appsink:rtpjitterbuffer:downloadbuffer:" \
+  "rtprtxqueue:"                                                    \
+  "rtprtxsend:rtpstorage:multifdsink:multisocketsink:tcpserversink:netsim"
+
 /* PENDING: the name stands, the behaviour comes with a later version. */
 /* clang-format off */
 #define FM_OPTIONS(X) \
@@ -37,10 +44,10 @@ G_BEGIN_DECLS
       "smaller allocations stay system memory") \
   X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", READY, \
       "what an allocation gets when size is reached") \
-  X (QUEUES, "queues", LIST, "queue:queue2:multiqueue:appsink:rtpjitterbuffer", NULL, PENDING, \
-      "elements at whose entrance foreign memory is copied into filemem") \
-  X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, PENDING, \
-      "foreign bytes that a queue may hold before what enters it is copied") \
+  X (QUEUES, "queues", LIST, FM_OPTIONS_QUEUES, NULL, READY, \
+      "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
+  X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, READY, \
+      "foreign bytes that a queue may hold before what enters it is copied; 0: copy always") \
   X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", PENDING, \
       "statistics by element and queue") \
   X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, PENDING, \

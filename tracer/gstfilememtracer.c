@@ -7,9 +7,9 @@
  * A process may construct several of these (gst-inspect-1.0 does); they share
  * the one allocator and the one log. The tracer object itself goes at once, for
  * it registers no hook: any hook would make every pad push of the program look
- * for hooks. The last record and the report are written once: when the registry
- * goes, which is in gst_deinit() while there is still a log, or else at exit,
- * because many programs never call gst_deinit().
+ * for hooks (queues.c does without). The last record and the report are written
+ * once: when the registry goes, which is in gst_deinit() while there is still a
+ * log, or else at exit, because many programs never call gst_deinit().
  *
  * Locking: `lock` guards `stopping` and the thread that writes the records.
  * That thread exists only where stats-interval asks for it.
@@ -37,6 +37,8 @@
  */
 #include "gstfilememtracer.h"
 
+#include "options.h"
+#include "queues.h"
 #include "report.h"
 #include "statistics.h"
 
@@ -55,6 +57,7 @@ static struct
 {
   GstFileMemAllocator *allocator; /* NULL where the exe option says so */
   GstTracerRecord *record;
+  GstTracerRecord *queue_record;
   GThread *thread;
   GMutex lock;
   GCond wake;
@@ -104,10 +107,60 @@ make_record (void)
   /* clang-format on */
 }
 
+static GstStructure *
+queue_field_description (const gchar *description)
+{
+  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
+      "description", G_TYPE_STRING, description, "flags",
+      GST_TYPE_TRACER_VALUE_FLAGS, GST_TRACER_VALUE_FLAGS_AGGREGATED, "min",
+      G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64, G_MAXUINT64,
+      NULL);
+}
+
+static GstTracerRecord *
+make_queue_record (void)
+{
+  /* clang-format off */
+  return gst_tracer_record_new ("filemem-queue.class",
+      "queue", GST_TYPE_STRUCTURE, gst_structure_new ("scope",
+          "type", G_TYPE_GTYPE, G_TYPE_STRING,
+          "description", G_TYPE_STRING, "path of the pad at which buffers enter",
+          "related-to", GST_TYPE_TRACER_VALUE_SCOPE, GST_TRACER_VALUE_SCOPE_PAD,
+          NULL),
+      "ts", GST_TYPE_STRUCTURE, gst_structure_new ("value",
+          "type", G_TYPE_GTYPE, G_TYPE_UINT64,
+          "description", G_TYPE_STRING, "event ts",
+          "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
+          "max", G_TYPE_UINT64, G_MAXUINT64, NULL),
+#define X(symbol, name, description) \
+      name, GST_TYPE_STRUCTURE, queue_field_description (description),
+      FM_QUEUE_FIGURES (X)
+      FM_LEFT_ALONE (X)
+#undef X
+      NULL);
+  /* clang-format on */
+}
+
 static void
-log_record (const GstStructure *stats)
+log_queue_record (const FmQueueRecord *queue, guint64 ts)
+{
+  /* clang-format off */
+  gst_tracer_record_log (shared.queue_record, queue->name, ts
+#define X(symbol, ...) , queue->figure[FM_QUEUE_##symbol]
+      FM_QUEUE_FIGURES (X)
+#undef X
+#define X(symbol, ...) , queue->left_alone[FM_LEFT_##symbol]
+      FM_LEFT_ALONE (X)
+#undef X
+      );
+  /* clang-format on */
+}
+
+static void
+log_record (const GstStructure *stats, GPtrArray *records)
 {
   guint64 ts = GST_CLOCK_DIFF (shared.start, gst_util_get_timestamp ());
+  guint i;
 
   /* clang-format off */
   gst_tracer_record_log (shared.record, ts
@@ -116,6 +169,8 @@ log_record (const GstStructure *stats)
 #undef X
       );
   /* clang-format on */
+  for (i = 0; i < records->len; i++)
+    log_queue_record (g_ptr_array_index (records, i), ts);
 }
 
 static gchar *
@@ -136,6 +191,7 @@ write_records (gpointer seconds)
   g_mutex_lock (&shared.lock);
   while (!shared.stopping) {
     g_autoptr (GstStructure) stats = NULL;
+    g_autoptr (GPtrArray) records = NULL;
 
     if (g_cond_wait_until (&shared.wake, &shared.lock, next)
         || g_get_monotonic_time () < next)
@@ -143,7 +199,8 @@ write_records (gpointer seconds)
     next += interval;
     g_mutex_unlock (&shared.lock);
     stats = gst_file_mem_allocator_get_stats (shared.allocator);
-    log_record (stats);
+    records = fm_queues_records ();
+    log_record (stats, records);
     g_mutex_lock (&shared.lock);
   }
   g_mutex_unlock (&shared.lock);
@@ -155,6 +212,7 @@ static void
 finish (void)
 {
   g_autoptr (GstStructure) stats = NULL;
+  g_autoptr (GPtrArray) records = NULL;
   g_autofree gchar *to = NULL;
   GThread *thread;
 
@@ -172,15 +230,31 @@ finish (void)
   if (thread != NULL)
     g_thread_join (thread);
   stats = gst_file_mem_allocator_get_stats (shared.allocator);
-  log_record (stats);
+  records = fm_queues_records ();
+  log_record (stats, records);
   to = option ("report");
-  fm_report_write (stats, to);
+  fm_report_write (stats, records, to);
 }
 
 static void
 on_deinit (gpointer unused, GObject *registry)
 {
   finish ();
+}
+
+static void
+start_queues (GstAllocator *allocator)
+{
+  g_autofree gchar *names = option ("queues");
+  g_autofree gchar *copy_above = option ("copy-above");
+  FmOptions options;
+
+  /* What the allocator took can be read. */
+  fm_options_init (&options);
+  (void) fm_options_set (&options, FM_OPTION_COPY_ABOVE, copy_above, NULL);
+  fm_queues_start (
+      allocator, names, fm_options_number (&options, FM_OPTION_COPY_ABOVE));
+  fm_options_clear (&options);
 }
 
 static void
@@ -196,6 +270,9 @@ start (const gchar *params)
   shared.start = (gint64) gst_util_get_timestamp ();
   shared.record = make_record ();
   GST_OBJECT_FLAG_SET (shared.record, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+  shared.queue_record = make_queue_record ();
+  GST_OBJECT_FLAG_SET (shared.queue_record, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+  start_queues (allocator);
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);
   atexit (finish);
 

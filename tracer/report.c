@@ -13,6 +13,9 @@
 /* GstBuffer and GstMemory, whatever holds the data. */
 #define BYTES_OF_OBJECTS 512
 
+/* Queues that the report names. */
+#define QUEUES_MOST 10
+
 /* Maps that wait less often than this, one in so many, are no reason to speak.
  */
 #define WAITS_WORTH_A_WORD 100
@@ -83,6 +86,84 @@ add_fallbacks (GString *text, const GstStructure *stats)
   g_string_append_c (text, '\n');
 }
 
+static guint64
+file_backed (const FmQueueRecord *queue)
+{
+  return queue->figure[FM_QUEUE_BYTES] - queue->figure[FM_QUEUE_FOREIGN_BYTES]
+      + queue->figure[FM_QUEUE_COPIED_BYTES];
+}
+
+static gint
+compare_bytes (gconstpointer a, gconstpointer b)
+{
+  guint64 x = (*(FmQueueRecord *const *) a)->figure[FM_QUEUE_BYTES];
+  guint64 y = (*(FmQueueRecord *const *) b)->figure[FM_QUEUE_BYTES];
+
+  return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void
+add_queue (GString *text, const FmQueueRecord *queue)
+{
+  static const gchar *const reasons[FM_N_LEFT_ALONE] = {
+#define X(symbol, name, words) [FM_LEFT_##symbol] = words,
+      FM_LEFT_ALONE (X)
+#undef X
+  };
+  g_autofree gchar *all = g_format_size_full (
+      queue->figure[FM_QUEUE_BYTES], G_FORMAT_SIZE_IEC_UNITS);
+  guint i;
+
+  g_string_append_printf (text, "  %-12s%s: %s, %.0f%% file-backed", "queue",
+      queue->name, all,
+      100.0 * (gdouble) file_backed (queue)
+          / (gdouble) queue->figure[FM_QUEUE_BYTES]);
+  if (queue->hoard_peak > 0) {
+    g_autofree gchar *peak =
+        g_format_size_full (queue->hoard_peak, G_FORMAT_SIZE_IEC_UNITS);
+
+    g_string_append_printf (text, ", held %s at most, %.0f%% file-backed", peak,
+        100.0
+            - 100.0 * (gdouble) queue->hoard_foreign
+                / (gdouble) queue->hoard_peak);
+  }
+  if (queue->figure[FM_QUEUE_COPIES] > 0) {
+    g_autofree gchar *copied = g_format_size_full (
+        queue->figure[FM_QUEUE_COPIED_BYTES], G_FORMAT_SIZE_IEC_UNITS);
+
+    g_string_append_printf (text, ", %s of it copied", copied);
+  }
+  for (i = 0; i < FM_N_LEFT_ALONE; i++) {
+    if (queue->left_alone[i] > 0)
+      g_string_append_printf (text, "; %" G_GUINT64_FORMAT " left alone: %s",
+          queue->left_alone[i], reasons[i]);
+  }
+  g_string_append_c (text, '\n');
+}
+
+/* The largest ones. */
+static void
+add_queues (GString *text, GPtrArray *queues)
+{
+  g_autoptr (GPtrArray) sorted = g_ptr_array_copy (queues, NULL, NULL);
+  guint i, n = 0;
+
+  /* The records are the original's. */
+  g_ptr_array_set_free_func (sorted, NULL);
+  g_ptr_array_sort (sorted, compare_bytes);
+  for (i = 0; i < sorted->len; i++) {
+    const FmQueueRecord *queue = g_ptr_array_index (sorted, i);
+
+    if (queue->figure[FM_QUEUE_BYTES] == 0)
+      break;
+    if (n++ < QUEUES_MOST)
+      add_queue (text, queue);
+  }
+  if (n > QUEUES_MOST)
+    g_string_append_printf (
+        text, "  %-12s%u smaller ones\n", "queues", n - QUEUES_MOST);
+}
+
 static void
 add_advice (GString *text, const GstStructure *stats)
 {
@@ -116,7 +197,7 @@ add_advice (GString *text, const GstStructure *stats)
 }
 
 gchar *
-fm_report_text (const GstStructure *stats)
+fm_report_text (const GstStructure *stats, GPtrArray *queues)
 {
   GString *text = g_string_new (NULL);
   g_autofree gchar *size = bytes (stats, "size");
@@ -162,6 +243,7 @@ fm_report_text (const GstStructure *stats)
       " allocations waited for room, longest %.1f ms\n",
       "producers", get (stats, "alloc-waits"), ms (stats, "alloc-wait-max-ns"));
   add_fallbacks (text, stats);
+  add_queues (text, queues);
   g_string_append_printf (text,
       "  %-12s%" G_GUINT64_FORMAT " minor, %" G_GUINT64_FORMAT
       " major page faults of the process\n",
@@ -171,7 +253,7 @@ fm_report_text (const GstStructure *stats)
 }
 
 void
-fm_report_write (const GstStructure *stats, const gchar *to)
+fm_report_write (const GstStructure *stats, GPtrArray *queues, const gchar *to)
 {
   g_autofree gchar *text = NULL, *pid = NULL, *path = NULL;
   g_auto (GStrv) parts = NULL;
@@ -180,7 +262,7 @@ fm_report_write (const GstStructure *stats, const gchar *to)
 
   if (g_str_equal (to, "none"))
     return;
-  text = fm_report_text (stats);
+  text = fm_report_text (stats, queues);
   if (g_str_equal (to, "stderr")) {
     fputs (text, stderr);
     return;

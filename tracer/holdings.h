@@ -1,0 +1,37 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * holdings.h: how many foreign bytes a queue may hold.
+ *
+ * An element or a pad with the property "current-level-bytes" is asked, and not
+ * for each buffer: what has entered since it was asked last cannot be more than
+ * what it held then and what has come. Of one without, the foreign buffers that
+ * entered and are still in use are remembered; one that rests in its pool is
+ * not in use.
+ *
+ * Locking: a holding is for one streaming thread at a time. The buffers that it
+ * remembers may be freed by any thread; a mutex guards these.
+ */
+#ifndef FM_HOLDINGS_H
+#define FM_HOLDINGS_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+typedef struct _FmHolding FmHolding;
+
+/* Of what enters at @pad of @element; both must outlive it. */
+FmHolding *fm_holding_new (GstElement *element, GstPad *pad);
+void fm_holding_free (FmHolding *holding);
+
+/* Whether the queue may hold more than @limit foreign bytes with @bytes more;
+ * if not, they are counted as entering, in @buffer. */
+gboolean fm_holding_exceeds (
+    FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit);
+
+/* The most foreign bytes that it may hold, as known. */
+guint64 fm_holding_bytes (FmHolding *holding);
+
+G_END_DECLS
+#endif

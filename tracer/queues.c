@@ -1,0 +1,484 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * queues.c: see queues.h.
+ *
+ * Every pad that an element adds is announced by a signal, to whose emissions
+ * one can listen for all elements at once: no hook of the tracing subsystem is
+ * needed, which would cost something for every buffer of the program. When the
+ * pad is added the element may be half made, its type that of a base class; so
+ * a first probe waits for the first event or buffer, decides whether this is
+ * the entrance of a queue, and goes. Where it is, a second one stays. With
+ * "auto" one stays at every entrance, and sees which elements sit on what they
+ * are given.
+ *
+ * Locking: `lock` guards the list of the watches, and what is said of them
+ * there. An entrance belongs to its streaming thread, but for its figures,
+ * which are relaxed atomics.
+ */
+#include "queues.h"
+
+#include "hoard.h"
+#include "holdings.h"
+#include "options.h"
+
+#include <stdatomic.h>
+
+/* Entrances that are gone and still have a record of their own. */
+#define GONE_MOST 256
+
+/* An element that sits on so many bytes is a queue as well. */
+#define HOARD_LEAST ((guint64) 4 << 20)
+
+/* What entered one queue. */
+typedef struct
+{
+  gatomicrefcount refs; /* the pad's and the list's */
+  gchar *name;
+  gboolean is_gone;     /* under the lock */
+  atomic_bool is_queue; /* by its name, or by what it does */
+  FmHoard *hoard;       /* where all are watched; else NULL */
+  _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
+  _Atomic guint64 left_alone[FM_N_LEFT_ALONE];
+
+  /* The streaming thread's. */
+  FmHolding *holding;
+  gboolean is_of_device; /* by its caps */
+  /* What the element downstream offered last to allocate from; only to be
+   * compared with. */
+  GPtrArray *lent;
+} Entrance;
+
+static struct
+{
+  GstAllocator *ours;
+  gchar *names;
+  gboolean watches_all;
+  guint64 copy_above;
+  GMutex lock;
+  GPtrArray *entrances;
+  guint n_gone;
+} queues;
+
+/* The last buffer that was copied in this thread while somebody else had it as
+ * well: a tee, which is about to give it to another branch. */
+typedef struct
+{
+  gpointer original; /* not held */
+  GstBuffer *copy;
+} Shared;
+
+static void
+shared_free (gpointer data)
+{
+  Shared *shared = data;
+
+  gst_clear_buffer (&shared->copy);
+  g_free (shared);
+}
+
+static GPrivate last_shared = G_PRIVATE_INIT (shared_free);
+
+/* ---- entrances ---- */
+
+static void
+entrance_unref (Entrance *entrance)
+{
+  if (!g_atomic_ref_count_dec (&entrance->refs))
+    return;
+  g_clear_pointer (&entrance->hoard, fm_hoard_unref);
+  g_free (entrance->name);
+  g_free (entrance);
+}
+
+static void
+forget_one_that_is_gone (void)
+{
+  guint i;
+
+  for (i = 0; i < queues.entrances->len; i++) {
+    Entrance *entrance = g_ptr_array_index (queues.entrances, i);
+
+    if (entrance->is_gone) {
+      g_ptr_array_remove_index (queues.entrances, i);
+      queues.n_gone--;
+      return;
+    }
+  }
+}
+
+/* The pad is gone. */
+static void
+entrance_left (gpointer data)
+{
+  Entrance *entrance = data;
+
+  fm_holding_free (entrance->holding);
+  entrance->holding = NULL;
+  g_ptr_array_unref (entrance->lent);
+  g_mutex_lock (&queues.lock);
+  entrance->is_gone = TRUE;
+  if (++queues.n_gone > GONE_MOST)
+    forget_one_that_is_gone ();
+  g_mutex_unlock (&queues.lock);
+  entrance_unref (entrance);
+}
+
+static Entrance *
+entrance_new (GstElement *element, GstPad *pad, gboolean is_queue)
+{
+  Entrance *entrance = g_new0 (Entrance, 1);
+
+  g_atomic_ref_count_init (&entrance->refs);
+  g_atomic_ref_count_inc (&entrance->refs);
+  entrance->name = gst_object_get_path_string (GST_OBJECT (pad));
+  entrance->holding = fm_holding_new (element, pad);
+  entrance->lent = g_ptr_array_new ();
+  atomic_store (&entrance->is_queue, is_queue);
+  if (queues.watches_all)
+    entrance->hoard = fm_hoard_new ();
+  g_mutex_lock (&queues.lock);
+  g_ptr_array_add (queues.entrances, entrance);
+  g_mutex_unlock (&queues.lock);
+  return entrance;
+}
+
+static void
+count (Entrance *entrance, FmQueueFigure figure, guint64 n)
+{
+  atomic_fetch_add_explicit (
+      &entrance->figure[figure], n, memory_order_relaxed);
+}
+
+static void
+note_holding (Entrance *entrance)
+{
+  guint64 bytes = fm_holding_bytes (entrance->holding);
+  _Atomic guint64 *peak = &entrance->figure[FM_QUEUE_FOREIGN_PEAK];
+
+  if (bytes > atomic_load_explicit (peak, memory_order_relaxed))
+    atomic_store_explicit (peak, bytes, memory_order_relaxed);
+}
+
+/* ---- buffers ---- */
+
+static gboolean
+is_lent (Entrance *entrance, GstBuffer *buffer)
+{
+  guint n = gst_buffer_n_memory (buffer), i;
+
+  if (entrance->lent->len == 0)
+    return FALSE;
+  if (buffer->pool != NULL
+      && g_ptr_array_find (entrance->lent, buffer->pool, NULL))
+    return TRUE;
+  for (i = 0; i < n; i++) {
+    GstMemory *mem = gst_buffer_peek_memory (buffer, i);
+
+    if (g_ptr_array_find (entrance->lent, mem->allocator, NULL))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The copy that is as good as another one would be, or NULL. */
+static GstBuffer *
+earlier_copy (GstBuffer *buffer)
+{
+  Shared *shared = g_private_get (&last_shared);
+
+  if (shared == NULL)
+    return NULL;
+  if (shared->original != buffer)
+    gst_clear_buffer (&shared->copy);
+  return shared->copy;
+}
+
+static void
+remember_copy (GstBuffer *buffer, GstBuffer *copy)
+{
+  Shared *shared = g_private_get (&last_shared);
+
+  if (GST_MINI_OBJECT_REFCOUNT_VALUE (buffer) < 2)
+    return;
+  if (shared == NULL) {
+    shared = g_new0 (Shared, 1);
+    g_private_set (&last_shared, shared);
+  }
+  shared->original = buffer;
+  gst_buffer_replace (&shared->copy, copy);
+}
+
+/* Takes @buffer and gives the one that is to enter in its place. */
+static GstBuffer *
+exchange (Entrance *entrance, GstBuffer *buffer)
+{
+  gsize foreign = fm_foreign_bytes (buffer, queues.ours);
+  FmLeftAlone why = FM_NOT_LEFT_ALONE;
+  GstBuffer *copy = NULL;
+
+  count (entrance, FM_QUEUE_BUFFERS, 1);
+  count (entrance, FM_QUEUE_BYTES, gst_buffer_get_size (buffer));
+  if (G_LIKELY (foreign == 0))
+    return buffer;
+
+  count (entrance, FM_QUEUE_FOREIGN_BYTES, foreign);
+  if (!atomic_load_explicit (&entrance->is_queue, memory_order_relaxed))
+    return buffer;
+  if (!fm_holding_exceeds (
+          entrance->holding, buffer, foreign, queues.copy_above)) {
+    note_holding (entrance);
+    return buffer;
+  }
+  if (entrance->is_of_device)
+    why = FM_LEFT_DEVICE;
+  else if (is_lent (entrance, buffer))
+    why = FM_LEFT_LENT;
+  else
+    copy = fm_foreign_copy (buffer, queues.ours, earlier_copy (buffer), &why);
+  if (copy == NULL) {
+    atomic_fetch_add_explicit (
+        &entrance->left_alone[why], 1, memory_order_relaxed);
+    return buffer;
+  }
+  count (entrance, FM_QUEUE_COPIES, 1);
+  count (entrance, FM_QUEUE_COPIED_BYTES, foreign);
+  remember_copy (buffer, copy);
+  gst_buffer_unref (buffer);
+  return copy;
+}
+
+static GstBuffer *
+let_in (Entrance *entrance, GstBuffer *buffer)
+{
+  GstBuffer *enters = exchange (entrance, buffer);
+
+  if (entrance->hoard != NULL
+      && fm_hoard_enter (
+             entrance->hoard, enters, fm_foreign_bytes (enters, queues.ours))
+          > HOARD_LEAST)
+    atomic_store (&entrance->is_queue, TRUE);
+  return enters;
+}
+
+static gboolean
+let_in_from_list (GstBuffer **buffer, guint index, gpointer entrance)
+{
+  *buffer = let_in (entrance, *buffer);
+  return TRUE;
+}
+
+/* ---- events and queries ---- */
+
+static gboolean
+has_device_features (GstCaps *caps)
+{
+  guint n = gst_caps_get_size (caps), i, k;
+
+  for (i = 0; i < n; i++) {
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
+
+    for (k = 0; features != NULL && k < gst_caps_features_get_size (features);
+         k++) {
+      const gchar *name = gst_caps_features_get_nth (features, k);
+
+      if (g_str_has_prefix (name, "memory:")
+          && !g_str_equal (name, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY))
+        return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+static void
+look_at_event (Entrance *entrance, GstEvent *event)
+{
+  GstCaps *caps;
+
+  if (GST_EVENT_TYPE (event) != GST_EVENT_CAPS)
+    return;
+  gst_event_parse_caps (event, &caps);
+  entrance->is_of_device = has_device_features (caps);
+}
+
+static void
+note_lent (Entrance *entrance, gpointer object)
+{
+  if (object != NULL && object != queues.ours)
+    g_ptr_array_add (entrance->lent, object);
+}
+
+/* What was answered to the question how to allocate. */
+static void
+look_at_query (Entrance *entrance, GstQuery *query)
+{
+  g_autoptr (GstAllocator) system = NULL;
+  guint i;
+
+  if (GST_QUERY_TYPE (query) != GST_QUERY_ALLOCATION)
+    return;
+  system = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
+  g_ptr_array_set_size (entrance->lent, 0);
+  for (i = 0; i < gst_query_get_n_allocation_params (query); i++) {
+    g_autoptr (GstAllocator) allocator = NULL;
+
+    gst_query_parse_nth_allocation_param (query, i, &allocator, NULL);
+    if (allocator != system)
+      note_lent (entrance, allocator);
+  }
+  for (i = 0; i < gst_query_get_n_allocation_pools (query); i++) {
+    g_autoptr (GstBufferPool) pool = NULL;
+
+    gst_query_parse_nth_allocation_pool (query, i, &pool, NULL, NULL, NULL);
+    note_lent (entrance, pool);
+  }
+}
+
+/* ---- probes ---- */
+
+static GstPadProbeReturn
+on_entering (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  Entrance *entrance = data;
+
+  if ((info->type & GST_PAD_PROBE_TYPE_BUFFER) != 0) {
+    info->data = let_in (entrance, GST_PAD_PROBE_INFO_BUFFER (info));
+  } else if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0) {
+    info->data =
+        gst_buffer_list_make_writable (GST_PAD_PROBE_INFO_BUFFER_LIST (info));
+    gst_buffer_list_foreach (info->data, let_in_from_list, entrance);
+  } else if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) != 0) {
+    look_at_event (entrance, GST_PAD_PROBE_INFO_EVENT (info));
+  } else if ((info->type & GST_PAD_PROBE_TYPE_PULL) != 0) {
+    look_at_query (entrance, GST_PAD_PROBE_INFO_QUERY (info));
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+/* One that was told to keep its bytes in a file of its own holds none. */
+static gboolean
+has_file (GstElement *element)
+{
+  g_autofree gchar *template = NULL;
+
+  if (g_object_class_find_property (
+          G_OBJECT_GET_CLASS (element), "temp-template")
+      == NULL)
+    return FALSE;
+  g_object_get (element, "temp-template", &template, NULL);
+  return template != NULL;
+}
+
+static gboolean
+is_queue (GstElement *element)
+{
+  GType type;
+
+  for (type = G_OBJECT_TYPE (element); type != GST_TYPE_ELEMENT && type != 0;
+       type = g_type_parent (type)) {
+    GstElementClass *klass = g_type_class_peek (type);
+    GstElementFactory *factory = klass != NULL ? klass->elementfactory : NULL;
+
+    if (factory != NULL
+        && fm_options_list_has (queues.names, GST_OBJECT_NAME (factory)))
+      return !has_file (element);
+  }
+  return FALSE;
+}
+
+static GstPadProbeReturn
+on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
+  gboolean is_named = element != NULL && is_queue (element);
+  Entrance *entrance;
+
+  if (element == NULL || !(is_named || queues.watches_all))
+    return GST_PAD_PROBE_REMOVE;
+  entrance = entrance_new (element, pad, is_named);
+  gst_pad_add_probe (pad,
+      GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
+          | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+      on_entering, entrance, entrance_left);
+  /* The answers alone, not the questions. */
+  gst_pad_add_probe (pad,
+      GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PULL,
+      on_entering, entrance, NULL);
+  return GST_PAD_PROBE_REMOVE;
+}
+
+static gboolean
+on_pad_added (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+    gpointer unused)
+{
+  GstPad *pad = g_value_get_object (&values[1]);
+
+  if (GST_PAD_IS_SINK (pad) && !GST_IS_PROXY_PAD (pad))
+    gst_pad_add_probe (pad,
+        GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
+            | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+        on_first, NULL, NULL);
+  return TRUE;
+}
+
+void
+fm_queues_start (GstAllocator *ours, const gchar *names, guint64 copy_above)
+{
+  GTypeClass *klass;
+
+  if (queues.ours != NULL || g_str_equal (names, "none"))
+    return;
+  queues.ours = ours;
+  queues.watches_all = fm_options_list_has (names, "auto");
+  /* "auto" adds to those that are known. */
+  queues.names = g_str_equal (names, "auto") ? g_strdup (FM_OPTIONS_QUEUES)
+                                             : g_strdup (names);
+  queues.copy_above = copy_above;
+  queues.entrances =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) entrance_unref);
+  klass = g_type_class_ref (GST_TYPE_ELEMENT);
+  g_signal_add_emission_hook (g_signal_lookup ("pad-added", GST_TYPE_ELEMENT),
+      0, on_pad_added, NULL, NULL);
+  g_type_class_unref (klass);
+}
+
+/* ---- records ---- */
+
+static void
+record_free (FmQueueRecord *record)
+{
+  g_free (record->name);
+  g_free (record);
+}
+
+GPtrArray *
+fm_queues_records (void)
+{
+  GPtrArray *records =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) record_free);
+  guint i, k;
+
+  if (queues.ours == NULL)
+    return records;
+  g_mutex_lock (&queues.lock);
+  for (i = 0; i < queues.entrances->len; i++) {
+    Entrance *entrance = g_ptr_array_index (queues.entrances, i);
+    FmQueueRecord *record;
+
+    if (!atomic_load (&entrance->is_queue))
+      continue;
+    record = g_new0 (FmQueueRecord, 1);
+    record->name = g_strdup (entrance->name);
+    record->is_gone = entrance->is_gone;
+    for (k = 0; k < FM_N_QUEUE_FIGURES; k++)
+      record->figure[k] = atomic_load (&entrance->figure[k]);
+    if (entrance->hoard != NULL)
+      record->hoard_peak =
+          fm_hoard_peak (entrance->hoard, &record->hoard_foreign);
+    for (k = 0; k < FM_N_LEFT_ALONE; k++)
+      record->left_alone[k] = atomic_load (&entrance->left_alone[k]);
+    g_ptr_array_add (records, record);
+  }
+  g_mutex_unlock (&queues.lock);
+  return records;
+}
