@@ -19,11 +19,11 @@ typedef struct
 
 struct _FmHolding
 {
-  GObject *teller; /* who has the property; NULL if nobody */
-  GType level_type;
-  guint64 level;   /* at most so much when it was asked last */
-  guint64 entered; /* since */
-  InUse *in_use;   /* where nobody can be asked */
+  GWeakRef teller;  /* who has the property */
+  GType level_type; /* of the property; 0 if nobody has it */
+  guint64 level;    /* at most so much when it was asked last */
+  guint64 entered;  /* since */
+  InUse *in_use;    /* where nobody can be asked */
 };
 
 static void
@@ -112,14 +112,17 @@ tells_level (GObject *object, GType *ret_type)
 static guint64
 ask_level (FmHolding *holding)
 {
+  g_autoptr (GObject) teller = g_weak_ref_get (&holding->teller);
   guint64 large = 0;
   guint small = 0;
 
+  if (teller == NULL)
+    return 0;
   if (holding->level_type == G_TYPE_UINT64) {
-    g_object_get (holding->teller, LEVEL, &large, NULL);
+    g_object_get (teller, LEVEL, &large, NULL);
     return large;
   }
-  g_object_get (holding->teller, LEVEL, &small, NULL);
+  g_object_get (teller, LEVEL, &small, NULL);
   return small;
 }
 
@@ -130,10 +133,10 @@ fm_holding_new (GstElement *element, GstPad *pad)
 
   /* A multiqueue has one level for each of its pads. */
   if (tells_level (G_OBJECT (pad), &holding->level_type))
-    holding->teller = G_OBJECT (pad);
+    g_weak_ref_init (&holding->teller, pad);
   else if (tells_level (G_OBJECT (element), &holding->level_type))
-    holding->teller = G_OBJECT (element);
-  if (holding->teller == NULL) {
+    g_weak_ref_init (&holding->teller, element);
+  if (holding->level_type == 0) {
     holding->in_use = g_new0 (InUse, 1);
     g_atomic_ref_count_init (&holding->in_use->refs);
     g_mutex_init (&holding->in_use->lock);
@@ -146,6 +149,8 @@ fm_holding_new (GstElement *element, GstPad *pad)
 void
 fm_holding_free (FmHolding *holding)
 {
+  if (holding->level_type != 0)
+    g_weak_ref_clear (&holding->teller);
   g_clear_pointer (&holding->in_use, in_use_unref);
   g_free (holding);
 }
@@ -168,15 +173,27 @@ fm_holding_exceeds (
   return FALSE;
 }
 
-guint64
-fm_holding_bytes (FmHolding *holding)
+static guint64
+total_in_use (InUse *in_use)
 {
   guint64 total;
 
-  if (holding->in_use == NULL)
-    return holding->level + holding->entered;
-  g_mutex_lock (&holding->in_use->lock);
-  total = holding->in_use->total;
-  g_mutex_unlock (&holding->in_use->lock);
+  g_mutex_lock (&in_use->lock);
+  total = in_use->total;
+  g_mutex_unlock (&in_use->lock);
   return total;
+}
+
+guint64
+fm_holding_bytes (FmHolding *holding)
+{
+  return holding->in_use != NULL ? total_in_use (holding->in_use)
+                                 : holding->level + holding->entered;
+}
+
+guint64
+fm_holding_level (FmHolding *holding)
+{
+  return holding->in_use != NULL ? total_in_use (holding->in_use)
+                                 : ask_level (holding);
 }

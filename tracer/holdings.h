@@ -9,8 +9,9 @@
  * entered and are still in use are remembered; one that rests in its pool is
  * not in use.
  *
- * Locking: a holding is for one streaming thread at a time. The buffers that it
- * remembers may be freed by any thread; a mutex guards these.
+ * Locking: a holding is for one streaming thread at a time; its level may be
+ * asked by any. The buffers that it remembers may be freed by any thread; a
+ * mutex guards these.
  */
 #ifndef FM_HOLDINGS_H
 #define FM_HOLDINGS_H
@@ -21,7 +22,7 @@ G_BEGIN_DECLS
 
 typedef struct _FmHolding FmHolding;
 
-/* Of what enters at @pad of @element; both must outlive it. */
+/* Of what enters at @pad of @element, of which it holds no reference. */
 FmHolding *fm_holding_new (GstElement *element, GstPad *pad);
 void fm_holding_free (FmHolding *holding);
 
@@ -32,6 +33,10 @@ gboolean fm_holding_exceeds (
 
 /* The most foreign bytes that it may hold, as known. */
 guint64 fm_holding_bytes (FmHolding *holding);
+
+/* The bytes in the queue now, whoever gave them; of one that can't tell the
+ * foreign ones. 0 once the queue is gone. Any thread. */
+guint64 fm_holding_level (FmHolding *holding);
 
 G_END_DECLS
 #endif

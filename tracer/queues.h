@@ -26,6 +26,7 @@ G_BEGIN_DECLS
  * "description"), and a number of buffers for each reason of FM_LEFT_ALONE. */
 /* clang-format off */
 #define FM_QUEUE_FIGURES(X) \
+  X (LEVEL, "level-bytes", "bytes in it now, as far as it can tell") \
   X (BUFFERS, "buffers", "buffers that entered") \
   X (BYTES, "bytes", "bytes that entered") \
   X (FOREIGN_BYTES, "foreign-bytes", "of these, bytes of foreign memory, before any was copied") \
@@ -43,8 +44,7 @@ typedef enum {
 
 typedef struct
 {
-  gchar *name; /* path of the pad in its pipeline */
-  gboolean is_gone;
+  gchar *name;           /* path of the pad in its pipeline */
   guint64 hoard_peak;    /* with "auto": the most bytes that it sat on */
   guint64 hoard_foreign; /* of these, bytes of foreign memory */
   guint64 figure[FM_N_QUEUE_FIGURES];
