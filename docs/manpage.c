@@ -4,11 +4,13 @@
  * manpage.c: writes gst-filemem(1) from its template and the tables.
  *
  * Usage: manpage TEMPLATE >PAGE. A line @OPTIONS@ of the template becomes a
- * list of the options, @STATISTICS@ one of the figures, @VERSION@ anywhere the
- * version; so the page can't name what is not there, nor miss what is. Runs
- * while filemem is built, and is not installed.
+ * list of the options, @STATISTICS@ one of the figures, @QUEUES@ one of those
+ * of a queue, @VERSION@ anywhere the version; so the page can't name what is
+ * not there, nor miss what is. Runs while filemem is built, and is not
+ * installed.
  */
 #include "options.h"
+#include "queue-figures.h"
 #include "statistics.h"
 
 #include <stdio.h>
@@ -70,6 +72,18 @@ print_options (void)
 }
 
 static void
+print_figure (const gchar *name, FmStatisticKind kind, const gchar *unit,
+    const gchar *description)
+{
+  fputs (".TP\n.BR ", stdout);
+  print_text (name);
+  printf (" \" (%s%s%s)\"\n",
+      kind == FM_STAT_KIND_COUNTER ? "counter" : "gauge",
+      unit[0] != '\0' ? ", " : "", unit);
+  print_description (description);
+}
+
+static void
 print_statistics (void)
 {
   guint id;
@@ -77,13 +91,24 @@ print_statistics (void)
   for (id = 0; id < FM_N_STATISTICS; id++) {
     const FmStatisticSpec *spec = fm_statistic_spec ((FmStatistic) id);
 
-    fputs (".TP\n.BR ", stdout);
-    print_text (spec->name);
-    printf (" \" (%s%s%s)\"\n",
-        spec->kind == FM_STAT_KIND_COUNTER ? "counter" : "gauge",
-        spec->unit[0] != '\0' ? ", " : "", spec->unit);
-    print_description (spec->description);
+    print_figure (spec->name, spec->kind, spec->unit, spec->description);
   }
+}
+
+static void
+print_queue_figures (void)
+{
+#define UNIT_BYTES "bytes"
+#define UNIT_NUMBER ""
+#define X(symbol, name, kind, unit, description) \
+  print_figure (name, FM_STAT_KIND_##kind, UNIT_##unit, description);
+  FM_QUEUE_FIGURES (X)
+#undef X
+#define X(symbol, name, words) \
+  print_figure (               \
+      name, FM_STAT_KIND_COUNTER, UNIT_NUMBER, "buffers left alone: " words);
+  FM_LEFT_ALONE (X)
+#undef X
 }
 
 static void
@@ -95,6 +120,8 @@ print_line (const gchar *line)
     print_options ();
   else if (g_str_equal (line, "@STATISTICS@"))
     print_statistics ();
+  else if (g_str_equal (line, "@QUEUES@"))
+    print_queue_figures ();
   else if (mark != NULL)
     printf ("%.*s%s%s\n", (int) (mark - line), line, PACKAGE_VERSION,
         mark + strlen ("@VERSION@"));

@@ -16,28 +16,11 @@
 #ifndef FM_FOREIGN_H
 #define FM_FOREIGN_H
 
+#include "queue-figures.h"
+
 #include <gst/gst.h>
 
 G_BEGIN_DECLS
-
-/* (SYMBOL, "name", "in words") */
-/* clang-format off */
-#define FM_LEFT_ALONE(X) \
-  X (META, "left-meta", "a meta that a copy would lose") \
-  X (NOT_MAPPABLE, "left-not-mappable", "memory that the CPU can't map") \
-  X (DEVICE, "left-device", "memory of a device (DMABuf, caps features)") \
-  X (LENT, "left-lent", "memory lent by the element downstream") \
-  X (NO_ROOM, "left-no-room", "filemem had no room") \
-  X (FAILED, "left-failed", "the copy failed")
-/* clang-format on */
-
-typedef enum {
-#define X(symbol, ...) FM_LEFT_##symbol,
-  FM_LEFT_ALONE (X)
-#undef X
-      FM_N_LEFT_ALONE,
-  FM_NOT_LEFT_ALONE = FM_N_LEFT_ALONE
-} FmLeftAlone;
 
 /* Bytes of @buffer that @ours did not give. */
 gsize fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours);

@@ -108,13 +108,14 @@ make_record (void)
 }
 
 static GstStructure *
-queue_field_description (const gchar *description)
+queue_field_description (const gchar *description, gboolean grows)
 {
   return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
       "description", G_TYPE_STRING, description, "flags",
-      GST_TYPE_TRACER_VALUE_FLAGS, GST_TRACER_VALUE_FLAGS_AGGREGATED, "min",
-      G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64, G_MAXUINT64,
-      NULL);
+      GST_TYPE_TRACER_VALUE_FLAGS,
+      grows ? GST_TRACER_VALUE_FLAGS_AGGREGATED : GST_TRACER_VALUE_FLAGS_NONE,
+      "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64,
+      G_MAXUINT64, NULL);
 }
 
 static GstTracerRecord *
@@ -132,9 +133,14 @@ make_queue_record (void)
           "description", G_TYPE_STRING, "event ts",
           "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
           "max", G_TYPE_UINT64, G_MAXUINT64, NULL),
-#define X(symbol, name, description) \
-      name, GST_TYPE_STRUCTURE, queue_field_description (description),
+#define X(symbol, name, kind, unit, description) \
+      name, GST_TYPE_STRUCTURE, queue_field_description ( \
+          description, FM_STAT_KIND_##kind == FM_STAT_KIND_COUNTER),
       FM_QUEUE_FIGURES (X)
+#undef X
+#define X(symbol, name, words) \
+      name, GST_TYPE_STRUCTURE, queue_field_description ( \
+          "buffers left alone: " words, TRUE),
       FM_LEFT_ALONE (X)
 #undef X
       NULL);

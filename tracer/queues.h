@@ -22,26 +22,6 @@
 
 G_BEGIN_DECLS
 
-/* What is known about the entrance of each queue: (SYMBOL, "name",
- * "description"), and a number of buffers for each reason of FM_LEFT_ALONE. */
-/* clang-format off */
-#define FM_QUEUE_FIGURES(X) \
-  X (LEVEL, "level-bytes", "bytes in it now, as far as it can tell") \
-  X (BUFFERS, "buffers", "buffers that entered") \
-  X (BYTES, "bytes", "bytes that entered") \
-  X (FOREIGN_BYTES, "foreign-bytes", "of these, bytes of foreign memory, before any was copied") \
-  X (FOREIGN_PEAK, "foreign-peak", "most foreign bytes that it may have held") \
-  X (COPIES, "copies", "buffers copied into filemem") \
-  X (COPIED_BYTES, "copied-bytes", "bytes copied into filemem")
-/* clang-format on */
-
-typedef enum {
-#define X(symbol, ...) FM_QUEUE_##symbol,
-  FM_QUEUE_FIGURES (X)
-#undef X
-      FM_N_QUEUE_FIGURES
-} FmQueueFigure;
-
 typedef struct
 {
   gchar *name;           /* path of the pad in its pipeline */
