@@ -10,9 +10,10 @@
  * a first probe waits for the first event or buffer, decides whether this is
  * the entrance of a queue, and goes.
  *
- * Where it is, the pad's functions for buffers, lists and queries are wrapped.
- * A probe that stays would do the same, for 350 ns a buffer. With "auto" every
- * entrance is wrapped, to see which elements sit on what they are given.
+ * Where it is, the pad's functions for buffers, lists, events and queries are
+ * wrapped. A probe that stays would do the same, for 350 ns a buffer. With
+ * "auto" every entrance is wrapped, to see which elements sit on what they are
+ * given.
  *
  * Locking: `lock` guards the list of the watches, and what is said of them
  * there. An entrance belongs to its streaming thread, but for its figures,
@@ -46,6 +47,8 @@ typedef struct
   /* What was wrapped. */
   GstPadChainFunction chain;
   GstPadChainListFunction chain_list;
+  GstPadEventFunction event;
+  GstPadEventFullFunction event_full; /* it has the one or the other */
   GstPadQueryFunction query;
 
   /* The streaming thread's. */
@@ -379,6 +382,30 @@ on_list (GstPad *pad, GstObject *parent, GstBufferList *list)
   return place.entrance->chain_list (pad, parent, list);
 }
 
+/* At the end of a stream the last copy is not kept for another branch. */
+static void
+look_at_event (GstEvent *event)
+{
+  Shared *shared = g_private_get (&last_shared);
+
+  if (shared != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    gst_clear_buffer (&shared->copy);
+}
+
+static gboolean
+on_event (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  look_at_event (event);
+  return entrance_of (pad)->event (pad, parent, event);
+}
+
+static GstFlowReturn
+on_event_full (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  look_at_event (event);
+  return entrance_of (pad)->event_full (pad, parent, event);
+}
+
 static gboolean
 on_query (GstPad *pad, GstObject *parent, GstQuery *query)
 {
@@ -411,12 +438,18 @@ wrap (GstPad *pad, Entrance *entrance)
 {
   entrance->chain = GST_PAD_CHAINFUNC (pad);
   entrance->chain_list = GST_PAD_CHAINLISTFUNC (pad);
+  entrance->event = GST_PAD_EVENTFUNC (pad);
+  entrance->event_full = GST_PAD_EVENTFULLFUNC (pad);
   entrance->query = GST_PAD_QUERYFUNC (pad);
   g_object_set_qdata_full (
       G_OBJECT (pad), queues.quark, entrance, entrance_left);
   GST_PAD_CHAINFUNC (pad) = on_buffer;
   if (entrance->chain_list != default_chain_list ())
     GST_PAD_CHAINLISTFUNC (pad) = on_list;
+  if (entrance->event_full != NULL)
+    GST_PAD_EVENTFULLFUNC (pad) = on_event_full;
+  else
+    GST_PAD_EVENTFUNC (pad) = on_event;
   GST_PAD_QUERYFUNC (pad) = on_query;
 }
 
