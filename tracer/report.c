@@ -183,8 +183,8 @@ add_advice (GString *text, const GstStructure *stats)
   if (get (stats, "alloc-waits") > 0
       && get (stats, "alloc-waits") > allocs / WAITS_WORTH_A_WORD)
     g_string_append (text,
-        "  advice      producers waited for the disk, which is slower than "
-        "they are: no harm, unless they are live\n");
+        "  advice      the disk was the limit: producers had to wait for it. "
+        "No harm, unless they are live\n");
   if (get (stats, "map-waits") > maps / WAITS_WORTH_A_WORD)
     g_string_append (text,
         "  advice      elements waited for buffers to come back from disk: "
