@@ -47,7 +47,7 @@ G_BEGIN_DECLS
   X (QUEUES, "queues", LIST, FM_OPTIONS_QUEUES, NULL, READY, \
       "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
   X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, READY, \
-      "foreign bytes that a queue may hold before what enters it is copied; 0: copy always") \
+      "foreign bytes that a queue may hold, or one buffer, before what enters it is copied; 0: copy always") \
   X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", PENDING, \
       "statistics by element and queue") \
   X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, PENDING, \

@@ -74,13 +74,15 @@ static gboolean
 exceeds_in_use (InUse *in_use, GstBuffer *buffer, gsize bytes, guint64 limit)
 {
   gboolean known, exceeds;
+  guint64 others;
 
   g_mutex_lock (&in_use->lock);
   known = g_hash_table_contains (in_use->bytes, buffer);
-  exceeds = in_use->total + (known ? 0 : bytes) > limit;
-  if (exceeds && buffer->pool != NULL)
-    exceeds =
-        in_use->total + (known ? 0 : bytes) - resting (in_use, buffer) > limit;
+  others = in_use->total
+      - GPOINTER_TO_SIZE (g_hash_table_lookup (in_use->bytes, buffer));
+  if (others + bytes > limit && buffer->pool != NULL)
+    others -= resting (in_use, buffer);
+  exceeds = others > 0 && others + bytes > limit;
   if (!exceeds && !known) {
     g_hash_table_insert (in_use->bytes, buffer, GSIZE_TO_POINTER (bytes));
     if (buffer->pool != NULL)
@@ -159,14 +161,14 @@ gboolean
 fm_holding_exceeds (
     FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit)
 {
-  if (bytes > limit)
+  if (limit == 0)
     return TRUE;
   if (holding->in_use != NULL)
     return exceeds_in_use (holding->in_use, buffer, bytes, limit);
   if (holding->level + holding->entered + bytes > limit) {
     holding->level = ask_level (holding);
     holding->entered = 0;
-    if (holding->level + bytes > limit)
+    if (holding->level > 0 && holding->level + bytes > limit)
       return TRUE;
   }
   holding->entered += bytes;

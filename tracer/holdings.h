@@ -27,7 +27,9 @@ FmHolding *fm_holding_new (GstElement *element, GstPad *pad);
 void fm_holding_free (FmHolding *holding);
 
 /* Whether the queue may hold more than @limit foreign bytes with @bytes more;
- * if not, they are counted as entering, in @buffer. */
+ * if not, they are counted as entering, in @buffer. One buffer alone is never
+ * too much, unless @limit is 0: a queue that is empty whenever something comes
+ * is as shallow as can be, however large its buffers. */
 gboolean fm_holding_exceeds (
     FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit);
 
