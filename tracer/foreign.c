@@ -26,16 +26,24 @@ is_of_device (GstMemory *mem)
 }
 
 gsize
-fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours)
+fm_foreign_bytes (
+    GstBuffer *buffer, GstAllocator *ours, gsize *ret_kept, gpointer *last)
 {
   guint n = gst_buffer_n_memory (buffer), i;
   gsize bytes = 0;
 
+  *ret_kept = 0;
   for (i = 0; i < n; i++) {
     GstMemory *mem = gst_buffer_peek_memory (buffer, i);
 
-    if (!is_ours (mem, ours))
-      bytes += mem->size;
+    if (is_ours (mem, ours))
+      continue;
+    bytes += mem->size;
+    if (mem->parent == NULL)
+      *ret_kept += mem->maxsize;
+    else if (mem->parent != *last)
+      *ret_kept += mem->parent->maxsize;
+    *last = mem->parent;
   }
   return bytes;
 }
@@ -124,13 +132,70 @@ holds_the_same (GstMemory *copy, GstMemory *mem)
   return same;
 }
 
-GstBuffer *
-fm_foreign_copy (GstBuffer *buffer, GstAllocator *ours, GstBuffer *earlier,
-    FmLeftAlone *ret_why)
+/* The copy of @mem, which may be one that was made before. Besides the buffer
+ * and the copy of the buffer somebody else may have @mem. */
+static GstMemory *
+find_or_copy (GstMemory *mem, GstAllocator *ours, gboolean is_shared,
+    GHashTable *copies, gsize *copied, FmLeftAlone *ret_why)
 {
+  GstMemory *earlier = g_hash_table_lookup (copies, mem), *copy;
+
+  if (earlier != NULL && holds_the_same (earlier, mem))
+    return gst_memory_ref (earlier);
+  copy = copy_memory (mem, ours, ret_why);
+  if (copy == NULL)
+    return NULL;
+  *copied += copy->size;
+  if (is_shared || GST_MINI_OBJECT_REFCOUNT_VALUE (mem) > 2)
+    g_hash_table_insert (copies, mem, gst_memory_ref (copy));
+  return copy;
+}
+
+static gboolean
+count_meta (GstBuffer *buffer, GstMeta **meta, gpointer ret_n)
+{
+  if ((*meta)->info->api != GST_PARENT_BUFFER_META_API_TYPE)
+    (*(guint *) ret_n)++;
+  return TRUE;
+}
+
+static guint
+n_metas (GstBuffer *buffer)
+{
+  guint n = 0;
+
+  gst_buffer_foreach_meta (buffer, count_meta, &n);
+  return n;
+}
+
+GHashTable *
+fm_foreign_copies_new (void)
+{
+  return g_hash_table_new_full (
+      NULL, NULL, NULL, (GDestroyNotify) gst_memory_unref);
+}
+
+gboolean
+fm_foreign_is_among (GstBuffer *buffer, GHashTable *copies)
+{
+  guint n = gst_buffer_n_memory (buffer), i;
+
+  for (i = 0; i < n; i++) {
+    if (g_hash_table_contains (copies, gst_buffer_peek_memory (buffer, i)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+GstBuffer *
+fm_foreign_copy (GstBuffer *buffer, GstAllocator *ours, GHashTable *copies,
+    gsize *ret_copied, FmLeftAlone *ret_why)
+{
+  gboolean is_shared = GST_MINI_OBJECT_REFCOUNT_VALUE (buffer) > 1;
   g_autoptr (GstBuffer) copy = NULL;
   guint n, i;
 
+  *ret_copied = 0;
   *ret_why = fm_foreign_look (buffer, ours);
   if (*ret_why != FM_NOT_LEFT_ALONE)
     return NULL;
@@ -140,22 +205,21 @@ fm_foreign_copy (GstBuffer *buffer, GstAllocator *ours, GstBuffer *earlier,
     *ret_why = FM_LEFT_FAILED;
     return NULL;
   }
-  if (earlier != NULL && gst_buffer_n_memory (earlier) != n)
-    earlier = NULL;
+  gst_buffer_foreach_meta (copy, remove_parent, NULL);
+  /* A transform function may have refused. */
+  if (n_metas (copy) != n_metas (buffer)) {
+    *ret_why = FM_LEFT_META;
+    return NULL;
+  }
   for (i = 0; i < n; i++) {
-    GstMemory *mem = gst_buffer_peek_memory (buffer, i), *fresh = NULL;
+    GstMemory *mem = gst_buffer_peek_memory (buffer, i), *fresh;
 
     if (is_ours (mem, ours))
       continue;
-    if (earlier != NULL
-        && holds_the_same (gst_buffer_peek_memory (earlier, i), mem))
-      fresh = gst_buffer_get_memory (earlier, i);
-    else
-      fresh = copy_memory (mem, ours, ret_why);
+    fresh = find_or_copy (mem, ours, is_shared, copies, ret_copied, ret_why);
     if (fresh == NULL)
       return NULL;
     gst_buffer_replace_memory (copy, i, fresh);
   }
-  gst_buffer_foreach_meta (copy, remove_parent, NULL);
   return g_steal_pointer (&copy);
 }

@@ -22,19 +22,30 @@
 
 G_BEGIN_DECLS
 
-/* Bytes of @buffer that @ours did not give. */
-gsize fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours);
+/* Bytes of @buffer that @ours did not give. What they keep from being freed is
+ * in *@ret_kept: all of the parent memory of which they may be a small part,
+ * but for *@last, which was counted before; *@last is set to that parent, and
+ * is only to be compared with. */
+gsize fm_foreign_bytes (
+    GstBuffer *buffer, GstAllocator *ours, gsize *ret_kept, gpointer *last);
 
 /* Why the buffer should be left alone, as far as can be told without copying;
  * FM_NOT_LEFT_ALONE if it need not be. */
 FmLeftAlone fm_foreign_look (GstBuffer *buffer, GstAllocator *ours);
 
+/* Copies of memories that others have as well: a tee gives the same memory to
+ * each of its branches. Of GstMemory, not held, to GstMemory. */
+GHashTable *fm_foreign_copies_new (void);
+
+/* Whether memory of @buffer may have been copied before. */
+gboolean fm_foreign_is_among (GstBuffer *buffer, GHashTable *copies);
+
 /* A copy of @buffer in which no memory is foreign; those that are not are
- * shared. So are those of @earlier, if not NULL, that hold the same bytes: a
- * tee gives the same memory to each of its branches. NULL, and why in @ret_why,
- * if there can't be one. */
+ * shared. So are those in @copies that hold the same bytes still, and new ones
+ * that somebody else may want are added there. *@ret_copied is the number of
+ * bytes that were copied. NULL, and why in @ret_why, if there can't be one. */
 GstBuffer *fm_foreign_copy (GstBuffer *buffer, GstAllocator *ours,
-    GstBuffer *earlier, FmLeftAlone *ret_why);
+    GHashTable *copies, gsize *ret_copied, FmLeftAlone *ret_why);
 
 G_END_DECLS
 #endif

@@ -21,9 +21,11 @@ struct _FmHolding
 {
   GWeakRef teller;  /* who has the property */
   GType level_type; /* of the property; 0 if nobody has it */
-  guint64 level;    /* at most so much when it was asked last */
-  guint64 entered;  /* since */
-  InUse *in_use;    /* where nobody can be asked */
+  guint64 level;    /* at most so much was kept when it was asked last */
+  /* What came since then, and from the time before until then: the bytes of
+   * buffers, and what they keep. */
+  guint64 bytes, kept, bytes_before, kept_before;
+  InUse *in_use; /* where nobody can be asked */
 };
 
 static void
@@ -80,7 +82,7 @@ exceeds_in_use (InUse *in_use, GstBuffer *buffer, gsize bytes, guint64 limit)
   known = g_hash_table_contains (in_use->bytes, buffer);
   others = in_use->total
       - GPOINTER_TO_SIZE (g_hash_table_lookup (in_use->bytes, buffer));
-  if (others + bytes > limit && buffer->pool != NULL)
+  if (others + bytes > limit && g_hash_table_size (in_use->pooled) > 0)
     others -= resting (in_use, buffer);
   exceeds = others > 0 && others + bytes > limit;
   if (!exceeds && !known) {
@@ -157,22 +159,46 @@ fm_holding_free (FmHolding *holding)
   g_free (holding);
 }
 
-gboolean
-fm_holding_exceeds (
-    FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit)
+/* What is kept for each byte of the level, from what came since it was asked
+ * last and in the time before that. */
+static guint64
+kept_at_level (FmHolding *holding, guint64 level)
 {
+  guint64 bytes = holding->bytes + holding->bytes_before;
+  guint64 kept = holding->kept + holding->kept_before;
+
+  if (kept <= bytes || bytes == 0)
+    return level;
+  return (guint64) ((gdouble) level * (gdouble) kept / (gdouble) bytes);
+}
+
+static void
+ask (FmHolding *holding)
+{
+  holding->level = kept_at_level (holding, ask_level (holding));
+  holding->bytes_before = holding->bytes;
+  holding->kept_before = holding->kept;
+  holding->bytes = holding->kept = 0;
+}
+
+gboolean
+fm_holding_exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes,
+    gsize kept, guint64 limit)
+{
+  gboolean exceeds;
+
   if (limit == 0)
     return TRUE;
   if (holding->in_use != NULL)
-    return exceeds_in_use (holding->in_use, buffer, bytes, limit);
-  if (holding->level + holding->entered + bytes > limit) {
-    holding->level = ask_level (holding);
-    holding->entered = 0;
-    if (holding->level > 0 && holding->level + bytes > limit)
-      return TRUE;
+    return exceeds_in_use (holding->in_use, buffer, kept, limit);
+  exceeds = holding->level + holding->kept + kept > limit;
+  if (exceeds) {
+    ask (holding);
+    exceeds = holding->level > 0 && holding->level + kept > limit;
   }
-  holding->entered += bytes;
-  return FALSE;
+  holding->bytes += bytes;
+  holding->kept += kept;
+  return exceeds;
 }
 
 static guint64
@@ -190,7 +216,7 @@ guint64
 fm_holding_bytes (FmHolding *holding)
 {
   return holding->in_use != NULL ? total_in_use (holding->in_use)
-                                 : holding->level + holding->entered;
+                                 : holding->level + holding->kept;
 }
 
 guint64

@@ -5,9 +5,10 @@
  *
  * An element or a pad with the property "current-level-bytes" is asked, and not
  * for each buffer: what has entered since it was asked last cannot be more than
- * what it held then and what has come. Of one without, the foreign buffers that
- * entered and are still in use are remembered; one that rests in its pool is
- * not in use.
+ * what it held then and what has come. A level counts the bytes of buffers;
+ * where these are small parts of larger memory, as much more is kept as has
+ * been of late. Of one without, the foreign buffers that entered and are still
+ * in use are remembered; one that rests in its pool is not in use.
  *
  * Locking: a holding is for one streaming thread at a time; its level may be
  * asked by any. The buffers that it remembers may be freed by any thread; a
@@ -26,12 +27,13 @@ typedef struct _FmHolding FmHolding;
 FmHolding *fm_holding_new (GstElement *element, GstPad *pad);
 void fm_holding_free (FmHolding *holding);
 
-/* Whether the queue may hold more than @limit foreign bytes with @bytes more;
- * if not, they are counted as entering, in @buffer. One buffer alone is never
- * too much, unless @limit is 0: a queue that is empty whenever something comes
- * is as shallow as can be, however large its buffers. */
-gboolean fm_holding_exceeds (
-    FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit);
+/* Whether the queue may keep more than @limit foreign bytes from being freed if
+ * @buffer enters, which has @bytes of them and keeps @kept; if not, they are
+ * counted as entering. One buffer alone is never too much, unless @limit is 0:
+ * a queue that is empty whenever something comes is as shallow as can be,
+ * however large its buffers. */
+gboolean fm_holding_exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes,
+    gsize kept, guint64 limit);
 
 /* The most foreign bytes that it may hold, as known. */
 guint64 fm_holding_bytes (FmHolding *holding);

@@ -14,9 +14,10 @@
   X (BUFFERS, "buffers", COUNTER, NUMBER, "buffers that entered") \
   X (BYTES, "bytes", COUNTER, BYTES, "bytes that entered") \
   X (FOREIGN_BYTES, "foreign-bytes", COUNTER, BYTES, "of these, bytes in foreign memory, before any was copied") \
-  X (FOREIGN_PEAK, "foreign-peak", GAUGE, BYTES, "most bytes in foreign memory that it may have held, but for what was left alone") \
+  X (FOREIGN_PEAK, "foreign-peak", GAUGE, BYTES, "most bytes that it may have held in foreign memory, or kept from being freed, but for what was left alone") \
   X (COPIES, "copies", COUNTER, NUMBER, "buffers copied into filemem") \
-  X (COPIED_BYTES, "copied-bytes", COUNTER, BYTES, "bytes copied into filemem")
+  X (COPIED_BYTES, "copied-bytes", COUNTER, BYTES, "bytes copied into filemem") \
+  X (SHARED_BYTES, "shared-bytes", COUNTER, BYTES, "bytes for which a copy was there already, made for another branch of a tee")
 
 /* Why a buffer was left alone: (SYMBOL, "name", "in words"). */
 #define FM_LEFT_ALONE(X) \

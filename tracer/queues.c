@@ -26,6 +26,7 @@
 #include "options.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 /* Entrances that are gone and still have a record of their own. */
 #define GONE_MOST 256
@@ -53,6 +54,7 @@ typedef struct
 
   /* The streaming thread's. */
   FmHolding *holding;
+  gpointer last;         /* parent memory that entered; to be compared with */
   GstCaps *caps;         /* that were looked at last */
   gboolean is_of_device; /* by these */
   /* What the element downstream offered last to allocate from; only to be
@@ -72,24 +74,10 @@ static struct
   guint n_gone;
 } queues;
 
-/* The last buffer that was copied in this thread while somebody else had it as
- * well: a tee, which is about to give it to another branch. */
-typedef struct
-{
-  gpointer original; /* not held */
-  GstBuffer *copy;
-} Shared;
-
-static void
-shared_free (gpointer data)
-{
-  Shared *shared = data;
-
-  gst_clear_buffer (&shared->copy);
-  g_free (shared);
-}
-
-static GPrivate last_shared = G_PRIVATE_INIT (shared_free);
+/* What this thread copied of the buffer, or list, that it pushed last: if that
+ * comes from a tee, another branch is about to be given the same memory. */
+static GPrivate last_copies =
+    G_PRIVATE_INIT ((GDestroyNotify) g_hash_table_unref);
 
 /* ---- entrances ---- */
 
@@ -227,39 +215,29 @@ is_lent (Entrance *entrance, GstBuffer *buffer)
   return FALSE;
 }
 
-/* The copy that is as good as another one would be, or NULL. */
-static GstBuffer *
-earlier_copy (GstBuffer *buffer)
+/* This thread's, without those that were not made for what @buffer is of. */
+static GHashTable *
+copies_for (GstBuffer *buffer)
 {
-  Shared *shared = g_private_get (&last_shared);
+  GHashTable *copies = g_private_get (&last_copies);
 
-  if (shared == NULL)
-    return NULL;
-  if (shared->original != buffer)
-    gst_clear_buffer (&shared->copy);
-  return shared->copy;
-}
-
-static void
-remember_copy (GstBuffer *buffer, GstBuffer *copy)
-{
-  Shared *shared = g_private_get (&last_shared);
-
-  if (GST_MINI_OBJECT_REFCOUNT_VALUE (buffer) < 2)
-    return;
-  if (shared == NULL) {
-    shared = g_new0 (Shared, 1);
-    g_private_set (&last_shared, shared);
+  if (copies == NULL) {
+    copies = fm_foreign_copies_new ();
+    g_private_set (&last_copies, copies);
+  } else if (!fm_foreign_is_among (buffer, copies)) {
+    g_hash_table_remove_all (copies);
   }
-  shared->original = buffer;
-  gst_buffer_replace (&shared->copy, copy);
+  return copies;
 }
 
 /* Takes @buffer and gives the one that is to enter in its place. */
 static GstBuffer *
-exchange (Entrance *entrance, GstPad *pad, GstBuffer *buffer)
+exchange (
+    Entrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
 {
-  gsize foreign = fm_foreign_bytes (buffer, queues.ours);
+  gsize kept, copied;
+  gsize foreign =
+      fm_foreign_bytes (buffer, queues.ours, &kept, &entrance->last);
   FmLeftAlone why = FM_NOT_LEFT_ALONE;
   GstBuffer *copy = NULL;
 
@@ -272,7 +250,7 @@ exchange (Entrance *entrance, GstPad *pad, GstBuffer *buffer)
   if (!atomic_load_explicit (&entrance->is_queue, memory_order_relaxed))
     return buffer;
   if (!fm_holding_exceeds (
-          entrance->holding, buffer, foreign, queues.copy_above)) {
+          entrance->holding, buffer, foreign, kept, queues.copy_above)) {
     note_holding (entrance);
     return buffer;
   }
@@ -281,28 +259,35 @@ exchange (Entrance *entrance, GstPad *pad, GstBuffer *buffer)
   else if (is_lent (entrance, buffer))
     why = FM_LEFT_LENT;
   else
-    copy = fm_foreign_copy (buffer, queues.ours, earlier_copy (buffer), &why);
+    copy = fm_foreign_copy (buffer, queues.ours,
+        copies != NULL ? copies : copies_for (buffer), &copied, &why);
   if (copy == NULL) {
     count (&entrance->left_alone[why], 1);
     return buffer;
   }
-  count (&entrance->figure[FM_QUEUE_COPIES], 1);
-  count (&entrance->figure[FM_QUEUE_COPIED_BYTES], foreign);
-  remember_copy (buffer, copy);
+  count (&entrance->figure[FM_QUEUE_COPIES], copied > 0 ? 1 : 0);
+  count (&entrance->figure[FM_QUEUE_COPIED_BYTES], copied);
+  count (&entrance->figure[FM_QUEUE_SHARED_BYTES], foreign - copied);
   gst_buffer_unref (buffer);
+  /* It may be gone, and another one soon be at its address. */
+  entrance->last = NULL;
   return copy;
 }
 
+/* @copies are those for the list that @buffer is of; NULL if it comes alone. */
 static GstBuffer *
-let_in (Entrance *entrance, GstPad *pad, GstBuffer *buffer)
+let_in (Entrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
 {
-  GstBuffer *enters = exchange (entrance, pad, buffer);
+  GstBuffer *enters = exchange (entrance, pad, buffer, copies);
 
-  if (entrance->hoard != NULL
-      && fm_hoard_enter (
-             entrance->hoard, enters, fm_foreign_bytes (enters, queues.ours))
-          > HOARD_LEAST)
-    atomic_store (&entrance->is_queue, TRUE);
+  if (entrance->hoard != NULL) {
+    gpointer any = NULL;
+    gsize kept;
+    gsize foreign = fm_foreign_bytes (enters, queues.ours, &kept, &any);
+
+    if (fm_hoard_enter (entrance->hoard, enters, foreign) > HOARD_LEAST)
+      atomic_store (&entrance->is_queue, TRUE);
+  }
   return enters;
 }
 
@@ -354,13 +339,14 @@ on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
   Entrance *entrance = entrance_of (pad);
 
-  return entrance->chain (pad, parent, let_in (entrance, pad, buffer));
+  return entrance->chain (pad, parent, let_in (entrance, pad, buffer, NULL));
 }
 
 typedef struct
 {
   Entrance *entrance;
   GstPad *pad;
+  GHashTable *copies;
 } Place;
 
 static gboolean
@@ -368,28 +354,30 @@ let_in_from_list (GstBuffer **buffer, guint index, gpointer data)
 {
   const Place *place = data;
 
-  *buffer = let_in (place->entrance, place->pad, *buffer);
+  *buffer = let_in (place->entrance, place->pad, *buffer, place->copies);
   return TRUE;
 }
 
 static GstFlowReturn
 on_list (GstPad *pad, GstObject *parent, GstBufferList *list)
 {
-  Place place = {entrance_of (pad), pad};
+  Place place = {entrance_of (pad), pad, NULL};
 
+  if (gst_buffer_list_length (list) > 0)
+    place.copies = copies_for (gst_buffer_list_get (list, 0));
   list = gst_buffer_list_make_writable (list);
   gst_buffer_list_foreach (list, let_in_from_list, &place);
   return place.entrance->chain_list (pad, parent, list);
 }
 
-/* At the end of a stream the last copy is not kept for another branch. */
+/* At the end of a stream no copy is kept for another branch. */
 static void
 look_at_event (GstEvent *event)
 {
-  Shared *shared = g_private_get (&last_shared);
+  GHashTable *copies = g_private_get (&last_copies);
 
-  if (shared != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
-    gst_clear_buffer (&shared->copy);
+  if (copies != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    g_hash_table_remove_all (copies);
 }
 
 static gboolean
@@ -467,6 +455,17 @@ has_file (GstElement *element)
   return template != NULL;
 }
 
+/* "GstAppSink" for "appsink": the type of an element that a program makes from
+ * a library, without its plugin, has no factory. */
+static gboolean
+is_type_named (GType type)
+{
+  g_autofree gchar *name = g_ascii_strdown (g_type_name (type), -1);
+
+  return g_str_has_prefix (name, "gst")
+      && fm_options_list_has (queues.names, name + strlen ("gst"));
+}
+
 static gboolean
 is_queue (GstElement *element)
 {
@@ -477,8 +476,9 @@ is_queue (GstElement *element)
     GstElementClass *klass = g_type_class_peek (type);
     GstElementFactory *factory = klass != NULL ? klass->elementfactory : NULL;
 
-    if (factory != NULL
-        && fm_options_list_has (queues.names, GST_OBJECT_NAME (factory)))
+    if (is_type_named (type)
+        || (factory != NULL
+            && fm_options_list_has (queues.names, GST_OBJECT_NAME (factory))))
       return !has_file (element);
   }
   return FALSE;

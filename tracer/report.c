@@ -90,7 +90,8 @@ static guint64
 file_backed (const FmQueueRecord *queue)
 {
   return queue->figure[FM_QUEUE_BYTES] - queue->figure[FM_QUEUE_FOREIGN_BYTES]
-      + queue->figure[FM_QUEUE_COPIED_BYTES];
+      + queue->figure[FM_QUEUE_COPIED_BYTES]
+      + queue->figure[FM_QUEUE_SHARED_BYTES];
 }
 
 static gint

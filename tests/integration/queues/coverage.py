@@ -1,0 +1,360 @@
+#!/usr/bin/python3
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# coverage.py: how much of what is in queues is file-backed, over all pipelines
+# of shapes.py.
+#
+#   coverage.py --driver RUN-WATCHED --cache DIR [NAME...]
+#
+# Each pipeline runs three times: without filemem, with copy-above=0, and with
+# the default of copy-above while its sinks hold, so that its queues fill. What
+# is in the queues is seen by run-watched at their exits, by which allocator the
+# memory has; filemem's own records must agree with that. Asserted:
+#   copy-above=0   file-backed: 99% of all bytes, 95% of each pipeline's
+#   default        no queue holds more than 1 MiB that is not file-backed
+#   both           the same digests as without filemem
+# A pipeline whose memory must be left alone is counted apart; so is one whose
+# elements are missing.
+#
+# Exit code: 0 all well, 1 not, 77 where most pipelines can't run.
+
+import argparse
+import concurrent.futures
+import functools
+import glob
+import hashlib
+import http.server
+import os
+import pathlib
+import re
+import signal
+import socket
+import string
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import namedtuple
+
+import shapes
+
+SKIP = 77
+TIMEOUT = 90
+JOBS = 2
+MIB = 1 << 20
+LIMIT = MIB
+LEAST_SHAPES = 40
+LEAST_OF_ALL = 0.99
+LEAST_OF_EACH = 0.95
+PYTHONS = ("/usr/bin/python3", sys.executable)
+
+Queue = namedtuple("Queue", "pad bytes foreign held held_foreign")
+Run = namedtuple("Run", "digests queues records")
+Row = namedtuple("Row", "shape bytes foreign copied left held peak")
+
+
+class Skipped(Exception):
+    pass
+
+
+class Failed(Exception):
+    pass
+
+
+class Media:
+    """A file, as {name}, {name.uri} or {name.name} in a pipeline."""
+
+    def __init__(self, path):
+        self.path = path
+        self.uri = path.as_uri()
+        self.name = path.name
+
+    def __format__(self, _):
+        return f'"{self.path}"'
+
+
+class Server:
+    """The files of a directory, by HTTP."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self, directory):
+        self.server = http.server.ThreadingHTTPServer(
+            ("127.0.0.1", 0),
+            functools.partial(self.Handler, directory=directory))
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever,
+                         daemon=True).start()
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+def free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Runner:
+    def __init__(self, driver, cache):
+        self.driver = os.path.abspath(driver)
+        self.cache = pathlib.Path(cache).resolve()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.server = Server(str(self.cache))
+        self.lock = threading.Lock()
+        # nobody's own settings
+        self.env = {name: value for name, value in os.environ.items()
+                    if not name.startswith(("GST_FILEMEM_", "GST_DEBUG"))
+                    and name != "GST_TRACERS"}
+        self.env["G_DEBUG"] = "fatal-criticals"
+        self.env.setdefault("GST_REGISTRY", str(self.cache / "registry.bin"))
+        self.env["no_proxy"] = "127.0.0.1"
+
+    def start(self, args, program=None, env=None):
+        """Runs the driver, returns the lines of its output."""
+        try:
+            done = subprocess.run(
+                (program or [self.driver]) + args, timeout=TIMEOUT,
+                env={**self.env, **(env or {})}, text=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE)
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"still running after {TIMEOUT} s") from error
+        if done.returncode == SKIP:
+            raise Skipped(done.stderr.strip())
+        if done.returncode != 0:
+            how = (f"killed by {signal.Signals(-done.returncode).name}"
+                   if done.returncode < 0 else f"exit code {done.returncode}")
+            raise Failed(f"{how}: {done.stderr.strip()}")
+        return done.stdout.splitlines()
+
+    def media(self, name):
+        """A media file, which is made if there is none yet."""
+        recipe = shapes.HLS if name == "hls" else shapes.MEDIA[name]
+        key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
+        path = self.cache / f"{name}-{key}"
+        with self.lock:
+            if not path.exists():
+                part = path.with_suffix(".part")
+                if name == "hls":
+                    part.mkdir(exist_ok=True)
+                self.start([recipe.format(
+                    out=part if name == "hls" else Media(part))])
+                part.rename(path)
+        return Media(path)
+
+    def command(self, shape, work):
+        fields = {name.split(".")[0] for _, name, _, _
+                  in string.Formatter().parse(shape.pipeline) if name}
+        values = {name: self.media(name) for name in fields
+                  if name == "hls" or name in shapes.MEDIA}
+        args = [shape.pipeline.format(work=work, port=free_port(),
+                                      http=self.server.address, **values)]
+        if shape.feed:
+            args = [f"--feed={self.media(shape.feed).path}",
+                    f"--chunk={shape.chunk}"] + args
+        return args
+
+    def program(self, shape):
+        if not shape.python:
+            return None
+        script = pathlib.Path(__file__).with_name("wrapped-app.py")
+        for python in PYTHONS:
+            if not subprocess.run([python, "-c", "import gi"],
+                                  stderr=subprocess.DEVNULL).returncode:
+                return [python, str(script)]
+        raise Skipped("no Python with gi")
+
+    def run(self, shape, env=None, hold=False):
+        # a socket's path must be short
+        with tempfile.TemporaryDirectory(prefix="fm-") as work, \
+                tempfile.TemporaryDirectory(dir=self.cache) as directory:
+            log = pathlib.Path(directory) / "log"
+            args = (["--hold"] if hold else []) + self.command(shape, work)
+            if env is not None:
+                env = {"GST_TRACERS": "filemem", "GST_FILEMEM_DIR": directory,
+                       "GST_FILEMEM_SIZE": "1G", "GST_FILEMEM_RAM": "64M",
+                       "GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_NO_COLOR": "1",
+                       "GST_DEBUG_FILE": str(log), **env}
+            lines = self.start(args, self.program(shape), env)
+            found = [line for line in lines if line.startswith("digest ")]
+            if shape.files:
+                found += digests_of_files(os.path.join(work, shape.files))
+            return Run(found, queues_of(lines),
+                       records_of(log) if env else None)
+
+
+def digests_of_files(pattern):
+    return [f"digest {os.path.basename(path)} "
+            f"{hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()} "
+            f"1 {os.path.getsize(path)}" for path in sorted(glob.glob(pattern))]
+
+
+def queues_of(lines):
+    return [Queue(words[1], *map(int, words[2:]))
+            for words in map(str.split, lines) if words[0] == "queue"]
+
+
+def records_of(log):
+    """What filemem says of each queue, by the name of its pad."""
+    records = {}
+    for line in log.read_text(errors="replace").splitlines():
+        found = re.search(r" filemem-queue, queue=\(string\)([^%,]+), (.*);",
+                          line)
+        if found:
+            records[found.group(1).strip('"')] = {
+                name: int(value) for name, value in
+                re.findall(r"([\w-]+)=\(guint64\)(\d+)", found.group(2))}
+    return records
+
+
+def left_alone(run):
+    total = {}
+    for record in run.records.values():
+        for name, value in record.items():
+            if name.startswith("left-") and value:
+                total[name] = total.get(name, 0) + value
+    return total
+
+
+def compare(plain, other, label):
+    if not plain.digests or not all(int(line.split()[4])
+                                    for line in plain.digests):
+        raise Failed("the pipeline has nothing to compare")
+    if plain.digests != other.digests:
+        raise Failed("\n    ".join(
+            ["the output differs; without filemem:", *plain.digests,
+             f"{label}:", *other.digests]))
+    if not other.records:
+        raise Failed(f"{label}: filemem has no record of any queue")
+    for queue in other.queues:
+        if queue.pad not in other.records:
+            raise Failed(f"{label}: filemem does not know {queue.pad}")
+
+
+def left_foreign(record):
+    """Bytes that are foreign in the queue as well."""
+    return (record["foreign-bytes"] - record["copied-bytes"]
+            - record["shared-bytes"])
+
+
+def check_records(run):
+    """filemem says of itself what was seen at the exits."""
+    for queue in run.queues:
+        record = run.records[queue.pad]
+        said = left_foreign(record)
+        if queue.bytes != record["bytes"] or queue.foreign != said:
+            raise Failed(
+                f"{queue.pad}: {queue.bytes} bytes came out, {queue.foreign} "
+                f"not file-backed; filemem says {record['bytes']} and {said}")
+
+
+def measure(runner, shape):
+    plain = runner.run(shape)
+    always = runner.run(shape, {"GST_FILEMEM_COPY_ABOVE": "0"})
+    default = runner.run(shape, {}, hold=True)
+    compare(plain, always, "copy-above=0")
+    compare(plain, default, "default")
+    check_records(always)
+    check_records(default)
+    # those inside of other elements are known to filemem alone
+    every = always.records.values()
+    return Row(shape, sum(r["bytes"] for r in every),
+               sum(left_foreign(r) for r in every),
+               sum(r["copied-bytes"] for r in every), left_alone(always),
+               max((q.held for q in default.queues), default=0),
+               max([q.held_foreign for q in default.queues]
+                   + [r["foreign-peak"] for r in default.records.values()]))
+
+
+def check_row(row):
+    if row.shape.apart:
+        if not row.left.get(row.shape.apart):
+            raise Failed(f"nothing was {row.shape.apart}, but {row.left}")
+        return
+    if row.left:
+        raise Failed("left alone: " + words(row.left))
+    if row.foreign > (1 - LEAST_OF_EACH) * row.bytes:
+        raise Failed(f"only {share(row):.1%} are file-backed")
+    if row.peak > LIMIT:
+        raise Failed(f"a queue held {row.peak} bytes that are not file-backed")
+
+
+def share(row):
+    return 1 - row.foreign / row.bytes
+
+
+def words(left):
+    return ", ".join(f"{n} {name}" for name, n in left.items())
+
+
+def print_row(row):
+    print(f"{row.shape.name:32}{row.bytes / MIB:9.2f}{share(row):9.1%}"
+          f"{row.copied / MIB:9.2f}{row.held / MIB:9.2f}"
+          f"{row.peak / MIB:9.2f}  {words(row.left)}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--driver", required=True)
+    parser.add_argument("--cache", required=True)
+    parser.add_argument("names", nargs="*")
+    args = parser.parse_args()
+
+    runner = Runner(args.driver, args.cache)
+    chosen = [shape for shape in shapes.SHAPES
+              if not args.names or shape.name in args.names]
+    rows, skipped, failed = [], [], []
+
+    print("MiB; share that is file-backed and copied bytes with copy-above=0;"
+          " most that a queue held, and\nof that not file-backed, with the "
+          "default\n")
+    print(f"{'pipeline':32}{'in queues':>9}{'share':>9}{'copied':>9}"
+          f"{'held':>9}{'foreign':>9}  left alone")
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
+        futures = [(shape, pool.submit(measure, runner, shape))
+                   for shape in chosen]
+        for shape, future in futures:
+            try:
+                row = future.result()
+                print_row(row)
+                rows.append(row)
+                check_row(row)
+            except Skipped as reason:
+                print(f"{shape.name:32}  skipped: {reason}", flush=True)
+                skipped.append(shape.name)
+            except Failed as reason:
+                print(f"{shape.name:32}  FAILED: {reason}", flush=True)
+                failed.append(shape.name)
+
+    counted = [row for row in rows if not row.shape.apart]
+    every = sum(row.bytes for row in counted)
+    foreign = sum(row.foreign for row in counted)
+    full = sum(row.held > LIMIT for row in counted)
+    if every:
+        print(f"\n{len(counted)} pipelines, {every / MIB:.0f} MiB in queues, "
+              f"{1 - foreign / every:.2%} file-backed; in {full} a queue held "
+              "more than 1 MiB")
+    if skipped:
+        print(f"{len(skipped)} skipped: {' '.join(skipped)}")
+    if failed:
+        print(f"{len(failed)} failed: {' '.join(failed)}")
+        return 1
+    if args.names:
+        return 0
+    if len(counted) < LEAST_SHAPES:
+        return SKIP
+    if foreign > (1 - LEAST_OF_ALL) * every:
+        print(f"less than {LEAST_OF_ALL:.0%} of all is file-backed")
+        return 1
+    if full < len(counted) // 4:
+        print("the queues were too short to show anything of the default")
+        return 1
+    return 0
+
+
+sys.exit(main())

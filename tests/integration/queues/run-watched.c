@@ -1,0 +1,663 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * run-watched.c: runs one pipeline, and tells what was in its queues, by
+ * looking at what comes out of them: nothing of filemem is asked, but what its
+ * allocator is.
+ *
+ * The pipeline is a gst_parse_launch() description. What happens to an element
+ * is in its name:
+ *   ...check...  every buffer at its sink pad goes into a digest: bytes, time
+ *                stamps, duration, flags
+ *   ...bytes...  the same, bytes alone
+ *   feed         an appsrc: --feed FILE is pushed into it, in wrapped buffers
+ *                of --chunk bytes
+ *   pull         an appsink: what it has is taken, with a digest as for "check"
+ *   send, recv   a network between them: what enters "send" waits while too
+ *                much is on its way to "recv", which is told when all has come
+ *
+ * With --hold nothing leaves the pipeline, by "check", "bytes" or "pull", until
+ * the process has used next to no processor time for a while: whatever can fill
+ * the queues has then done so.
+ *
+ * Output, a line each:
+ *   digest NAME SHA256 BUFFERS BYTES
+ *   queue PAD BYTES FOREIGN HELD-BYTES HELD-FOREIGN
+ * BYTES left the queue in all, FOREIGN of them not in memory of the default
+ * allocator; HELD were in it when the hold ended. Exit code 0; 1 when anything
+ * fails; 77 when an element is missing.
+ *
+ * Locking: one mutex for the state of the hold and what is counted at queues.
+ */
+#include <gst/app/gstappsink.h>
+#include <gst/app/gstappsrc.h>
+#include <gst/gst.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define EXIT_SKIP 77
+#define TICK_US (25 * 1000)
+/* quiet: this many ticks in a row, each with less processor time than that */
+#define QUIET_TICKS 5
+#define QUIET_CPU_US 2000
+#define HOLD_MAX_US (10 * G_USEC_PER_SEC)
+#define RUN_MAX (60 * GST_SECOND)
+/* packets on the way when the next, or the next list of them, is sent: a socket
+ * has room for some 90 */
+#define ON_THE_WAY_MOST 8
+
+typedef struct
+{
+  gchar *name;
+  gboolean times;
+  GChecksum *sum;
+  guint64 buffers, bytes;
+} Digest;
+
+/* What goes through a queue, from one of its sink pads on. */
+typedef struct
+{
+  GstPad *pad; /* only to be compared with */
+  gboolean has_exit;
+  gchar *name;           /* once anything has entered */
+  guint64 entered, left; /* buffers */
+  guint64 bytes, foreign;
+  guint64 held; /* buffers that are still to be counted as held */
+  guint64 held_bytes, held_foreign;
+} Passage;
+
+static GMutex lock;
+static GCond cond;
+static gboolean released;
+static GPtrArray *digests, *passages;
+static GstAllocator *ours;
+
+static guint64 n_sent, n_received;
+static gboolean all_sent, told_end;
+
+static gchar *arg_feed;
+static gint arg_chunk = 65536;
+static gboolean arg_hold;
+
+/* ---- digests ---- */
+
+static Digest *
+digest_new (const gchar *name, gboolean times)
+{
+  Digest *digest = g_new0 (Digest, 1);
+
+  digest->name = g_strdup (name);
+  digest->times = times;
+  digest->sum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_mutex_lock (&lock);
+  g_ptr_array_add (digests, digest);
+  g_mutex_unlock (&lock);
+  return digest;
+}
+
+static void
+digest_number (Digest *digest, guint64 number)
+{
+  number = GUINT64_TO_LE (number);
+  g_checksum_update (digest->sum, (const guchar *) &number, sizeof number);
+}
+
+static gboolean
+digest_buffer (GstBuffer **buffer, guint index, gpointer data)
+{
+  Digest *digest = data;
+  GstMapInfo map;
+
+  if (!gst_buffer_map (*buffer, &map, GST_MAP_READ))
+    g_error ("%s: a buffer can't be mapped", digest->name);
+  if (map.size > 0)
+    g_checksum_update (digest->sum, map.data, map.size);
+  digest->buffers++;
+  digest->bytes += map.size;
+  gst_buffer_unmap (*buffer, &map);
+  if (digest->times) {
+    digest_number (digest, GST_BUFFER_PTS (*buffer));
+    digest_number (digest, GST_BUFFER_DTS (*buffer));
+    digest_number (digest, GST_BUFFER_DURATION (*buffer));
+    /* A pool's own mark; no part of what is in the buffer. */
+    digest_number (digest,
+        GST_BUFFER_FLAGS (*buffer) & ~(guint) GST_BUFFER_FLAG_TAG_MEMORY);
+  }
+  return TRUE;
+}
+
+/* ---- queues ---- */
+
+static gsize
+foreign_bytes (GstBuffer *buffer)
+{
+  gsize bytes = 0;
+  guint i;
+
+  for (i = 0; i < gst_buffer_n_memory (buffer); i++) {
+    GstMemory *mem = gst_buffer_peek_memory (buffer, i);
+
+    if (mem->allocator != ours)
+      bytes += mem->size;
+  }
+  return bytes;
+}
+
+static gboolean
+buffer_enters (GstBuffer **buffer, guint index, gpointer data)
+{
+  Passage *passage = data;
+
+  g_mutex_lock (&lock);
+  if (passage->name == NULL)
+    passage->name = gst_object_get_path_string (GST_OBJECT (passage->pad));
+  passage->entered++;
+  g_mutex_unlock (&lock);
+  return TRUE;
+}
+
+static gboolean
+buffer_leaves (GstBuffer **buffer, guint index, gpointer data)
+{
+  gsize bytes = gst_buffer_get_size (*buffer);
+  gsize foreign = foreign_bytes (*buffer);
+  Passage *passage = data;
+
+  g_mutex_lock (&lock);
+  passage->left++;
+  passage->bytes += bytes;
+  passage->foreign += foreign;
+  if (passage->held > 0) {
+    passage->held--;
+    passage->held_bytes += bytes;
+    passage->held_foreign += foreign;
+  }
+  g_mutex_unlock (&lock);
+  return TRUE;
+}
+
+static void
+for_each_buffer (GstPadProbeInfo *info, GstBufferListFunc func, gpointer data)
+{
+  GstBuffer *buffer;
+
+  if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0) {
+    gst_buffer_list_foreach (GST_PAD_PROBE_INFO_BUFFER_LIST (info), func, data);
+    return;
+  }
+  buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  func (&buffer, 0, data);
+}
+
+#define DATA (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST)
+
+static GstPadProbeReturn
+on_entering (GstPad *pad, GstPadProbeInfo *info, gpointer passage)
+{
+  for_each_buffer (info, buffer_enters, passage);
+  return GST_PAD_PROBE_OK;
+}
+
+static GstPadProbeReturn
+on_leaving (GstPad *pad, GstPadProbeInfo *info, gpointer passage)
+{
+  for_each_buffer (info, buffer_leaves, passage);
+  return GST_PAD_PROBE_OK;
+}
+
+static Passage *
+passage_new (GstPad *pad)
+{
+  Passage *passage = g_new0 (Passage, 1);
+
+  passage->pad = pad;
+  g_mutex_lock (&lock);
+  g_ptr_array_add (passages, passage);
+  g_mutex_unlock (&lock);
+  gst_pad_add_probe (pad, DATA, on_entering, passage, NULL);
+  return passage;
+}
+
+/* The pad at the other end of the queue; NULL if there is none yet. */
+static GstPad *
+other_end (GstPad *pad)
+{
+  GstIterator *inside = gst_pad_iterate_internal_links (pad);
+  GValue value = G_VALUE_INIT;
+  GstPad *other = NULL;
+
+  if (inside == NULL)
+    return NULL;
+  if (gst_iterator_next (inside, &value) == GST_ITERATOR_OK) {
+    other = g_value_get_object (&value);
+    g_value_unset (&value);
+  }
+  gst_iterator_free (inside);
+  return other;
+}
+
+static Passage *
+find_passage (GstPad *entrance)
+{
+  Passage *found = NULL;
+  guint i;
+
+  g_mutex_lock (&lock);
+  for (i = 0; i < passages->len && found == NULL; i++) {
+    Passage *passage = g_ptr_array_index (passages, i);
+
+    if (passage->pad == entrance)
+      found = passage;
+  }
+  g_mutex_unlock (&lock);
+  return found;
+}
+
+/* Either of the two may be added first. */
+static void
+watch_queue_pad (GstElement *element, GstPad *pad, gpointer unused)
+{
+  gboolean is_entrance = GST_PAD_IS_SINK (pad);
+  GstPad *other = other_end (pad);
+  Passage *passage = is_entrance ? passage_new (pad) : find_passage (other);
+
+  if (other == NULL || passage == NULL || passage->has_exit)
+    return;
+  passage->has_exit = TRUE;
+  gst_pad_add_probe (
+      is_entrance ? other : pad, DATA, on_leaving, passage, NULL);
+}
+
+static gboolean
+watch_existing_pad (GstElement *element, GstPad *pad, gpointer unused)
+{
+  watch_queue_pad (element, pad, NULL);
+  return TRUE;
+}
+
+static gboolean
+is_queue (GstElement *element)
+{
+  static const gchar *const names[] = {"queue", "queue2", "multiqueue",
+      "rtpjitterbuffer", "downloadbuffer", NULL};
+  GstElementFactory *factory = gst_element_get_factory (element);
+
+  return factory != NULL && g_strv_contains (names, GST_OBJECT_NAME (factory));
+}
+
+/* ---- the ends of the pipeline ---- */
+
+static void
+wait_for_release (void)
+{
+  g_mutex_lock (&lock);
+  while (!released)
+    g_cond_wait (&cond, &lock);
+  g_mutex_unlock (&lock);
+}
+
+/* What is in the queues now was held. */
+static void
+release (void)
+{
+  guint i;
+
+  g_mutex_lock (&lock);
+  for (i = 0; i < passages->len; i++) {
+    Passage *passage = g_ptr_array_index (passages, i);
+
+    passage->held = passage->entered - passage->left;
+  }
+  released = TRUE;
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+}
+
+static GstPadProbeReturn
+hold (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  wait_for_release ();
+  return GST_PAD_PROBE_REMOVE;
+}
+
+static GstPadProbeReturn
+take_digest (GstPad *pad, GstPadProbeInfo *info, gpointer digest)
+{
+  for_each_buffer (info, digest_buffer, digest);
+  return GST_PAD_PROBE_OK;
+}
+
+static gpointer
+push_wrapped (gpointer source)
+{
+  g_autofree gchar *data = NULL;
+  GstFlowReturn flow = GST_FLOW_OK;
+  gsize size, at;
+
+  if (!g_file_get_contents (arg_feed, &data, &size, NULL))
+    g_error ("%s can't be read", arg_feed);
+  for (at = 0; at < size && flow == GST_FLOW_OK; at += arg_chunk) {
+    gsize n = MIN (size - at, (gsize) arg_chunk);
+
+    flow = gst_app_src_push_buffer (
+        source, gst_buffer_new_wrapped (g_memdup2 (data + at, n), n));
+  }
+  gst_app_src_end_of_stream (source);
+  gst_object_unref (source);
+  return NULL;
+}
+
+static gpointer
+pull (gpointer sink)
+{
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
+  Passage *passage = passage_new (pad);
+  Digest *digest = digest_new ("pull", TRUE);
+  GstSample *sample;
+
+  wait_for_release ();
+  while ((sample = gst_app_sink_pull_sample (sink)) != NULL) {
+    GstBuffer *buffer = gst_sample_get_buffer (sample);
+
+    buffer_leaves (&buffer, 0, passage);
+    digest_buffer (&buffer, 0, digest);
+    gst_sample_unref (sample);
+  }
+  gst_object_unref (sink);
+  return NULL;
+}
+
+/* ---- the network ---- */
+
+/* A list goes as a whole. */
+static void
+wait_to_send (GstPadProbeInfo *info)
+{
+  g_mutex_lock (&lock);
+  while (n_sent - n_received > ON_THE_WAY_MOST)
+    g_cond_wait (&cond, &lock);
+  n_sent += (info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0
+      ? gst_buffer_list_length (GST_PAD_PROBE_INFO_BUFFER_LIST (info))
+      : 1;
+  g_mutex_unlock (&lock);
+}
+
+static GstPadProbeReturn
+on_sending (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) == 0) {
+    wait_to_send (info);
+  } else if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info))
+      == GST_EVENT_EOS) {
+    g_mutex_lock (&lock);
+    all_sent = TRUE;
+    g_mutex_unlock (&lock);
+  }
+  return GST_PAD_PROBE_OK;
+}
+
+static gboolean
+buffer_received (GstBuffer **buffer, guint index, gpointer unused)
+{
+  g_mutex_lock (&lock);
+  n_received++;
+  g_cond_broadcast (&cond);
+  g_mutex_unlock (&lock);
+  return TRUE;
+}
+
+static GstPadProbeReturn
+on_receiving (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  for_each_buffer (info, buffer_received, NULL);
+  return GST_PAD_PROBE_OK;
+}
+
+static void
+end_network (GstElement *receiver)
+{
+  gboolean now;
+
+  g_mutex_lock (&lock);
+  now = all_sent && n_received == n_sent && !told_end;
+  told_end |= now;
+  g_mutex_unlock (&lock);
+  if (now)
+    gst_element_send_event (receiver, gst_event_new_eos ());
+}
+
+/* ---- the pipeline ---- */
+
+static void
+watch_element (GstElement *element)
+{
+  const gchar *name = GST_OBJECT_NAME (element);
+  gboolean check = strstr (name, "check") != NULL;
+  gboolean send = g_str_equal (name, "send"), recv = g_str_equal (name, "recv");
+  g_autoptr (GstPad) pad = NULL;
+
+  if (is_queue (element)) {
+    gst_element_foreach_sink_pad (element, watch_existing_pad, NULL);
+    gst_element_foreach_src_pad (element, watch_existing_pad, NULL);
+    g_signal_connect (element, "pad-added", G_CALLBACK (watch_queue_pad), NULL);
+  }
+  if (!check && !send && !recv && strstr (name, "bytes") == NULL)
+    return;
+  pad = gst_element_get_static_pad (element, recv ? "src" : "sink");
+  if (send)
+    gst_pad_add_probe (pad, DATA | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+        on_sending, NULL, NULL);
+  else if (recv)
+    gst_pad_add_probe (pad, DATA, on_receiving, NULL, NULL);
+  else {
+    if (arg_hold)
+      gst_pad_add_probe (pad, DATA, hold, NULL, NULL);
+    gst_pad_add_probe (pad, DATA, take_digest, digest_new (name, check), NULL);
+  }
+}
+
+static void
+watch_added (GstBin *bin, GstBin *sub_bin, GstElement *element, gpointer unused)
+{
+  watch_element (element);
+}
+
+static void
+watch_value (const GValue *value, gpointer unused)
+{
+  watch_element (g_value_get_object (value));
+}
+
+static GThread *
+start_thread (GstElement *pipeline, const gchar *name, GThreadFunc func)
+{
+  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), name);
+
+  return element != NULL ? g_thread_new (name, func, element) : NULL;
+}
+
+static gint64
+cpu_time_us (void)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_SELF, &usage);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC
+      + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+/* Takes the message. */
+static gboolean
+ended_well (GstMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *debug = NULL;
+  gboolean well = GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS;
+
+  if (!well) {
+    gst_message_parse_error (message, &error, &debug);
+    g_printerr ("error from %s: %s (%s)\n", GST_MESSAGE_SRC_NAME (message),
+        error->message, debug);
+  }
+  gst_message_unref (message);
+  return well;
+}
+
+/* Waits for the end, and lets go on the way there. */
+static gboolean
+wait_for_end (GstElement *pipeline)
+{
+  g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+  g_autoptr (GstElement) receiver =
+      gst_bin_get_by_name (GST_BIN (pipeline), "recv");
+  gint64 start = g_get_monotonic_time (), cpu = cpu_time_us ();
+  gboolean holds = arg_hold;
+  guint quiet = 0;
+
+  if (!holds)
+    release ();
+  while (g_get_monotonic_time () - start < (gint64) (RUN_MAX / GST_USECOND)) {
+    GstMessage *message = gst_bus_timed_pop_filtered (
+        bus, TICK_US * GST_USECOND, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
+    gint64 before = cpu;
+
+    /* An appsink may say so before anything is taken from it. */
+    if (message != NULL) {
+      if (holds)
+        release ();
+      return ended_well (message);
+    }
+    if (receiver != NULL)
+      end_network (receiver);
+    cpu = cpu_time_us ();
+    quiet = cpu - before < QUIET_CPU_US ? quiet + 1 : 0;
+    if (holds
+        && (quiet >= QUIET_TICKS
+            || g_get_monotonic_time () - start > HOLD_MAX_US)) {
+      release ();
+      holds = FALSE;
+    }
+  }
+  g_printerr ("the pipeline has not ended in time\n");
+  return FALSE;
+}
+
+static gboolean
+run (GstElement *pipeline)
+{
+  GstIterator *elements = gst_bin_iterate_recurse (GST_BIN (pipeline));
+  GThread *feeding, *pulling;
+  gboolean well;
+
+  gst_iterator_foreach (elements, watch_value, NULL);
+  gst_iterator_free (elements);
+  g_signal_connect (
+      pipeline, "deep-element-added", G_CALLBACK (watch_added), NULL);
+
+  pulling = start_thread (pipeline, "pull", pull);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  feeding = start_thread (pipeline, "feed", push_wrapped);
+  well = wait_for_end (pipeline);
+  if (well && pulling != NULL)
+    g_thread_join (g_steal_pointer (&pulling));
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  if (pulling != NULL)
+    g_thread_join (pulling);
+  if (feeding != NULL)
+    g_thread_join (feeding);
+  return well;
+}
+
+static gint
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(Digest *const *) a)->name, (*(Digest *const *) b)->name);
+}
+
+static void
+print_all (void)
+{
+  guint i;
+
+  g_ptr_array_sort (digests, compare_names);
+  for (i = 0; i < digests->len; i++) {
+    Digest *digest = g_ptr_array_index (digests, i);
+
+    g_print ("digest %s %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+        digest->name, g_checksum_get_string (digest->sum), digest->buffers,
+        digest->bytes);
+  }
+  for (i = 0; i < passages->len; i++) {
+    Passage *passage = g_ptr_array_index (passages, i);
+
+    if (passage->name != NULL)
+      g_print ("queue %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT
+               " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
+          passage->name, passage->bytes, passage->foreign, passage->held_bytes,
+          passage->held_foreign);
+  }
+}
+
+static GstElement *
+parse (const gchar *description)
+{
+  g_autoptr (GstParseContext) context = gst_parse_context_new ();
+  g_auto (GStrv) missing = NULL;
+  GError *error = NULL;
+  GstElement *pipeline = gst_parse_launch_full (
+      description, context, GST_PARSE_FLAG_FATAL_ERRORS, &error);
+  guint i;
+
+  if (pipeline != NULL)
+    return pipeline;
+  missing = gst_parse_context_get_missing_elements (context);
+  /* An element without the property that it is given is "missing" as well, and
+   * must not pass for one that is not installed. */
+  for (i = 0; missing != NULL && missing[i] != NULL; i++) {
+    g_autoptr (GstElementFactory) factory =
+        gst_element_factory_find (missing[i]);
+
+    if (factory == NULL) {
+      g_printerr ("no element %s\n", missing[i]);
+      exit (EXIT_SKIP);
+    }
+  }
+  g_printerr ("%s\n", error->message);
+  exit (EXIT_FAILURE);
+}
+
+int
+main (int argc, char **argv)
+{
+  const GOptionEntry entries[] = {
+      {"hold", 0, 0, G_OPTION_ARG_NONE, &arg_hold, "fill the queues first",
+          NULL},
+      {"feed", 0, 0, G_OPTION_ARG_FILENAME, &arg_feed,
+          "what to push into the appsrc", "FILE"},
+      {"chunk", 0, 0, G_OPTION_ARG_INT, &arg_chunk, "in buffers of this size",
+          "BYTES"},
+      {NULL},
+  };
+  g_autoptr (GOptionContext) options = g_option_context_new ("DESCRIPTION");
+  GError *error = NULL;
+  GstElement *pipeline;
+  gboolean well;
+
+  g_option_context_add_main_entries (options, entries, NULL);
+  g_option_context_add_group (options, gst_init_get_option_group ());
+  if (!g_option_context_parse (options, &argc, &argv, &error) || argc != 2) {
+    g_printerr ("%s\n", error != NULL ? error->message : "one DESCRIPTION");
+    return EXIT_FAILURE;
+  }
+  ours = gst_allocator_find (NULL);
+  digests = g_ptr_array_new ();
+  passages = g_ptr_array_new ();
+  pipeline = parse (argv[1]);
+  well = run (pipeline);
+  gst_object_unref (pipeline);
+  if (well)
+    print_all ();
+  return well ? EXIT_SUCCESS : EXIT_FAILURE;
+}
