@@ -81,7 +81,9 @@ class Context:
         run]). A name that can't run here, or fails, is said and left out of
         the first from then on. note: a dictionary that goes into each row.
         """
-        runs = {name: [] for name in entries}
+        only = self.options.only
+        runs = {name: [] for name in entries
+                if not only or name.split()[0] in only}
         rows = []
         for number in range(1, (rounds or self.options.rounds) + 1):
             for name in shuffled(runs, number):
@@ -137,6 +139,10 @@ def parse_options(parts):
                         "(default: build/bench-DATE-TIME)")
     parser.add_argument("--parts", metavar="A,B,...",
                         help="these parts alone (default: all)")
+    parser.add_argument("--only", metavar="A,B,...",
+                        type=lambda text: text.split(","),
+                        help="in the parts that compare several, these alone, "
+                        "such as raw,filemem,mmap")
     parser.add_argument("--rounds", type=int, metavar="N",
                         help="runs of each (default: 3; 1 with --quick)")
     parser.add_argument("--quick", action="store_true",
