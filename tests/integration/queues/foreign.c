@@ -1,25 +1,20 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * foreign.c: tests tracer/foreign.c and tracer/holdings.c by themselves: what a
- * copy keeps, what it lets go, what is left alone and why, and what a queue is
- * said to hold.
+ * foreign.c: tests tracer/foreign.c by itself: what a copy keeps, what it lets
+ * go, what is left alone and why.
  *
  * The allocator is one of the test's own, with a small file, and never the
  * default: so everything else in this program is foreign.
  */
 #include "foreign.h"
-#include "holdings.h"
 
 #include <gst/filemem/filemem.h>
 #include <gst/video/video.h>
 
-#include "../../unit/testing.h"
+#include "foreign-fixture.h"
 
 #include <string.h>
-
-#define BLOCK ((gsize) 100 * 1000)
-#define PATIENCE (10 * G_USEC_PER_SEC)
 
 typedef struct
 {
@@ -54,97 +49,7 @@ teardown (void **state)
   return 0;
 }
 
-/* ---- memory of all kinds ---- */
-
-/* An allocator of which everything can be faked. */
-typedef GstAllocator FakeAllocator;
-typedef GstAllocatorClass FakeAllocatorClass;
-static GType fake_allocator_get_type (void);
-G_DEFINE_TYPE (FakeAllocator, fake_allocator, GST_TYPE_ALLOCATOR)
-
-typedef struct
-{
-  GstMemory parent;
-  guint8 *data; /* NULL: can't be mapped */
-} FakeMemory;
-
-static gpointer
-fake_map (GstMemory *mem, gsize maxsize, GstMapFlags flags)
-{
-  return ((FakeMemory *) mem)->data;
-}
-
-static void
-fake_unmap (GstMemory *mem)
-{
-}
-
-static void
-fake_free (GstAllocator *allocator, GstMemory *mem)
-{
-  g_free (((FakeMemory *) mem)->data);
-  g_free (mem);
-}
-
-static void
-fake_allocator_class_init (FakeAllocatorClass *klass)
-{
-  klass->free = fake_free;
-}
-
-static void
-fake_allocator_init (FakeAllocator *allocator)
-{
-  allocator->mem_map = fake_map;
-  allocator->mem_unmap = fake_unmap;
-  GST_OBJECT_FLAG_SET (allocator, GST_ALLOCATOR_FLAG_CUSTOM_ALLOC);
-}
-
-static GstMemory *
-fake_memory (const gchar *mem_type, GstMemoryFlags flags, gboolean mappable)
-{
-  g_autoptr (GstAllocator) allocator =
-      g_object_new (fake_allocator_get_type (), NULL);
-  FakeMemory *mem = g_new0 (FakeMemory, 1);
-
-  gst_object_ref_sink (allocator);
-  allocator->mem_type = mem_type;
-  mem->data = mappable ? g_malloc0 (BLOCK) : NULL;
-  gst_memory_init (
-      GST_MEMORY_CAST (mem), flags, allocator, NULL, BLOCK, 0, 0, BLOCK);
-  return GST_MEMORY_CAST (mem);
-}
-
-typedef struct
-{
-  gboolean *freed;
-  guint8 *data;
-} Wrapped;
-
-static void
-wrapped_free (gpointer data)
-{
-  Wrapped *wrapped = data;
-
-  if (wrapped->freed != NULL)
-    *wrapped->freed = TRUE;
-  g_free (wrapped->data);
-  g_free (wrapped);
-}
-
-static GstMemory *
-wrapped_memory (gsize size, guint seed, gboolean *ret_freed)
-{
-  Wrapped *wrapped = g_new0 (Wrapped, 1);
-
-  wrapped->freed = ret_freed;
-  wrapped->data = g_malloc (size);
-  testing_fill (wrapped->data, size, seed);
-  if (ret_freed != NULL)
-    *ret_freed = FALSE;
-  return gst_memory_new_wrapped (GST_MEMORY_FLAG_READONLY, wrapped->data, size,
-      0, size, wrapped, wrapped_free);
-}
+/* ---- memory ---- */
 
 static GstMemory *
 our_memory (Fixture *fixture, gsize size, guint seed)
@@ -157,15 +62,6 @@ our_memory (Fixture *fixture, gsize size, guint seed)
   testing_fill (info.data, size, seed);
   gst_memory_unmap (mem, &info);
   return mem;
-}
-
-static GstBuffer *
-wrapped_buffer (gsize size, guint seed, gboolean *ret_freed)
-{
-  GstBuffer *buffer = gst_buffer_new ();
-
-  gst_buffer_append_memory (buffer, wrapped_memory (size, seed, ret_freed));
-  return buffer;
 }
 
 static void
@@ -229,48 +125,6 @@ check_left_alone (Fixture *fixture, GstBuffer *buffer, FmLeftAlone expected)
 }
 
 /* ---- metas ---- */
-
-typedef struct
-{
-  GstMeta meta;
-  guint number;
-} NumberMeta;
-
-static gboolean
-number_meta_init (GstMeta *meta, gpointer params, GstBuffer *buffer)
-{
-  ((NumberMeta *) meta)->number = params != NULL ? *(guint *) params : 0;
-  return TRUE;
-}
-
-static gboolean
-number_meta_transform (
-    GstBuffer *to, GstMeta *meta, GstBuffer *from, GQuark type, gpointer data)
-{
-  return gst_buffer_add_meta (to, meta->info, &((NumberMeta *) meta)->number)
-      != NULL;
-}
-
-static gboolean
-refuse_transform (
-    GstBuffer *to, GstMeta *meta, GstBuffer *from, GQuark type, gpointer data)
-{
-  return FALSE;
-}
-
-static const GstMetaInfo *
-number_meta_info (const gchar *name, GstMetaTransformFunction transform)
-{
-  static const gchar *const no_tags[] = {NULL};
-  g_autofree gchar *api_name = g_strdup_printf ("%sAPI", name);
-  const GstMetaInfo *info = gst_meta_get_info (name);
-
-  if (info != NULL)
-    return info;
-  return gst_meta_register (
-      gst_meta_api_type_register (api_name, (const gchar **) no_tags), name,
-      sizeof (NumberMeta), number_meta_init, NULL, transform);
-}
 
 static const GstMetaInfo *
 copied_meta (void)
@@ -700,60 +554,6 @@ test_earlier_copy_of_other_bytes (void **state)
 
 /* ---- pools ---- */
 
-typedef struct
-{
-  GstBufferPool parent;
-  guint created;
-} CountingPool;
-typedef GstBufferPoolClass CountingPoolClass;
-static GType counting_pool_get_type (void);
-G_DEFINE_TYPE (CountingPool, counting_pool, GST_TYPE_BUFFER_POOL)
-
-static GstFlowReturn
-counting_alloc (
-    GstBufferPool *pool, GstBuffer **buffer, GstBufferPoolAcquireParams *params)
-{
-  ((CountingPool *) pool)->created++;
-  return GST_BUFFER_POOL_CLASS (counting_pool_parent_class)
-      ->alloc_buffer (pool, buffer, params);
-}
-
-static void
-counting_pool_class_init (CountingPoolClass *klass)
-{
-  klass->alloc_buffer = counting_alloc;
-}
-
-static void
-counting_pool_init (CountingPool *pool)
-{
-}
-
-static GstBufferPool *
-counting_pool_new (guint n)
-{
-  GstBufferPool *pool = g_object_new (counting_pool_get_type (), NULL);
-  GstStructure *config = gst_buffer_pool_get_config (pool);
-
-  gst_object_ref_sink (pool);
-  gst_buffer_pool_config_set_params (config, NULL, BLOCK, n, n);
-  assert_true (gst_buffer_pool_set_config (pool, config));
-  assert_true (gst_buffer_pool_set_active (pool, TRUE));
-  return pool;
-}
-
-static GstBuffer *
-acquire (GstBufferPool *pool)
-{
-  GstBufferPoolAcquireParams params = {
-      .flags = GST_BUFFER_POOL_ACQUIRE_FLAG_DONTWAIT};
-  GstBuffer *buffer = NULL;
-
-  assert_int_equal (
-      gst_buffer_pool_acquire_buffer (pool, &buffer, &params), GST_FLOW_OK);
-  return buffer;
-}
-
 static void
 test_pool_recycles (void **state)
 {
@@ -773,7 +573,7 @@ test_pool_recycles (void **state)
     g_ptr_array_add (copies, copy_of (fixture, buffer, NULL));
     gst_buffer_unref (buffer);
   }
-  assert_int_equal (((CountingPool *) pool)->created, 4);
+  assert_int_equal (counting_pool_created (pool), 4);
   for (i = 0; i < copies->len; i++) {
     GstBuffer *copy = g_ptr_array_index (copies, i);
 
@@ -782,200 +582,6 @@ test_pool_recycles (void **state)
   }
   gst_buffer_pool_set_active (pool, FALSE);
   gst_object_unref (pool);
-}
-
-/* ---- what a queue holds ---- */
-
-static GstElement *
-make (const gchar *factory)
-{
-  GstElement *element = gst_element_factory_make (factory, NULL);
-
-  if (element == NULL)
-    testing_skip ("an element is missing");
-  return gst_object_ref_sink (element);
-}
-
-static gboolean
-exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit)
-{
-  return fm_holding_exceeds (holding, buffer, bytes, bytes, limit);
-}
-
-static void
-test_in_use (void **state)
-{
-  GstElement *sink = make ("appsink");
-  g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
-  FmHolding *holding = fm_holding_new (sink, pad);
-  GstBuffer *buffers[10];
-  guint i;
-
-  for (i = 0; i < 10; i++) {
-    buffers[i] = wrapped_buffer (BLOCK, i, NULL);
-    assert_false (exceeds (holding, buffers[i], BLOCK, 10 * BLOCK));
-    /* The same one once more adds nothing. */
-    assert_false (exceeds (holding, buffers[i], BLOCK, 10 * BLOCK));
-    assert_int_equal (fm_holding_bytes (holding), (i + 1) * BLOCK);
-  }
-  for (i = 0; i < 5; i++) {
-    g_autoptr (GstBuffer) next = wrapped_buffer (BLOCK, i, NULL);
-    GThread *thread;
-
-    assert_true (exceeds (holding, next, BLOCK, 10 * BLOCK));
-    thread = g_thread_new (
-        "free", (GThreadFunc) (GCallback) gst_buffer_unref, buffers[i]);
-    g_thread_join (thread);
-    assert_int_equal (fm_holding_bytes (holding), 9 * BLOCK);
-    assert_false (exceeds (holding, next, BLOCK, 10 * BLOCK));
-    buffers[i] = g_steal_pointer (&next);
-  }
-  assert_true (exceeds (holding, buffers[0], 11 * BLOCK, 10 * BLOCK));
-  /* It may go before they do. */
-  fm_holding_free (holding);
-  for (i = 0; i < 10; i++)
-    gst_buffer_unref (buffers[i]);
-  gst_object_unref (sink);
-}
-
-/* A buffer that rests in its pool is nobody's; one that was taken again is. */
-static void
-test_in_use_of_pools (void **state)
-{
-  GstElement *sink = make ("appsink");
-  g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
-  FmHolding *holding = fm_holding_new (sink, pad);
-  GstBufferPool *first = counting_pool_new (4), *second = counting_pool_new (4);
-  GstBuffer *buffers[4], *others[4];
-  guint i;
-
-  for (i = 0; i < 4; i++) {
-    buffers[i] = acquire (first);
-    assert_false (exceeds (holding, buffers[i], BLOCK, 4 * BLOCK));
-  }
-  others[0] = acquire (second);
-  assert_true (exceeds (holding, others[0], BLOCK, 4 * BLOCK));
-  gst_buffer_unref (buffers[3]);
-  assert_false (exceeds (holding, others[0], BLOCK, 4 * BLOCK));
-  buffers[3] = acquire (first);
-  assert_true (exceeds (holding, buffers[3], BLOCK, 4 * BLOCK));
-  for (i = 0; i < 4; i++)
-    gst_buffer_unref (buffers[i]);
-  for (i = 1; i < 4; i++) {
-    others[i] = acquire (second);
-    assert_false (exceeds (holding, others[i], BLOCK, 4 * BLOCK));
-  }
-  for (i = 0; i < 4; i++)
-    gst_buffer_unref (others[i]);
-  gst_buffer_pool_set_active (first, FALSE);
-  gst_buffer_pool_set_active (second, FALSE);
-  gst_object_unref (first);
-  gst_object_unref (second);
-  assert_int_equal (fm_holding_bytes (holding), 0);
-  fm_holding_free (holding);
-  gst_object_unref (sink);
-}
-
-static GstFlowReturn
-swallow (GstPad *pad, GstObject *parent, GstBuffer *buffer)
-{
-  gst_buffer_unref (buffer);
-  return GST_FLOW_OK;
-}
-
-static GstPadProbeReturn
-hold (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
-{
-  return GST_PAD_PROBE_OK;
-}
-
-/* Something that pushes into @entrance. */
-static GstPad *
-feed_new (GstPad *entrance)
-{
-  GstPad *feed = gst_object_ref_sink (gst_pad_new ("feed", GST_PAD_SRC));
-  GstSegment segment;
-
-  assert_true (gst_pad_set_active (feed, TRUE));
-  assert_int_equal (gst_pad_link (feed, entrance), GST_PAD_LINK_OK);
-  gst_pad_push_event (feed, gst_event_new_stream_start ("test"));
-  gst_segment_init (&segment, GST_FORMAT_TIME);
-  gst_pad_push_event (feed, gst_event_new_segment (&segment));
-  return feed;
-}
-
-/* The real level: @exit is held, then let go. */
-static void
-check_level (GstElement *element, GstPad *entrance, GstPad *exit)
-{
-  FmHolding *holding = fm_holding_new (element, entrance);
-  GstPad *feed, *end = gst_object_ref_sink (gst_pad_new ("end", GST_PAD_SINK));
-  gint64 deadline = g_get_monotonic_time () + PATIENCE;
-  g_autoptr (GstBuffer) next = wrapped_buffer (BLOCK, 0, NULL);
-  gulong held;
-  guint i;
-
-  gst_pad_set_chain_function (end, swallow);
-  gst_pad_set_active (end, TRUE);
-  assert_int_equal (gst_pad_link (exit, end), GST_PAD_LINK_OK);
-  held = gst_pad_add_probe (
-      exit, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, hold, NULL, NULL);
-  assert_int_equal (gst_element_set_state (element, GST_STATE_PLAYING),
-      GST_STATE_CHANGE_SUCCESS);
-  feed = feed_new (entrance);
-  for (i = 0; i < 4; i++) {
-    GstBuffer *buffer = wrapped_buffer (BLOCK, i, NULL);
-
-    assert_false (exceeds (holding, buffer, BLOCK, 4 * BLOCK + BLOCK / 2));
-    assert_int_equal (fm_holding_bytes (holding), (i + 1) * BLOCK);
-    assert_int_equal (gst_pad_push (feed, buffer), GST_FLOW_OK);
-  }
-  assert_true (exceeds (holding, next, BLOCK, 4 * BLOCK + BLOCK / 2));
-  gst_pad_remove_probe (exit, held);
-  while (exceeds (holding, next, BLOCK, BLOCK)
-      && g_get_monotonic_time () < deadline)
-    g_usleep (1000);
-  assert_int_equal (fm_holding_bytes (holding), BLOCK);
-
-  gst_element_set_state (element, GST_STATE_NULL);
-  fm_holding_free (holding);
-  gst_pad_unlink (feed, entrance);
-  gst_pad_unlink (exit, end);
-  gst_object_unref (feed);
-  gst_object_unref (end);
-}
-
-static void
-test_level_of_queue (void **state)
-{
-  GstElement *queue = make ("queue");
-  g_autoptr (GstPad) entrance = gst_element_get_static_pad (queue, "sink");
-  g_autoptr (GstPad) exit = gst_element_get_static_pad (queue, "src");
-
-  check_level (queue, entrance, exit);
-  gst_object_unref (queue);
-}
-
-static GstPad *
-request (GstElement *queue, const gchar *name)
-{
-  return gst_element_request_pad (
-      queue, gst_element_get_pad_template (queue, "sink_%u"), name, NULL);
-}
-
-static void
-test_level_of_multiqueue (void **state)
-{
-  GstElement *queue = make ("multiqueue");
-  g_autoptr (GstPad) entrance = request (queue, "sink_0");
-  g_autoptr (GstPad) other = request (queue, "sink_1");
-  g_autoptr (GstPad) exit = gst_element_get_static_pad (queue, "src_0");
-  g_autoptr (GstPad) other_exit = gst_element_get_static_pad (queue, "src_1");
-
-  check_level (queue, entrance, exit);
-  /* Each of its pads has a level of its own. */
-  check_level (queue, other, other_exit);
-  gst_object_unref (queue);
 }
 
 int
@@ -1006,10 +612,6 @@ main (int argc, char **argv)
       TEST (test_no_earlier_copy),
       TEST (test_earlier_copy_of_other_bytes),
       TEST (test_pool_recycles),
-      cmocka_unit_test (test_in_use),
-      cmocka_unit_test (test_in_use_of_pools),
-      cmocka_unit_test (test_level_of_queue),
-      cmocka_unit_test (test_level_of_multiqueue),
   };
 #undef TEST
 
