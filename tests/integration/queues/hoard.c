@@ -1,0 +1,201 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * hoard.c: tests who sits on buffers: tracer/hoard.c alone, and an element that
+ * nobody listed and that keeps what it gets, with queues=auto. The second is a
+ * process of its own, which this program starts with GST_TRACERS.
+ */
+#include "hoard.h"
+
+#include "../../unit/testing.h"
+
+#include <sys/wait.h>
+
+#define BLOCK (256 * TESTING_KIB)
+#define BLOCKS 64
+
+static GstBuffer *
+wrapped (void)
+{
+  return gst_buffer_new_wrapped (g_malloc0 (BLOCK), BLOCK);
+}
+
+static guint64
+peak (FmHoard *hoard)
+{
+  guint64 foreign;
+
+  return fm_hoard_peak (hoard, &foreign);
+}
+
+static void
+test_enters_and_goes (void **state)
+{
+  FmHoard *hoard = fm_hoard_new ();
+  GstBuffer *a = wrapped (), *b = wrapped (), *c = wrapped ();
+  guint64 foreign;
+
+  assert_int_equal (fm_hoard_enter (hoard, a, BLOCK), BLOCK);
+  assert_int_equal (fm_hoard_enter (hoard, b, 0), 2 * BLOCK);
+  gst_buffer_unref (a);
+  assert_int_equal (fm_hoard_enter (hoard, c, 0), 2 * BLOCK);
+  assert_int_equal (fm_hoard_peak (hoard, &foreign), 2 * BLOCK);
+  assert_int_equal (foreign, BLOCK);
+  /* A buffer may outlive who watched it. */
+  fm_hoard_unref (hoard);
+  gst_buffer_unref (b);
+  gst_buffer_unref (c);
+}
+
+/* A buffer is with whom it entered last. */
+static void
+test_moves_on (void **state)
+{
+  FmHoard *first = fm_hoard_new (), *second = fm_hoard_new ();
+  GstBuffer *buffers[BLOCKS];
+  guint i;
+
+  for (i = 0; i < BLOCKS; i++) {
+    buffers[i] = wrapped ();
+    assert_int_equal (fm_hoard_enter (first, buffers[i], BLOCK), BLOCK);
+    assert_int_equal (
+        fm_hoard_enter (second, buffers[i], BLOCK), (i + 1) * BLOCK);
+  }
+  assert_int_equal (peak (first), BLOCK);
+  assert_int_equal (peak (second), BLOCKS * BLOCK);
+  for (i = 0; i < BLOCKS; i++)
+    gst_buffer_unref (buffers[i]);
+  fm_hoard_unref (first);
+  fm_hoard_unref (second);
+}
+
+/* The same one twice is there once. */
+static void
+test_comes_back (void **state)
+{
+  FmHoard *hoard = fm_hoard_new ();
+  g_autoptr (GstBuffer) buffer = wrapped (), next = wrapped ();
+
+  fm_hoard_enter (hoard, buffer, BLOCK);
+  fm_hoard_enter (hoard, buffer, BLOCK);
+  assert_int_equal (fm_hoard_enter (hoard, next, BLOCK), 2 * BLOCK);
+  fm_hoard_unref (hoard);
+}
+
+/* ---- the process ---- */
+
+static GPtrArray *kept;
+
+static GstFlowReturn
+keep (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  g_ptr_array_add (kept, buffer);
+  return GST_FLOW_OK;
+}
+
+/* An element that nobody listed. */
+typedef struct
+{
+  GstElement parent;
+} Keeper;
+typedef GstElementClass KeeperClass;
+static GType keeper_get_type (void);
+G_DEFINE_TYPE (Keeper, keeper, GST_TYPE_ELEMENT)
+
+static void
+keeper_class_init (KeeperClass *klass)
+{
+}
+
+static void
+keeper_init (Keeper *self)
+{
+  GstPad *pad = gst_pad_new ("sink", GST_PAD_SINK);
+
+  gst_pad_set_chain_function (pad, keep);
+  gst_element_add_pad (GST_ELEMENT (self), pad);
+}
+
+/* How many of BLOCKS wrapped buffers an element that keeps them has in filemem.
+ */
+static int
+keep_many (void)
+{
+  GstElement *keeper;
+  g_autoptr (GstPad) entrance = NULL;
+  GstPad *feed;
+  GstSegment segment;
+  int n = 0;
+  guint i;
+
+  gst_init (NULL, NULL);
+  kept = g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
+  keeper = gst_object_ref_sink (g_object_new (keeper_get_type (), NULL));
+  entrance = gst_element_get_static_pad (keeper, "sink");
+  gst_element_set_state (keeper, GST_STATE_PLAYING);
+  feed = gst_object_ref_sink (gst_pad_new ("feed", GST_PAD_SRC));
+  gst_pad_set_active (feed, TRUE);
+  gst_pad_link (feed, entrance);
+  gst_pad_push_event (feed, gst_event_new_stream_start ("test"));
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  gst_pad_push_event (feed, gst_event_new_segment (&segment));
+  for (i = 0; i < BLOCKS; i++)
+    gst_pad_push (feed, wrapped ());
+  for (i = 0; i < kept->len; i++)
+    n += gst_memory_is_type (
+        gst_buffer_peek_memory (g_ptr_array_index (kept, i), 0), "FileMemory");
+  g_ptr_array_unref (kept);
+  gst_object_unref (feed);
+  gst_element_set_state (keeper, GST_STATE_NULL);
+  gst_object_unref (keeper);
+  return n;
+}
+
+static int
+keep_many_with (const gchar *tracers)
+{
+  g_autofree gchar *self = g_file_read_link ("/proc/self/exe", NULL);
+  const gchar *argv[] = {self, "keep", NULL};
+  g_auto (GStrv) environment =
+      g_environ_setenv (g_get_environ (), "GST_TRACERS", tracers, TRUE);
+  g_autoptr (GError) error = NULL;
+  int status = -1;
+
+  assert_true (g_spawn_sync (NULL, (gchar **) argv, environment, 0, NULL, NULL,
+      NULL, NULL, &status, &error));
+  assert_true (WIFEXITED (status));
+  return WEXITSTATUS (status);
+}
+
+static void
+test_nobody_listed_it (void **state)
+{
+  assert_int_equal (keep_many_with ("filemem(dir=/var/tmp,size=256M)"), 0);
+}
+
+/* 4 MiB are what tells it from an element through which buffers pass, and 1 MiB
+ * is what a queue may hold. */
+static void
+test_seen_to_keep (void **state)
+{
+  int n = keep_many_with ("filemem(dir=/var/tmp,size=256M,queues=auto)");
+
+  assert_in_range (n, BLOCKS - (4 + 1) * 4 - 2, BLOCKS - 4 * 4);
+}
+
+int
+main (int argc, char **argv)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (test_enters_and_goes),
+      cmocka_unit_test (test_moves_on),
+      cmocka_unit_test (test_comes_back),
+      cmocka_unit_test (test_nobody_listed_it),
+      cmocka_unit_test (test_seen_to_keep),
+  };
+
+  if (argc > 1)
+    return keep_many ();
+  gst_init (&argc, &argv);
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
