@@ -76,17 +76,23 @@ field (const GstStructure *stats, FmStatistic id)
 }
 
 static GstStructure *
-field_description (FmStatistic id)
+field_description (const gchar *description, FmStatisticKind kind)
 {
-  const FmStatisticSpec *spec = fm_statistic_spec (id);
-
   return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
-      "description", G_TYPE_STRING, spec->description, "flags",
+      "description", G_TYPE_STRING, description, "flags",
       GST_TYPE_TRACER_VALUE_FLAGS,
-      spec->kind == FM_STAT_KIND_GAUGE ? GST_TRACER_VALUE_FLAGS_NONE
-                                       : GST_TRACER_VALUE_FLAGS_AGGREGATED,
+      kind == FM_STAT_KIND_GAUGE ? GST_TRACER_VALUE_FLAGS_NONE
+                                 : GST_TRACER_VALUE_FLAGS_AGGREGATED,
       "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64,
       G_MAXUINT64, NULL);
+}
+
+static GstStructure *
+time_description (void)
+{
+  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
+      "description", G_TYPE_STRING, "event ts", "min", G_TYPE_UINT64,
+      G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64, G_MAXUINT64, NULL);
 }
 
 static GstTracerRecord *
@@ -94,28 +100,14 @@ make_record (void)
 {
   /* clang-format off */
   return gst_tracer_record_new ("filemem.class",
-      "ts", GST_TYPE_STRUCTURE, gst_structure_new ("value",
-          "type", G_TYPE_GTYPE, G_TYPE_UINT64,
-          "description", G_TYPE_STRING, "event ts",
-          "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-          "max", G_TYPE_UINT64, G_MAXUINT64, NULL),
-#define X(symbol, name, ...) \
-      name, GST_TYPE_STRUCTURE, field_description (FM_STAT_##symbol),
+      "ts", GST_TYPE_STRUCTURE, time_description (),
+#define X(symbol, name, kind, unit, description) \
+      name, GST_TYPE_STRUCTURE, \
+      field_description (description, FM_STAT_KIND_##kind),
       FM_STATISTICS (X)
 #undef X
       NULL);
   /* clang-format on */
-}
-
-static GstStructure *
-queue_field_description (const gchar *description, gboolean grows)
-{
-  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
-      "description", G_TYPE_STRING, description, "flags",
-      GST_TYPE_TRACER_VALUE_FLAGS,
-      grows ? GST_TRACER_VALUE_FLAGS_AGGREGATED : GST_TRACER_VALUE_FLAGS_NONE,
-      "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64,
-      G_MAXUINT64, NULL);
 }
 
 static GstTracerRecord *
@@ -128,19 +120,15 @@ make_queue_record (void)
           "description", G_TYPE_STRING, "path of the pad at which buffers enter",
           "related-to", GST_TYPE_TRACER_VALUE_SCOPE, GST_TRACER_VALUE_SCOPE_PAD,
           NULL),
-      "ts", GST_TYPE_STRUCTURE, gst_structure_new ("value",
-          "type", G_TYPE_GTYPE, G_TYPE_UINT64,
-          "description", G_TYPE_STRING, "event ts",
-          "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0),
-          "max", G_TYPE_UINT64, G_MAXUINT64, NULL),
+      "ts", GST_TYPE_STRUCTURE, time_description (),
 #define X(symbol, name, kind, unit, description) \
-      name, GST_TYPE_STRUCTURE, queue_field_description ( \
-          description, FM_STAT_KIND_##kind == FM_STAT_KIND_COUNTER),
+      name, GST_TYPE_STRUCTURE, \
+      field_description (description, FM_STAT_KIND_##kind),
       FM_QUEUE_FIGURES (X)
 #undef X
 #define X(symbol, name, words) \
-      name, GST_TYPE_STRUCTURE, queue_field_description ( \
-          "buffers left alone: " words, TRUE),
+      name, GST_TYPE_STRUCTURE, field_description ( \
+          "buffers left alone: " words, FM_STAT_KIND_COUNTER),
       FM_LEFT_ALONE (X)
 #undef X
       NULL);
