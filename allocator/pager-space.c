@@ -349,8 +349,9 @@ reclaim_resident (FmPager *pager)
        link = link->next) {
     FmExtent *candidate = link->data;
 
-    if (candidate->disk_bytes > 0
-        && FM_WORD_STATE (atomic_load (&candidate->word)) == FM_RESIDENT)
+    /* In this order: of one that is WRITING another writer has the figure. */
+    if (FM_WORD_STATE (atomic_load (&candidate->word)) == FM_RESIDENT
+        && candidate->disk_bytes > 0)
       extent = candidate;
   }
   if (extent == NULL || pager->no_holes)
