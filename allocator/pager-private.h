@@ -3,7 +3,8 @@
  *
  * pager-private.h: what the files of the pager share.
  *
- *   pager.c        extents handed out and taken back, pins, room in the budget
+ *   pager.c        extents handed out and taken back, room in the budget
+ *   pager-pins.c   extents closed, opened again, pinned and unpinned
  *   pager-space.c  idle extents; memory and disk space given back
  *   pager-spill.c, pager-fill.c  the two ways
  *   pager-threads.c  who does all that
@@ -146,6 +147,10 @@ void fm_pager_return (FmPager *pager);
  * to be called in the end. */
 gboolean fm_pager_step_towards_room (
     FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience);
+/* Whether nobody has to be let go first. */
+gboolean fm_pager_is_my_turn (
+    FmPager *pager, FmRoomKind kind, const FmPatience *patience);
+
 /* Whether a fill may take room although somebody waits for some. */
 gboolean fm_pager_may_overtake (FmPager *pager);
 void fm_pager_end_waiting (FmPager *pager, FmPatience *patience);

@@ -1,7 +1,7 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager.c: extents handed out and taken back, pins, and room in the budget.
+ * pager.c: extents handed out and taken back, and room in the budget.
  *
  * See pager.h for the interface, extent.h for the states, pager-private.h for
  * the lock.
@@ -80,30 +80,6 @@ fm_extent_commit (FmExtent *extent, FmState from, FmState to)
   return TRUE;
 }
 
-/* Pins the extent unless that takes more than one step. */
-static gboolean
-try_pin (FmExtent *extent, FmPinFlags flags, gboolean *ret_first_read)
-{
-  guint32 before = atomic_load_explicit (&extent->word, memory_order_relaxed);
-  guint32 after;
-
-  fm_point ();
-  do {
-    FmState state = FM_WORD_STATE (before);
-
-    if (state != FM_RESIDENT && state != FM_WRITING)
-      return FALSE;
-    after = before + 1;
-    if ((flags & FM_PIN_WRITE) != 0 && state == FM_WRITING)
-      after |= FM_TOUCHED;
-    if ((flags & FM_PIN_READ) != 0)
-      after &= ~FM_UNREAD;
-  } while (!atomic_compare_exchange_weak_explicit (&extent->word, &before,
-      after, memory_order_acq_rel, memory_order_relaxed));
-  *ret_first_read = ((before & ~after) & FM_UNREAD) != 0;
-  return TRUE;
-}
-
 /* ---- what is resident ---- */
 
 /* Of @most, which is kept free to make transfers smooth, what that is worth. A
@@ -164,8 +140,9 @@ room_limit (FmPager *pager, FmRoomKind kind)
 /* Nobody who waits may be overtaken, so that small requests do not starve large
  * ones. A fill may use its reserve before allocations that wait, so that
  * consumers make room, but not for ever. */
-static gboolean
-is_my_turn (FmPager *pager, FmRoomKind kind, const FmPatience *patience)
+gboolean
+fm_pager_is_my_turn (
+    FmPager *pager, FmRoomKind kind, const FmPatience *patience)
 {
   const GList *first = pager->line.head;
 
@@ -242,7 +219,7 @@ fm_pager_step_towards_room (
     FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience)
 {
   gsize limit = room_limit (pager, kind);
-  gboolean my_turn = is_my_turn (pager, kind, patience);
+  gboolean my_turn = fm_pager_is_my_turn (pager, kind, patience);
 
   if (patience->over || atomic_load (&pager->inherited))
     return TRUE;
@@ -425,7 +402,7 @@ fm_pager_acquire (
 
   fm_pager_lock (pager);
   for (;;) {
-    if (is_my_turn (pager, FM_ROOM_FOR_ALLOC, &patience))
+    if (fm_pager_is_my_turn (pager, FM_ROOM_FOR_ALLOC, &patience))
       extent = fm_pager_take_memory (pager, n_grains);
     if (extent != NULL) {
       if (length > extent->resident_bytes) {
@@ -500,185 +477,13 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
   fm_pager_unlock (pager);
 }
 
-/* ---- pins ---- */
-
-static void
-stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
-{
-  guint64 written = bytes
-      + atomic_fetch_add_explicit (
-          &pager->written, bytes, memory_order_relaxed);
-  guint64 position = bytes
-      + atomic_fetch_add_explicit (
-          &pager->stream[stream].position, bytes, memory_order_relaxed);
-
-  atomic_store_explicit (&extent->written, written, memory_order_relaxed);
-  atomic_store_explicit (&extent->unmapped, written, memory_order_relaxed);
-  atomic_store_explicit (&extent->position, position, memory_order_relaxed);
-  atomic_store_explicit (&extent->stream, stream, memory_order_relaxed);
-}
-
-void
-fm_pager_close (FmPager *pager, FmExtent *extent, guint stream)
-{
-  stamp (pager, extent, extent->length, stream);
-  atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
-  atomic_store_explicit (&extent->full, TRUE, memory_order_relaxed);
-}
-
-/* Fills the extent for a map. TRUE if it is pinned now, FALSE if it failed;
- * the lock is held. */
-static gboolean
-fill_for_pin (
-    FmPager *pager, FmExtent *extent, FmExtent *donor, FmPinFlags flags)
-{
-  if ((flags & FM_PIN_READ) == 0)
-    fm_stats_add (pager->stats, FM_STAT_FILLS_TO_WRITE, 1);
-  switch (fm_pager_fill (pager, extent, donor)) {
-    case FM_FILL_DONE:
-      break;
-    case FM_FILL_NO_MEMORY:
-      if (atomic_load (&pager->arena->memory_locked) || extent->not_file > 0)
-        return FALSE;
-      /* The file itself is at the address: slower, and outside the budget, but
-       * right. */
-      fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
-      break;
-    case FM_FILL_IO_ERROR:
-    case FM_FILL_GONE:
-      return FALSE;
-  }
-  if ((flags & FM_PIN_READ) != 0)
-    atomic_fetch_and (&extent->word, ~FM_UNREAD);
-  atomic_fetch_add (&extent->word, 1);
-  return TRUE;
-}
-
-static gboolean
-pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
-{
-  gint64 start = fm_now ();
-  FmPatience patience = {0};
-  gboolean pinned = FALSE, failed = FALSE, first_read;
-  FmExtent *donor = NULL;
-
-  fm_pager_lock (pager);
-  while (!pinned && !failed) {
-    guint32 word = atomic_load (&extent->word);
-    gsize missing;
-
-    switch (FM_WORD_STATE (word)) {
-      case FM_RESIDENT:
-      case FM_WRITING:
-        pinned = try_pin (extent, flags, &first_read);
-        break;
-      case FM_SWAPPING:
-      case FM_FILLING:
-        fm_cond_wait (&pager->changed, &pager->lock);
-        break;
-      case FM_SPILLED:
-        if (FM_WORD_PINS (word) > 0) {
-          atomic_fetch_add (&extent->word, 1);
-          fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
-          pinned = TRUE;
-          break;
-        }
-        if (is_my_turn (pager, FM_ROOM_FOR_FILL, &patience))
-          donor = fm_pager_take_donor (pager, extent);
-        missing = extent->length - MIN (extent->length, extent->resident_bytes);
-        if (missing > 0
-            && !fm_pager_step_towards_room (
-                pager, missing, FM_ROOM_FOR_FILL, &patience))
-          break;
-        fm_pager_count_resident (pager, (gssize) missing);
-        extent->resident_bytes += missing;
-        pinned = fill_for_pin (pager, extent, donor, flags);
-        failed = !pinned;
-        break;
-      case FM_FREE:
-      case FM_RETIRED:
-        failed = TRUE;
-        break;
-    }
-  }
-  fm_pager_end_waiting (pager, &patience);
-  if (pinned && (flags & FM_PIN_READ) != 0)
-    fm_pager_note_read (pager, extent);
-  if (donor != NULL)
-    fm_pager_vacate (pager, donor);
-  fm_pager_unlock (pager);
-
-  fm_stats_map_waited (pager->stats, (guint64) (fm_now () - start) * 1000);
-  if (failed)
-    fm_stats_add (pager->stats, FM_STAT_MAPS_FAILED, 1);
-  return pinned;
-}
-
-gboolean
-fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
-{
-  gboolean first_read;
-
-  if (G_UNLIKELY (!try_pin (extent, flags, &first_read)))
-    return pin_slowly (pager, extent, flags);
-  if (first_read
-      && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0) {
-    fm_pager_lock (pager);
-    fm_pager_note_read (pager, extent);
-    fm_pager_unlock (pager);
-  }
-  return TRUE;
-}
-
-gboolean
-fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
-{
-  gboolean first_read;
-
-  /* For writing, so that a spill which has begun is given up. */
-  if (may_fill ? !fm_pager_pin (pager, extent, FM_PIN_WRITE)
-               : !try_pin (extent, FM_PIN_WRITE, &first_read))
-    return FALSE;
-  atomic_store (&extent->full, FALSE);
-  fm_pager_unpin (pager, extent, FM_PIN_WRITE, 0, 0);
-  return TRUE;
-}
-
-void
-fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags, gsize bytes,
-    guint stream)
-{
-  guint32 word;
-
-  /* While blocks are still being cut from it an extent is not a candidate:
-   * its stamp comes when it is closed. */
-  if (atomic_load_explicit (&extent->full, memory_order_relaxed)) {
-    if ((flags & FM_PIN_WRITE) != 0) {
-      stamp (pager, extent, bytes, stream);
-      atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
-    } else {
-      atomic_store_explicit (&extent->unmapped,
-          atomic_load_explicit (&pager->written, memory_order_relaxed),
-          memory_order_relaxed);
-    }
-  }
-
-  fm_point ();
-  word = atomic_fetch_sub (&extent->word, 1);
-  if (FM_WORD_PINS (word) == 1 && atomic_load (&pager->over_budget)) {
-    fm_pager_lock (pager);
-    fm_cond_signal (&pager->to_write);
-    fm_pager_unlock (pager);
-  }
-}
+/* ---- the pager itself ---- */
 
 gboolean
 fm_pager_is_inherited (FmPager *pager)
 {
   return atomic_load (&pager->inherited);
 }
-
-/* ---- the pager itself ---- */
 
 FmPager *
 fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
