@@ -219,7 +219,7 @@ try_string (const FmOptions *defaults, const gchar *text)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  g_autofree gchar *text = g_strndup ((const gchar *)data, size);
+  g_autofree gchar *text = g_strndup ((const gchar *) data, size);
   FmOptions defaults;
 
   input = text;
@@ -251,10 +251,10 @@ static const gchar pieces[] =
 static gsize
 change (GRand *random, gchar *text, gsize length)
 {
-  guint times = (guint)g_rand_int_range (random, 0, 6);
+  guint times = (guint) g_rand_int_range (random, 0, 6);
 
   while (times-- > 0) {
-    gsize at = (gsize)g_rand_int_range (random, 0, (gint32)length + 1);
+    gsize at = (gsize) g_rand_int_range (random, 0, (gint32) length + 1);
     gchar piece = pieces[g_rand_int_range (random, 0, sizeof pieces - 1)];
 
     switch (g_rand_int_range (random, 0, 5)) {
@@ -271,7 +271,7 @@ change (GRand *random, gchar *text, gsize length)
         break;
       case 2: /* any byte */
         if (at < length)
-          text[at] = (gchar)g_rand_int_range (random, 0, 256);
+          text[at] = (gchar) g_rand_int_range (random, 0, 256);
         break;
       case 3: /* take a byte out */
         if (at < length) {
@@ -305,7 +305,7 @@ try_random (void)
     /* Every seed as it is once. */
     if (i >= G_N_ELEMENTS (seeds))
       length = change (random, text, length);
-    LLVMFuzzerTestOneInput ((const uint8_t *)text, length);
+    LLVMFuzzerTestOneInput ((const uint8_t *) text, length);
   }
   g_rand_free (random);
 }
@@ -324,7 +324,7 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error->message);
       return 1;
     }
-    LLVMFuzzerTestOneInput ((const uint8_t *)text, length);
+    LLVMFuzzerTestOneInput ((const uint8_t *) text, length);
   }
   if (argc == 1)
     try_random ();

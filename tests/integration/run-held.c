@@ -43,7 +43,8 @@
 #define HOLD_MAX_US (20 * G_USEC_PER_SEC)
 #define RUN_MAX (90 * GST_SECOND)
 
-typedef struct {
+typedef struct
+{
   gchar *name;
   gboolean times;
   GChecksum *sum;
@@ -101,7 +102,7 @@ static void
 digest_number (Digest *digest, guint64 number)
 {
   number = GUINT64_TO_LE (number);
-  g_checksum_update (digest->sum, (const guchar *)&number, sizeof number);
+  g_checksum_update (digest->sum, (const guchar *) &number, sizeof number);
 }
 
 static gboolean
@@ -126,7 +127,7 @@ digest_buffer (GstBuffer **buffer, guint index, gpointer data)
     /* TAG_MEMORY tells a pool whether its memory was exchanged: a matter of
      * who was faster, no part of what is in the buffer */
     digest_number (digest,
-        GST_BUFFER_FLAGS (*buffer) & ~(guint)GST_BUFFER_FLAG_TAG_MEMORY);
+        GST_BUFFER_FLAGS (*buffer) & ~(guint) GST_BUFFER_FLAG_TAG_MEMORY);
   }
   return TRUE;
 }
@@ -288,7 +289,7 @@ print_stat (GQuark field, const GValue *value, gpointer data)
 static gint
 compare_names (gconstpointer a, gconstpointer b)
 {
-  return strcmp (((const Digest *)a)->name, ((const Digest *)b)->name);
+  return strcmp (((const Digest *) a)->name, ((const Digest *) b)->name);
 }
 
 static void

@@ -149,7 +149,7 @@ fill_and_extract (Side *side)
     compare_note (side, "compare the filled bytes", "%s",
         gst_buffer_memcmp (buffer, 100, bytes + 100, 500) == 0 ? "same"
                                                                : "others");
-    gst_buffer_extract_dup (buffer, 0, -1, (gpointer *)&all, &all_size);
+    gst_buffer_extract_dup (buffer, 0, -1, (gpointer *) &all, &all_size);
     compare_note (side, "extract all", "%" G_GSIZE_FORMAT, all_size);
     compare_bytes (side, "before", all, 0, 100, 1);
     compare_bytes (side, "filled", all + 100, 100, 500, 2);
@@ -177,16 +177,16 @@ resize (Side *side)
 
     compare_case (side, "size %" G_GSIZE_FORMAT, size);
     compare_settle (side);
-    gst_buffer_resize (buffer, 10, (gssize)size - 20);
+    gst_buffer_resize (buffer, 10, (gssize) size - 20);
     note_buffer (side, "smaller", buffer);
     read_buffer (side, "smaller", buffer, 10, size - 20, 1);
     gst_buffer_resize (buffer, -10, -1);
     note_buffer (side, "start moved back", buffer);
-    gst_buffer_set_size (buffer, (gssize)size + PADDING);
+    gst_buffer_set_size (buffer, (gssize) size + PADDING);
     note_buffer (side, "into the padding", buffer);
-    gst_buffer_set_size (buffer, (gssize)size + PADDING + 15);
+    gst_buffer_set_size (buffer, (gssize) size + PADDING + 15);
     note_buffer (side, "into the slack", buffer);
-    gst_buffer_resize (buffer, -PREFIX, (gssize)size + PREFIX);
+    gst_buffer_resize (buffer, -PREFIX, (gssize) size + PREFIX);
     note_buffer (side, "into the prefix", buffer);
     write_buffer (side, buffer, 2);
     compare_settle (side);

@@ -74,7 +74,7 @@ maps_and_shares (Side *side)
       if (compare_map (side, "root", mem, &info, map_flags[i])) {
         if (compare_map (side, "share", share, &share_info, map_flags[j])) {
           compare_note (side, "distance", "%" G_GSSIZE_FORMAT,
-              (gssize)(share_info.data - info.data));
+              (gssize) (share_info.data - info.data));
           gst_memory_unmap (share, &share_info);
         }
         gst_memory_unmap (mem, &info);
@@ -263,7 +263,8 @@ make_mapped (Side *side)
 }
 
 /* Many threads read one block and its shares. */
-typedef struct {
+typedef struct
+{
   GstMemory *mem;
   guint wrong;
 } Reader;

@@ -23,7 +23,8 @@ static void
 resize_steps (Side *side, GstMemory *mem, gsize size)
 {
   gsize slack = mem->maxsize - compare_requested (size);
-  const struct {
+  const struct
+  {
     const gchar *name;
     gssize offset;
     gsize size;
@@ -35,9 +36,9 @@ resize_steps (Side *side, GstMemory *mem, gsize size)
       {"into the prefix", -COMPARE_PREFIX, size},
       {"before the prefix", -1, size},
       {"all of it", 0, mem->maxsize},
-      {"nothing at the end", (gssize)mem->maxsize, 0},
+      {"nothing at the end", (gssize) mem->maxsize, 0},
       {"beyond the end", 1, 0},
-      {"back", COMPARE_PREFIX - (gssize)mem->maxsize, size},
+      {"back", COMPARE_PREFIX - (gssize) mem->maxsize, size},
       {"smaller", 10, size - 20},
       {"back again", -10, size},
   };
@@ -126,23 +127,24 @@ copy_note (Side *side, const gchar *field, GstMemory *copy, gsize size)
 static void
 copy_ranges (Side *side, GstMemory *mem, gsize size)
 {
-  const struct {
+  const struct
+  {
     const gchar *name;
     gssize offset, size;
     gsize expected;
   } ranges[] = {
       {"all", 0, -1, size},
-      {"all, by its size", 0, (gssize)size, size},
+      {"all, by its size", 0, (gssize) size, size},
       {"from 1", 1, -1, size - 1},
-      {"from the middle", (gssize)size / 2, -1, size - size / 2},
+      {"from the middle", (gssize) size / 2, -1, size - size / 2},
       {"in the middle", 100, 300, 300},
-      {"the last byte", (gssize)size - 1, 1, 1},
+      {"the last byte", (gssize) size - 1, 1, 1},
       {"nothing", 5, 0, 0},
-      {"from the end", (gssize)size, -1, 0},
-      {"from beyond the end", (gssize)size + 5, -1, 0},
+      {"from the end", (gssize) size, -1, 0},
+      {"from beyond the end", (gssize) size + 5, -1, 0},
       {"from before the start", -5, -1, 0},
       {"the prefix", -COMPARE_PREFIX, COMPARE_PREFIX + 10, COMPARE_PREFIX + 10},
-      {"the padding", 0, (gssize)size + COMPARE_PADDING,
+      {"the padding", 0, (gssize) size + COMPARE_PADDING,
           size + COMPARE_PADDING},
   };
   guint i;
@@ -266,18 +268,19 @@ make_writable (Side *side)
 static void
 share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
 {
-  const struct {
+  const struct
+  {
     const gchar *name;
     gssize offset, size;
     gsize expected;
   } ranges[] = {
       {"all", 0, -1, size},
-      {"all, by its size", 0, (gssize)size, size},
-      {"from the middle", (gssize)size / 2, -1, size - size / 2},
+      {"all, by its size", 0, (gssize) size, size},
+      {"from the middle", (gssize) size / 2, -1, size - size / 2},
       {"in the middle", 100, 300, 300},
-      {"the last byte", (gssize)size - 1, 1, 1},
+      {"the last byte", (gssize) size - 1, 1, 1},
       {"nothing", 5, 0, 0},
-      {"from the end", (gssize)size, -1, 0},
+      {"from the end", (gssize) size, -1, 0},
   };
   guint i, j;
 
@@ -304,7 +307,7 @@ share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
     compare_note (side, "root", "%d references, %s",
         GST_MINI_OBJECT_REFCOUNT_VALUE (share->parent),
         gst_memory_is_writable (share->parent) ? "writable" : "not writable");
-    compare_read (side, "contents", share, start + (gsize)ranges[i].offset,
+    compare_read (side, "contents", share, start + (gsize) ranges[i].offset,
         ranges[i].expected, 1);
     for (j = 0; j < G_N_ELEMENTS (map_flags); j++) {
       GstMapInfo info, parent_info;
@@ -314,7 +317,7 @@ share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
       if (compare_map (side, "map of the root", share->parent, &parent_info,
               GST_MAP_READ)) {
         compare_note (side, "distance", "%" G_GSSIZE_FORMAT,
-            (gssize)(info.data - parent_info.data));
+            (gssize) (info.data - parent_info.data));
         gst_memory_unmap (share->parent, &parent_info);
       }
       gst_memory_unmap (share, &info);
@@ -338,7 +341,7 @@ share (Side *side)
     compare_settle (side);
     share_ranges (side, mem, sizes[i], 0);
 
-    first = gst_memory_share (mem, 50, (gssize)sizes[i] - 100);
+    first = gst_memory_share (mem, 50, (gssize) sizes[i] - 100);
     compare_settle (side);
     share_ranges (side, first, sizes[i] - 100, 50);
     gst_memory_unref (first);
@@ -382,7 +385,7 @@ share_beyond (Side *side)
 static void
 note_death (gpointer data, GstMiniObject *gone)
 {
-  *(gboolean *)data = TRUE;
+  *(gboolean *) data = TRUE;
 }
 
 static void
@@ -469,7 +472,7 @@ span_is_shared (Side *side)
   compare_settle (side);
   compare_note (side, "is_span", "%s",
       gst_memory_is_span (first, second, &offset) ? "yes" : "no");
-  both = gst_memory_share (first->parent, (gssize)offset, 60000);
+  both = gst_memory_share (first->parent, (gssize) offset, 60000);
   compare_read (side, "both", both, 1000, 60000, 1);
   gst_memory_unref (both);
   gst_memory_unref (first);

@@ -24,14 +24,16 @@ static const gsize small_sizes[] = {
 static const gsize large_sizes[] = {1024 * 1024, 3110400, 4 * 1024 * 1024,
     4 * 1024 * 1024 + 1, 6 * 1024 * 1024 + 4097, 9 * 1024 * 1024};
 
-static const struct {
+static const struct
+{
   gsize prefix, padding;
 } ends[] = {{0, 0}, {1, 0}, {0, 1}, {13, 17}, {4096, 8193}};
 
 static const guint zero_flags[] = {
     0, GST_MEMORY_FLAG_ZERO_PREFIXED, GST_MEMORY_FLAG_ZERO_PADDED, ZERO_BOTH};
 
-typedef struct {
+typedef struct
+{
   gsize size;
   GstAllocationParams params;
   GstMemory *mem;

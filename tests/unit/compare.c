@@ -26,13 +26,15 @@
 #define ROOM_NEEDED (G_GUINT64_CONSTANT (512) * 1024 * 1024)
 #define SKIPPED 77
 
-typedef struct {
+typedef struct
+{
   gchar *what;
   gchar *field;
   gchar *value;
 } Note;
 
-struct _Side {
+struct _Side
+{
   const gchar *name;
   GstAllocator *allocator;
   gboolean spilled;
@@ -94,7 +96,7 @@ compare_init (int *argc, char ***argv)
   g_log_set_default_handler (count_criticals, NULL);
 
   if (statvfs (test_parent_directory (), &room) != 0
-      || (guint64)room.f_bavail * room.f_frsize < ROOM_NEEDED) {
+      || (guint64) room.f_bavail * room.f_frsize < ROOM_NEEDED) {
     g_print ("skipped: less than 512 MiB free in %s; FILEMEM_TEST_DIR can "
              "name another directory\n",
         test_parent_directory ());
@@ -110,7 +112,7 @@ filler_block (guint seed)
   GstMapInfo info;
 
   assert_true (gst_memory_map (mem, &info, GST_MAP_WRITE));
-  memset (info.data, (int)seed, info.size);
+  memset (info.data, (int) seed, info.size);
   gst_memory_unmap (mem, &info);
   return mem;
 }
@@ -119,7 +121,7 @@ static GPtrArray *
 filler_new (void)
 {
   GPtrArray *blocks =
-      g_ptr_array_new_with_free_func ((GDestroyNotify)gst_memory_unref);
+      g_ptr_array_new_with_free_func ((GDestroyNotify) gst_memory_unref);
   guint i;
 
   for (i = 0; i < FILLER_BLOCKS; i++)
@@ -137,8 +139,8 @@ filler_read (GPtrArray *blocks)
     GstMapInfo info;
 
     assert_true (gst_memory_map (mem, &info, GST_MAP_READ));
-    assert_int_equal (info.data[0], (guint8)i);
-    assert_int_equal (info.data[info.size - 1], (guint8)i);
+    assert_int_equal (info.data[0], (guint8) i);
+    assert_int_equal (info.data[info.size - 1], (guint8) i);
     gst_memory_unmap (mem, &info);
   }
 }
@@ -300,7 +302,8 @@ compare_map (Side *side, const gchar *field, GstMemory *mem, GstMapInfo *info,
   compare_check (side, info->maxsize == mem->maxsize - mem->offset,
       "%s: maxsize of the map is %" G_GSIZE_FORMAT, field, info->maxsize);
   /* It is the start of the prefix that is aligned. */
-  compare_check (side, ((guintptr)(info->data - mem->offset) & mem->align) == 0,
+  compare_check (side,
+      ((guintptr) (info->data - mem->offset) & mem->align) == 0,
       "%s: %p is not aligned to 0x%" G_GSIZE_MODIFIER "x", field,
       info->data - mem->offset, mem->align);
   return TRUE;
@@ -309,7 +312,7 @@ compare_map (Side *side, const gchar *field, GstMemory *mem, GstMapInfo *info,
 static inline guint8
 pattern (guint seed, gsize at)
 {
-  return (guint8)(seed * 89 + at * 7 + (at >> 8) * 13 + (at >> 16) * 29);
+  return (guint8) (seed * 89 + at * 7 + (at >> 8) * 13 + (at >> 16) * 29);
 }
 
 void
@@ -497,7 +500,7 @@ side_report (Side *side, Side *reference)
   guint i, count = 0;
 
   for (i = 0; i < side->broken->len; i++, count++)
-    print_error ("%s\n", (gchar *)g_ptr_array_index (side->broken, i));
+    print_error ("%s\n", (gchar *) g_ptr_array_index (side->broken, i));
 
   for (i = 0; i < MIN (side->notes->len, reference->notes->len); i++) {
     Note *note = g_ptr_array_index (side->notes, i);
@@ -527,7 +530,7 @@ side_report (Side *side, Side *reference)
 void
 compare_test (void **state)
 {
-  Scenario scenario = *(Scenario *)*state;
+  Scenario scenario = *(Scenario *) *state;
   Side sides[] = {
       {"system memory", system_memory, FALSE},
       {"filemem", file_memory, FALSE},

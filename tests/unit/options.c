@@ -95,7 +95,7 @@ static void
 assert_not_warned (void)
 {
   if (warnings->len != 0)
-    fail_msg ("warning: %s", (gchar *)g_ptr_array_index (warnings, 0));
+    fail_msg ("warning: %s", (gchar *) g_ptr_array_index (warnings, 0));
 }
 
 static void
@@ -182,7 +182,8 @@ defaults (void **state)
 #define G (K * M)
 #define T (K * G)
 
-static const struct {
+static const struct
+{
   FmOptionId id;
   const gchar *text, *canonical;
   guint64 number;
@@ -271,7 +272,8 @@ static const struct {
     {FM_OPTION_REPORT, "", "none"},
 };
 
-static const struct {
+static const struct
+{
   FmOptionId id;
   const gchar *text;
 } refused[] = {{FM_OPTION_DIR, ""}, {FM_OPTION_DIR, "   "},
@@ -489,7 +491,8 @@ precedence (void **state)
 
 /* The parameter string. */
 
-static const struct {
+static const struct
+{
   const gchar *params;
   const gchar *dir, *size, *ram; /* "/var/tmp", "" and "" if not set */
   const gchar *warning[4];       /* what the one warning says; none: none */

@@ -29,7 +29,7 @@ ask_at_once (gpointer data)
   g_atomic_int_inc (&ready);
   while (g_atomic_int_get (&ready) < N_THREADS)
     ;
-  return (gpointer)ask ("GST_TRACERS");
+  return (gpointer) ask ("GST_TRACERS");
 }
 
 /* Every thread gets the old value or the one answer. */
@@ -70,7 +70,7 @@ main (int argc, char **argv)
     g_printerr ("ask: %s\n", dlerror ());
     return 1;
   }
-  ask = (__typeof__ (ask))dlsym (fake, "fake_ask");
+  ask = (__typeof__ (ask)) dlsym (fake, "fake_ask");
   loads = dlsym (fake, "fake_loads");
   file = dlsym (fake, "fake_file");
   inner = dlsym (fake, "fake_inner");

@@ -67,7 +67,7 @@ main (void)
   if (stats)
     p_gst_structure_get_uint64 (stats, "alloc-bytes", &alloc_bytes);
   printf ("type=%s alloc-bytes=%llu\n",
-      p_g_type_name_from_instance ((GTypeInstance *)allocator),
-      (unsigned long long)alloc_bytes);
+      p_g_type_name_from_instance ((GTypeInstance *) allocator),
+      (unsigned long long) alloc_bytes);
   return 0;
 }

@@ -27,7 +27,7 @@ fill_and_read_back (GstBuffer **buffers)
     buffers[i] = gst_buffer_new_allocate (NULL, BUFFER_SIZE, NULL);
     if (!buffers[i])
       return FALSE;
-    gst_buffer_memset (buffers[i], 0, (guint8)(i + 1), BUFFER_SIZE);
+    gst_buffer_memset (buffers[i], 0, (guint8) (i + 1), BUFFER_SIZE);
   }
   for (i = 0; i < N_BUFFERS; i++) {
     GstMapInfo map;
