@@ -17,6 +17,7 @@
 #include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Not in linux/magic.h everywhere. */
@@ -44,6 +45,9 @@
 /* A direct transfer that was cut short goes on at a whole sector of any size.
  */
 #define ALIGNMENT 4096
+
+/* How much of the file is looked at at once for what of it is cached. */
+#define CACHE_WINDOW ((off_t) 64 << 20)
 
 typedef enum { KIND_DISK, KIND_MEMORY, KIND_NETWORK, KIND_COPY_ON_WRITE } Kind;
 
@@ -404,4 +408,44 @@ fm_backing_file_drop_cache (FmBackingFile *file, guint64 offset, gsize length)
   /* A hint: what is not dropped now is dropped by the kernel later. */
   (void) fm_seam_fadvise (
       file->fd, (off_t) offset, (off_t) length, POSIX_FADV_DONTNEED);
+}
+
+/* Of the range, which is short. */
+static guint64
+cached_in_window (FmBackingFile *file, off_t start, gsize length)
+{
+  const gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  gsize n_pages = (length + page - 1) / page, i;
+  g_autofree unsigned char *present = g_malloc (n_pages);
+  guint64 cached = 0;
+  void *window =
+      fm_seam_mmap (NULL, length, PROT_READ, MAP_SHARED, file->fd, start);
+
+  if (window == MAP_FAILED)
+    return 0;
+  if (fm_seam_mincore (window, length, present) == 0) {
+    for (i = 0; i < n_pages; i++)
+      cached += (present[i] & 1) != 0 ? page : 0;
+  }
+  (void) fm_seam_munmap (window, length);
+  return cached;
+}
+
+guint64
+fm_backing_file_cached_bytes (FmBackingFile *file)
+{
+  guint64 cached = 0;
+  off_t start = 0, end;
+
+  if (fm_seam_cachestat (file->fd, &cached) == 0)
+    return cached;
+  /* Before Linux 6.5. The file is much longer than what is in it. */
+  while ((start = fm_seam_lseek (file->fd, start, SEEK_DATA)) >= 0
+      && (end = fm_seam_lseek (file->fd, start, SEEK_HOLE)) >= 0) {
+    for (; start < end; start += CACHE_WINDOW)
+      cached += cached_in_window (
+          file, start, (gsize) MIN (CACHE_WINDOW, end - start));
+    start = end;
+  }
+  return cached;
 }

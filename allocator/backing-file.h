@@ -77,6 +77,9 @@ int fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
 void fm_backing_file_drop_cache (
     FmBackingFile *file, guint64 offset, gsize length);
 
+/* Bytes of it in the page cache; 0 where that can't be known. */
+guint64 fm_backing_file_cached_bytes (FmBackingFile *file);
+
 static inline guint64
 fm_backing_file_bytes (FmBackingFile *file)
 {

@@ -86,6 +86,8 @@ typedef struct
   gboolean prefetched;  /* filled, and nobody has asked for it yet */
   FmExtentOrder order;  /* its place among the spilled extents */
   gint64 idle_since;
+  gint64 handed_out;
+  GList age_link;         /* among those in use, the oldest first */
   gsize not_file;         /* from its start, of a spilled one: still memory */
   guint holes;            /* chunks that were punched in its disk space */
   guint holes_looked_for; /* free chunks there were at that time */

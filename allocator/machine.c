@@ -6,6 +6,7 @@
  */
 #include "machine.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What is assumed where the kernel does not say. */
@@ -89,4 +90,20 @@ guint64
 fm_machine_memory (const gchar *root)
 {
   return MIN (available_memory (root), cgroup_limit (root));
+}
+
+guint64
+fm_machine_mappings (const gchar *root)
+{
+  g_autofree gchar *path = g_strconcat (root, "/proc/self/maps", NULL);
+  FILE *file = fopen (path, "re");
+  guint64 n = 0;
+  int c;
+
+  if (file == NULL)
+    return 0;
+  while ((c = getc_unlocked (file)) != EOF)
+    n += c == '\n' ? 1 : 0;
+  fclose (file);
+  return n;
 }

@@ -15,5 +15,9 @@ G_BEGIN_DECLS
  * which give a directory that has a /proc and a /sys of their own. */
 guint64 fm_machine_memory (const gchar *root);
 
+/* How many memory mappings (VMAs) this process has; 0 where that can't be
+ * read. */
+guint64 fm_machine_mappings (const gchar *root);
+
 G_END_DECLS
 #endif

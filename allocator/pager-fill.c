@@ -230,6 +230,8 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
 
   fm_pager_remove_spilled (pager, extent);
   fm_extent_set_state (extent, FM_FILLING, FM_TOUCHED);
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_FILLING, 1);
+  fm_pager_begin_transfer (pager);
   fm_pager_leave (pager);
   result = fill_pieces (pager, extent, donor, &error);
   if (result == FM_FILL_IO_ERROR) {
@@ -241,6 +243,8 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
           g_strerror (error));
   }
   fm_pager_return (pager);
+  fm_pager_end_transfer (pager);
+  fm_stats_sub (pager->stats, FM_STAT_EXTENTS_FILLING, 1);
 
   if (result == FM_FILL_GONE) {
     fm_pager_retire (pager, extent);

@@ -85,6 +85,25 @@ fill_for_pin (
   return TRUE;
 }
 
+/* Where a map that does not find @word resident finds its block. */
+static FmMapPlace
+place_of (guint32 word)
+{
+  switch (FM_WORD_STATE (word)) {
+    case FM_FILLING:
+      return FM_MAP_PREFETCHING;
+    case FM_SWAPPING:
+    case FM_SPILLED:
+      return FM_MAP_SPILLED;
+    case FM_FREE:
+    case FM_RESIDENT:
+    case FM_WRITING:
+    case FM_RETIRED:
+      break;
+  }
+  return FM_MAP_RESIDENT;
+}
+
 static gboolean
 pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
 {
@@ -92,8 +111,10 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
   FmPatience patience = {0};
   gboolean pinned = FALSE, failed = FALSE, first_read;
   FmExtent *donor = NULL;
+  FmMapPlace place;
 
   fm_pager_lock (pager);
+  place = place_of (atomic_load (&extent->word));
   while (!pinned && !failed) {
     guint32 word = atomic_load (&extent->word);
     gsize missing;
@@ -139,7 +160,9 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
     fm_pager_vacate (pager, donor);
   fm_pager_unlock (pager);
 
-  fm_stats_map_waited (pager->stats, (guint64) (fm_now () - start) * 1000);
+  fm_stats_map_missed (pager->stats, place, (flags & FM_PIN_WRITE) != 0);
+  fm_stats_waited (
+      pager->stats, FM_WAIT_MAP, (guint64) (fm_now () - start) * 1000);
   if (failed)
     fm_stats_add (pager->stats, FM_STAT_MAPS_FAILED, 1);
   return pinned;

@@ -108,11 +108,14 @@ struct _FmPager
   FmCond to_keep; /* for the keeper */
 
   GQueue resident;      /* extents in use, any order */
+  GQueue by_age;        /* all that are in use, the oldest first */
   gsize resident_bytes; /* idle ones too, and being filled */
   gsize idle_bytes;     /* of them, in idle_memory */
   gsize spilled_bytes;
   gsize writing_bytes; /* of those that are being spilled */
   guint in_flight;
+  guint n_transfers;      /* being written or read */
+  gint64 busy_since;      /* if any */
   GQueue line;            /* who waits for room, first come first */
   guint64 completions;    /* of spills */
   guint n_kept;           /* extents that became idle since the keeper looked */
@@ -161,6 +164,10 @@ gboolean fm_pager_is_pressed (FmPager *pager);
 
 /* Changes what counts as resident, and tells those who wait for it. */
 void fm_pager_count_resident (FmPager *pager, gssize change);
+
+/* Between these the disk is at work. */
+void fm_pager_begin_transfer (FmPager *pager);
+void fm_pager_end_transfer (FmPager *pager);
 
 void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
 gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);

@@ -143,11 +143,15 @@ fm_pager_spill (FmPager *pager, FmExtent *extent)
   int error;
 
   pager->writing_bytes += extent->length;
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_WRITING, 1);
+  fm_pager_begin_transfer (pager);
   fm_pager_leave (pager);
   error = write_extent (pager, extent);
   if (error != 0 && error != ECANCELED)
     warn_spill_failed (pager, error);
   fm_pager_return (pager);
+  fm_pager_end_transfer (pager);
+  fm_stats_sub (pager->stats, FM_STAT_EXTENTS_WRITING, 1);
   pager->writing_bytes -= extent->length;
 
   if (error == 0 && !extent->dead

@@ -250,6 +250,23 @@ fm_pager_step_towards_room (
   return FALSE;
 }
 
+/* ---- transfers ---- */
+
+void
+fm_pager_begin_transfer (FmPager *pager)
+{
+  if (pager->n_transfers++ == 0)
+    pager->busy_since = fm_now ();
+}
+
+void
+fm_pager_end_transfer (FmPager *pager)
+{
+  if (--pager->n_transfers == 0)
+    fm_stats_add (pager->stats, FM_STAT_DISK_BUSY_NS,
+        (guint64) (fm_now () - pager->busy_since) * 1000);
+}
+
 /* ---- the lists ---- */
 
 /* Its addresses belong to somebody else now: it is never used again. */
@@ -382,6 +399,9 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   atomic_store_explicit (&extent->position, 0, memory_order_relaxed);
   atomic_store_explicit (&extent->stream, 0, memory_order_relaxed);
   atomic_store (&extent->word, FM_WORD (FM_RESIDENT));
+  extent->handed_out = fm_now ();
+  extent->age_link.data = extent;
+  g_queue_push_tail_link (&pager->by_age, &extent->age_link);
   fm_pager_add_resident (pager, extent);
 }
 
@@ -438,9 +458,7 @@ fm_pager_acquire (
   if (patience.since != 0) {
     guint64 ns = (guint64) (fm_now () - patience.since) * 1000;
 
-    fm_stats_add (pager->stats, FM_STAT_ALLOC_WAITS, 1);
-    fm_stats_add (pager->stats, FM_STAT_ALLOC_WAIT_NS, ns);
-    fm_stats_raise (pager->stats, FM_STAT_ALLOC_WAIT_MAX_NS, ns);
+    fm_stats_waited (pager->stats, FM_WAIT_ALLOC, ns);
   }
   return result;
 }
@@ -449,6 +467,7 @@ void
 fm_pager_release (FmPager *pager, FmExtent *extent)
 {
   fm_pager_lock (pager);
+  g_queue_unlink (&pager->by_age, &extent->age_link);
   fm_pager_note_unused (pager, extent);
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {
     case FM_RESIDENT:
@@ -478,6 +497,21 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
 }
 
 /* ---- the pager itself ---- */
+
+void
+fm_pager_update_stats (FmPager *pager)
+{
+  const GList *oldest;
+  gint64 since;
+
+  fm_pager_lock (pager);
+  oldest = pager->by_age.head;
+  since = oldest != NULL ? ((const FmExtent *) oldest->data)->handed_out : 0;
+  fm_stats_set (pager->stats, FM_STAT_OLDEST_NS,
+      oldest != NULL ? (guint64) (fm_now () - since) * 1000 : 0);
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_VACANT, pager->idle_disk.n);
+  fm_pager_unlock (pager);
+}
 
 gboolean
 fm_pager_is_inherited (FmPager *pager)
@@ -513,6 +547,7 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   fm_cond_init (&pager->to_read);
   fm_cond_init (&pager->to_keep);
   g_queue_init (&pager->resident);
+  g_queue_init (&pager->by_age);
   fm_idle_init (&pager->idle_memory);
   fm_idle_init (&pager->idle_disk);
   g_queue_init (&pager->line);

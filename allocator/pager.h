@@ -73,6 +73,9 @@ gboolean fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags);
 void fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags,
     gsize bytes, guint stream);
 
+/* Brings the gauges up to date that nobody keeps. */
+void fm_pager_update_stats (FmPager *pager);
+
 /* TRUE in the child of a fork. */
 gboolean fm_pager_is_inherited (FmPager *pager);
 

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static _Atomic (FmSeamHook) seam_hook;
@@ -88,6 +89,39 @@ fm_seam_mincore (void *address, gsize length, unsigned char *ret_pages)
   if (refused (FM_CALL_MINCORE, address, length, 0))
     return -1;
   return mincore (address, length, ret_pages);
+}
+
+/* Not in the headers of older systems. */
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+int
+fm_seam_cachestat (int fd, guint64 *ret_bytes)
+{
+  const struct
+  {
+    guint64 offset, length; /* 0: to the end */
+  } range = {0, 0};
+  struct
+  {
+    guint64 cached, dirty, writeback, evicted, recently_evicted;
+  } pages;
+
+  if (refused (FM_CALL_CACHESTAT, NULL, 0, 0))
+    return -1;
+  if (syscall (SYS_cachestat, fd, &range, &pages, 0) < 0)
+    return -1;
+  *ret_bytes = pages.cached * (guint64) sysconf (_SC_PAGESIZE);
+  return 0;
+}
+
+off_t
+fm_seam_lseek (int fd, off_t offset, int whence)
+{
+  if (refused (FM_CALL_LSEEK, NULL, 0, whence))
+    return -1;
+  return lseek (fd, offset, whence);
 }
 
 int

@@ -28,6 +28,8 @@ typedef enum {
   FM_CALL_MADVISE,
   FM_CALL_MPROTECT,
   FM_CALL_MINCORE,
+  FM_CALL_CACHESTAT,
+  FM_CALL_LSEEK,
   FM_CALL_OPEN,
   FM_CALL_UNLINK,
   FM_CALL_FTRUNCATE,
@@ -63,6 +65,9 @@ void *fm_seam_mremap (
 int fm_seam_madvise (void *address, gsize length, int advice);
 int fm_seam_mprotect (void *address, gsize length, int protection);
 int fm_seam_mincore (void *address, gsize length, unsigned char *ret_pages);
+/* Bytes of the file in the page cache; ENOSYS before Linux 6.5. */
+int fm_seam_cachestat (int fd, guint64 *ret_bytes);
+off_t fm_seam_lseek (int fd, off_t offset, int whence);
 int fm_seam_open (const char *path, int flags, mode_t mode);
 int fm_seam_unlink (const char *path);
 int fm_seam_ftruncate (int fd, off_t length);

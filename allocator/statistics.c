@@ -62,9 +62,8 @@ fm_stats_raise (FmStats *stats, FmStatistic id, guint64 value)
     continue;
 }
 
-/* The longest wait that still counts in @bucket. */
-static guint64
-bucket_limit (guint bucket)
+guint64
+fm_histogram_limit (guint bucket)
 {
   const guint64 base = 1000; /* 1 us */
   guint64 octave = base << (bucket / 4);
@@ -73,35 +72,65 @@ bucket_limit (guint bucket)
 }
 
 void
-fm_stats_map_waited (FmStats *stats, guint64 ns)
+fm_stats_waited (FmStats *stats, FmWait wait, guint64 ns)
 {
-  guint bucket = 0;
+  guint thread = fm_thread_number (), bucket = 0;
 
-  while (bucket < FM_HISTOGRAM_BUCKETS - 1 && ns > bucket_limit (bucket))
+  while (bucket < FM_HISTOGRAM_BUCKETS - 1 && ns > fm_histogram_limit (bucket))
     bucket++;
   atomic_fetch_add_explicit (
-      &stats->map_waits.count[bucket], 1, memory_order_relaxed);
-  fm_stats_add (stats, FM_STAT_MAP_WAITS, 1);
-  fm_stats_add (stats, FM_STAT_MAP_WAIT_NS, ns);
-  fm_stats_raise (stats, FM_STAT_MAP_WAIT_MAX_NS, ns);
+      &stats->waits[wait].count[bucket], 1, memory_order_relaxed);
+  if (wait == FM_WAIT_MAP) {
+    fm_stats_count (stats, thread, map_waits, 1);
+    fm_stats_count (stats, thread, map_wait_ns, ns);
+    fm_stats_raise (stats, FM_STAT_MAP_WAIT_MAX_NS, ns);
+  } else {
+    fm_stats_count (stats, thread, alloc_waits, 1);
+    fm_stats_count (stats, thread, alloc_wait_ns, ns);
+    fm_stats_raise (stats, FM_STAT_ALLOC_WAIT_MAX_NS, ns);
+  }
 }
 
-/* The length that @permille of the waits did not exceed. */
-static guint64
-percentile (const guint64 count[FM_HISTOGRAM_BUCKETS], guint64 total,
-    guint permille, guint64 longest)
+void
+fm_stats_map_missed (FmStats *stats, FmMapPlace place, gboolean to_write)
 {
-  guint64 wanted = (total * permille + 999) / 1000, seen = 0;
+  static const FmStatistic missed[2][2] = {
+      {FM_STAT_MAPS_READ_PREFETCHING, FM_STAT_MAPS_WRITE_PREFETCHING},
+      {FM_STAT_MAPS_READ_SPILLED, FM_STAT_MAPS_WRITE_SPILLED},
+  };
+
+  if (place != FM_MAP_RESIDENT)
+    fm_stats_add (stats, missed[place == FM_MAP_SPILLED][to_write ? 1 : 0], 1);
+}
+
+void
+fm_stats_waits (
+    FmStats *stats, FmWait wait, guint64 ret_count[FM_HISTOGRAM_BUCKETS])
+{
+  guint i;
+
+  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++)
+    ret_count[i] = atomic_load (&stats->waits[wait].count[i]);
+}
+
+guint64
+fm_histogram_percentile (
+    const guint64 count[FM_HISTOGRAM_BUCKETS], guint permille)
+{
+  guint64 total = 0, wanted, seen = 0;
   guint bucket;
 
+  for (bucket = 0; bucket < FM_HISTOGRAM_BUCKETS; bucket++)
+    total += count[bucket];
   if (total == 0)
     return 0;
+  wanted = (total * permille + 999) / 1000;
   for (bucket = 0; bucket < FM_HISTOGRAM_BUCKETS - 1; bucket++) {
     seen += count[bucket];
     if (seen >= wanted)
       break;
   }
-  return MIN (bucket_limit (bucket), longest);
+  return fm_histogram_limit (bucket);
 }
 
 static guint64
@@ -113,7 +142,7 @@ difference (guint64 more, guint64 less)
 void
 fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS])
 {
-  guint64 waits[FM_HISTOGRAM_BUCKETS], n_waits = 0, longest;
+  guint64 waits[FM_HISTOGRAM_BUCKETS], longest;
   guint64 frees = 0, freed_bytes = 0, minor, major;
   guint i;
 
@@ -132,23 +161,33 @@ fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS])
     ret_values[FM_STAT_ALLOC_BYTES] += atomic_load (&shard->alloc_bytes);
     ret_values[FM_STAT_MAPS_READ] += atomic_load (&shard->maps_read);
     ret_values[FM_STAT_MAPS_WRITE] += atomic_load (&shard->maps_write);
+    ret_values[FM_STAT_MAP_WAITS] += atomic_load (&shard->map_waits);
+    ret_values[FM_STAT_MAP_WAIT_NS] += atomic_load (&shard->map_wait_ns);
+    ret_values[FM_STAT_ALLOC_WAITS] += atomic_load (&shard->alloc_waits);
+    ret_values[FM_STAT_ALLOC_WAIT_NS] += atomic_load (&shard->alloc_wait_ns);
   }
+  /* A map is counted before it is known where it finds its block. */
+  ret_values[FM_STAT_MAPS_READ_RESIDENT] =
+      difference (ret_values[FM_STAT_MAPS_READ],
+          ret_values[FM_STAT_MAPS_READ_PREFETCHING]
+              + ret_values[FM_STAT_MAPS_READ_SPILLED]);
+  ret_values[FM_STAT_MAPS_WRITE_RESIDENT] =
+      difference (ret_values[FM_STAT_MAPS_WRITE],
+          ret_values[FM_STAT_MAPS_WRITE_PREFETCHING]
+              + ret_values[FM_STAT_MAPS_WRITE_SPILLED]);
   ret_values[FM_STAT_LIVE_BLOCKS] =
       difference (ret_values[FM_STAT_ALLOCS], frees);
   ret_values[FM_STAT_LIVE_BYTES] =
       difference (ret_values[FM_STAT_ALLOC_BYTES], freed_bytes);
 
-  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++) {
-    waits[i] = atomic_load (&stats->map_waits.count[i]);
-    n_waits += waits[i];
-  }
+  fm_stats_waits (stats, FM_WAIT_MAP, waits);
   longest = ret_values[FM_STAT_MAP_WAIT_MAX_NS];
   ret_values[FM_STAT_MAP_WAIT_P50_NS] =
-      percentile (waits, n_waits, 500, longest);
+      MIN (fm_histogram_percentile (waits, 500), longest);
   ret_values[FM_STAT_MAP_WAIT_P99_NS] =
-      percentile (waits, n_waits, 990, longest);
+      MIN (fm_histogram_percentile (waits, 990), longest);
   ret_values[FM_STAT_MAP_WAIT_P999_NS] =
-      percentile (waits, n_waits, 999, longest);
+      MIN (fm_histogram_percentile (waits, 999), longest);
 
   page_faults (&minor, &major);
   ret_values[FM_STAT_MINOR_FAULTS] =

@@ -10,9 +10,10 @@
  * A COUNTER only grows. A GAUGE is a level at one moment. Every value is a
  * guint64.
  *
- * What every allocation and map counts has a cache line for each thread, and
- * one for those threads that share their numbers; everything else is a plain
- * relaxed atomic. Nothing here takes a lock.
+ * What every allocation and map counts, and how long a thread waited, has a
+ * place for each thread, and one for those threads that share their numbers;
+ * so it can also be told what a thread did in between two looks at its own.
+ * Everything else is a plain relaxed atomic. Nothing here takes a lock.
  */
 #ifndef FM_STATISTICS_H
 #define FM_STATISTICS_H
@@ -38,7 +39,13 @@ G_BEGIN_DECLS
   X (EXTENTS_RESIDENT, "extents-resident", GAUGE, NUMBER, "resident extents in use") \
   X (EXTENTS_IDLE, "extents-idle", GAUGE, NUMBER, "resident extents kept for reuse") \
   X (EXTENTS_SPILLED, "extents-spilled", GAUGE, NUMBER, "spilled extents") \
+  X (EXTENTS_WRITING, "extents-writing", GAUGE, NUMBER, "of the resident ones, those being written") \
+  X (EXTENTS_FILLING, "extents-filling", GAUGE, NUMBER, "extents being read back, neither resident nor spilled") \
+  X (EXTENTS_VACANT, "extents-vacant", GAUGE, NUMBER, "extents that nobody uses and that have disk space still") \
   X (EXTENTS_RETIRED, "extents-retired", COUNTER, NUMBER, "extents lost to a failed mapping") \
+  X (OLDEST_NS, "oldest-ns", GAUGE, NS, "age of the oldest block, or of older ones that were in its extent") \
+  X (PAGE_CACHE_BYTES, "page-cache-bytes", GAUGE, BYTES, "bytes of the backing file in the page cache") \
+  X (MAPPINGS, "mappings", GAUGE, NUMBER, "memory mappings (VMAs) of the process; the kernel allows vm.max_map_count") \
   X (ALLOCS, "allocs", COUNTER, NUMBER, "blocks allocated") \
   X (ALLOC_BYTES, "alloc-bytes", COUNTER, BYTES, "bytes of blocks allocated") \
   X (ALLOC_WAITS, "alloc-waits", COUNTER, NUMBER, "allocations that waited for room") \
@@ -46,6 +53,12 @@ G_BEGIN_DECLS
   X (ALLOC_WAIT_MAX_NS, "alloc-wait-max-ns", GAUGE, NS, "longest wait of an allocation") \
   X (MAPS_READ, "maps-read", COUNTER, NUMBER, "maps for reading alone") \
   X (MAPS_WRITE, "maps-write", COUNTER, NUMBER, "maps for writing") \
+  X (MAPS_READ_RESIDENT, "maps-read-resident", COUNTER, NUMBER, "of maps-read, maps of resident blocks") \
+  X (MAPS_READ_PREFETCHING, "maps-read-prefetching", COUNTER, NUMBER, "of maps-read, maps of blocks that were being read back already") \
+  X (MAPS_READ_SPILLED, "maps-read-spilled", COUNTER, NUMBER, "of maps-read, maps of spilled blocks") \
+  X (MAPS_WRITE_RESIDENT, "maps-write-resident", COUNTER, NUMBER, "of maps-write, maps of resident blocks") \
+  X (MAPS_WRITE_PREFETCHING, "maps-write-prefetching", COUNTER, NUMBER, "of maps-write, maps of blocks that were being read back already") \
+  X (MAPS_WRITE_SPILLED, "maps-write-spilled", COUNTER, NUMBER, "of maps-write, maps of spilled blocks") \
   X (MAP_WAITS, "map-waits", COUNTER, NUMBER, "maps that had to wait for a fill") \
   X (MAP_WAIT_NS, "map-wait-ns", COUNTER, NS, "time that maps waited") \
   X (MAP_WAIT_P50_NS, "map-wait-p50-ns", GAUGE, NS, "half of the waits of a map were no longer") \
@@ -64,6 +77,7 @@ G_BEGIN_DECLS
   X (PREFETCHES, "prefetches", COUNTER, NUMBER, "fills before anybody asked") \
   X (PREFETCH_BYTES, "prefetch-bytes", COUNTER, BYTES, "bytes filled before anybody asked") \
   X (PREFETCH_UNUSED_BYTES, "prefetch-unused-bytes", COUNTER, BYTES, "bytes filled before anybody asked, and never asked for") \
+  X (DISK_BUSY_NS, "disk-busy-ns", COUNTER, NS, "time in which anything was being written or read") \
   X (PUNCHED_BYTES, "punched-bytes", COUNTER, BYTES, "bytes of disk space given back") \
   X (OVER_BUDGET, "over-budget", COUNTER, NUMBER, "times that the budget was exceeded for want of room") \
   X (DISK_FULL, "disk-full", COUNTER, NUMBER, "times that disk space was refused: size, reserve or file system") \
@@ -100,7 +114,8 @@ typedef struct
 
 #define FM_STATS_SHARDS (FM_THREADS + 1)
 
-/* What every allocation and map counts. */
+/* What every allocation and map counts, in one cache line, and behind it what
+ * those count that waited. */
 typedef struct
 {
   _Alignas(64) _Atomic guint64 allocs;
@@ -109,6 +124,10 @@ typedef struct
   _Atomic guint64 freed_bytes;
   _Atomic guint64 maps_read;
   _Atomic guint64 maps_write;
+  _Alignas(64) _Atomic guint64 map_waits;
+  _Atomic guint64 map_wait_ns;
+  _Atomic guint64 alloc_waits;
+  _Atomic guint64 alloc_wait_ns;
 } FmStatsShard;
 
 /* Waits by their length: bucket 0 is up to 1 us, each next one reaches a
@@ -120,11 +139,20 @@ typedef struct
   _Atomic guint64 count[FM_HISTOGRAM_BUCKETS];
 } FmHistogram;
 
+typedef enum {
+  FM_WAIT_MAP,   /* for a block that was spilled */
+  FM_WAIT_ALLOC, /* for room in the budget */
+  FM_N_WAITS
+} FmWait;
+
+/* Where a map found its block. */
+typedef enum { FM_MAP_RESIDENT, FM_MAP_PREFETCHING, FM_MAP_SPILLED } FmMapPlace;
+
 typedef struct
 {
   _Atomic guint64 value[FM_N_STATISTICS]; /* but for what is computed */
   FmStatsShard shard[FM_STATS_SHARDS];
-  FmHistogram map_waits;
+  FmHistogram waits[FM_N_WAITS];
   guint64 minor_faults_before; /* at the start */
   guint64 major_faults_before;
 } FmStats;
@@ -139,8 +167,23 @@ void fm_stats_free (FmStats *stats);
  * moment as reading them one after the other is. */
 void fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS]);
 
-/* Counts one wait of a map. */
-void fm_stats_map_waited (FmStats *stats, guint64 ns);
+/* Counts one wait of the calling thread. */
+void fm_stats_waited (FmStats *stats, FmWait wait, guint64 ns);
+
+/* Counts a map that did not find its block resident. */
+void fm_stats_map_missed (FmStats *stats, FmMapPlace place, gboolean to_write);
+
+/* How many waits fell into each bucket so far. */
+void fm_stats_waits (
+    FmStats *stats, FmWait wait, guint64 ret_count[FM_HISTOGRAM_BUCKETS]);
+
+/* The longest wait that still counts in @bucket, in ns. */
+guint64 fm_histogram_limit (guint bucket);
+
+/* The length, in ns, that @permille of the waits in @count did not exceed, to
+ * the upper end of a bucket; 0 if there are none. */
+guint64 fm_histogram_percentile (
+    const guint64 count[FM_HISTOGRAM_BUCKETS], guint permille);
 
 /* Raises a maximum. */
 void fm_stats_raise (FmStats *stats, FmStatistic id, guint64 value);

@@ -488,4 +488,8 @@ fm_store_update_stats (FmStore *store)
 
   fm_stats_set (store->stats, FM_STAT_DISK_BYTES, bytes);
   fm_stats_raise (store->stats, FM_STAT_DISK_PEAK, bytes);
+  fm_stats_set (store->stats, FM_STAT_PAGE_CACHE_BYTES,
+      fm_backing_file_cached_bytes (store->file));
+  fm_stats_set (store->stats, FM_STAT_MAPPINGS, fm_machine_mappings (""));
+  fm_pager_update_stats (store->pager);
 }

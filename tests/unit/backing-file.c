@@ -68,6 +68,26 @@ expect_fault (FmCall call, guint n, int error)
   fm_seam_set_hook (fault_hook);
 }
 
+static FmCall refused_calls[2];
+
+static int
+refuse_two (const FmCallInfo *info)
+{
+  return info->call == refused_calls[0] || info->call == refused_calls[1]
+      ? fault.error
+      : 0;
+}
+
+/* Every call of the two kinds fails. */
+static void
+expect_two_faults (FmCall a, FmCall b, int error)
+{
+  refused_calls[0] = a;
+  refused_calls[1] = b;
+  fault.error = error;
+  fm_seam_set_hook (refuse_two);
+}
+
 static guint n_messages;
 
 static void
@@ -617,6 +637,40 @@ test_nothing_stays_in_cache (void **state)
   assert_int_equal (pages_in_cache (fixture), 0);
 }
 
+/* Known by one call, and before Linux 6.5 by others. */
+static void
+test_cached_bytes (void **state)
+{
+  Fixture *fixture = *state;
+  const guint64 page = TESTING_PAGE;
+
+  assert_int_equal (fm_backing_file_cached_bytes (fixture->file), 0);
+  assert_int_equal (fm_seam_set_direct (fixture->file->fd, FALSE), 0);
+  assert_int_equal (
+      pwrite (fixture->file->fd, fixture->data, 3 * page, EXTENT), 3 * page);
+  assert_int_equal (fm_backing_file_cached_bytes (fixture->file), 3 * page);
+  expect_fault (FM_CALL_CACHESTAT, 1, ENOSYS);
+  assert_int_equal (fm_backing_file_cached_bytes (fixture->file), 3 * page);
+  assert_int_equal (fault.left, 0);
+}
+
+/* Where it can't be known it is taken for nothing. */
+static void
+test_cached_bytes_unknown (void **state)
+{
+  static const FmCall calls[] = {FM_CALL_LSEEK, FM_CALL_MMAP, FM_CALL_MINCORE};
+  Fixture *fixture = *state;
+  guint i;
+
+  assert_int_equal (fm_seam_set_direct (fixture->file->fd, FALSE), 0);
+  assert_int_equal (
+      pwrite (fixture->file->fd, fixture->data, EXTENT, 0), EXTENT);
+  for (i = 0; i < G_N_ELEMENTS (calls); i++) {
+    expect_two_faults (FM_CALL_CACHESTAT, calls[i], ENOSYS);
+    assert_int_equal (fm_backing_file_cached_bytes (fixture->file), 0);
+  }
+}
+
 static gboolean
 is_direct (FmBackingFile *file)
 {
@@ -810,6 +864,8 @@ main (void)
       TEST (test_interrupted),
       TEST (test_errors_are_told),
       TEST (test_nothing_stays_in_cache),
+      TEST (test_cached_bytes),
+      TEST (test_cached_bytes_unknown),
       TEST (test_direct),
       TEST (test_direct_refused_at_once),
       TEST (test_direct_refused_later),

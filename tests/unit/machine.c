@@ -59,6 +59,15 @@ test_this_machine (void **state)
 }
 
 static void
+test_mappings (void **state)
+{
+  put (*state, "proc/self/maps", "00400000-00500000 r-xp\n7f000-7f001 rw-p\n");
+  assert_int_equal (fm_machine_mappings (*state), 2);
+  assert_true (fm_machine_mappings ("") > 5);
+  assert_int_equal (fm_machine_mappings ("/nowhere"), 0);
+}
+
+static void
 test_nothing_known (void **state)
 {
   guint64 memory = fm_machine_memory (*state);
@@ -203,6 +212,7 @@ main (void)
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_this_machine),
+      TEST (test_mappings),
       TEST (test_nothing_known),
       TEST (test_available),
       TEST (test_old_kernel),

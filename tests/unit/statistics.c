@@ -148,7 +148,7 @@ check_distribution (GArray *waits)
   guint i;
 
   for (i = 0; i < waits->len; i++) {
-    fm_stats_map_waited (stats, g_array_index (waits, guint64, i));
+    fm_stats_waited (stats, FM_WAIT_MAP, g_array_index (waits, guint64, i));
     sum += g_array_index (waits, guint64, i);
   }
   g_array_sort (waits, compare_waits);
@@ -271,7 +271,7 @@ count (gpointer data)
     fm_stats_raise (
         counter->stats, FM_STAT_DISK_PEAK, (guint64) counter->number * i);
     if (i % 16 == 0)
-      fm_stats_map_waited (counter->stats, i);
+      fm_stats_waited (counter->stats, FM_WAIT_MAP, i);
     atomic_fetch_add (&shard->frees, 1);
     atomic_fetch_add (&shard->freed_bytes, 10);
   }

@@ -1,0 +1,211 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * store-stats.c: tests that the figures of a store tell what happened to its
+ * blocks: where a map found them, how old the oldest is, what waits.
+ */
+#include "store.h"
+#include "testing.h"
+
+#include <unistd.h>
+
+/* With ram=0. */
+#define LEAST_EXTENT (256 * TESTING_KIB)
+
+/* So many extents don't fit the least budget. */
+#define N_BLOCKS 64
+
+typedef struct
+{
+  gchar *dir;
+  FmOptions options;
+  FmStats *stats;
+  FmStore *store;
+  FmStoreBlock block[N_BLOCKS];
+} Fixture;
+
+static int
+setup (void **state)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+
+  fixture->dir = testing_dir_new ();
+  fm_options_init (&fixture->options);
+  if (!fm_options_set (&fixture->options, FM_OPTION_DIR, fixture->dir, NULL)
+      || !fm_options_set (&fixture->options, FM_OPTION_RAM, "0", NULL)
+      || !fm_options_set (&fixture->options, FM_OPTION_SIZE, "256M", NULL)
+      || !fm_options_set (&fixture->options, FM_OPTION_RESERVE, "0", NULL))
+    return -1;
+  fixture->stats = fm_stats_new ();
+  fixture->store = fm_store_new (&fixture->options, fixture->stats, NULL);
+  *state = fixture;
+  return fixture->store != NULL ? 0 : -1;
+}
+
+static int
+teardown (void **state)
+{
+  Fixture *fixture = *state;
+
+  fm_store_free (fixture->store);
+  fm_options_clear (&fixture->options);
+  fm_stats_free (fixture->stats);
+  testing_dir_free (fixture->dir);
+  g_free (fixture);
+  return 0;
+}
+
+static guint64
+figure (Fixture *fixture, FmStatistic id)
+{
+  guint64 values[FM_N_STATISTICS];
+
+  fm_store_update_stats (fixture->store);
+  fm_stats_snapshot (fixture->stats, values);
+  return values[id];
+}
+
+static void
+touch (Fixture *fixture, guint i, FmPinFlags flags)
+{
+  const FmStoreBlock *block = &fixture->block[i];
+
+  assert_true (fm_store_map (fixture->store, block, flags));
+  if ((flags & FM_PIN_WRITE) != 0)
+    testing_fill (block->data, LEAST_EXTENT, i);
+  else
+    assert_true (testing_is_filled (block->data, LEAST_EXTENT, i));
+  fm_store_unmap (fixture->store, block, flags, LEAST_EXTENT);
+}
+
+static void
+fill_store (Fixture *fixture)
+{
+  guint i;
+
+  for (i = 0; i < N_BLOCKS; i++) {
+    assert_int_equal (
+        fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &fixture->block[i]),
+        FM_STORE_DONE);
+    touch (fixture, i, FM_PIN_WRITE);
+  }
+}
+
+static void
+empty_store (Fixture *fixture)
+{
+  guint i;
+
+  for (i = 0; i < N_BLOCKS; i++)
+    fm_store_give (fixture->store, &fixture->block[i]);
+}
+
+/* Read from the end, so that nothing is read ahead. What was spilled is told
+ * apart from what was not; the subclass counts the maps themselves. */
+static void
+test_where_maps_find_blocks (void **state)
+{
+  Fixture *fixture = *state;
+  guint64 spilled, prefetching, waits;
+  guint i;
+
+  fill_store (fixture);
+  assert_int_equal (figure (fixture, FM_STAT_MAPS_WRITE_SPILLED), 0);
+  assert_true (figure (fixture, FM_STAT_EXTENTS_SPILLED) > 0);
+  for (i = N_BLOCKS; i-- > 0;)
+    touch (fixture, i, FM_PIN_READ);
+
+  spilled = figure (fixture, FM_STAT_MAPS_READ_SPILLED);
+  prefetching = figure (fixture, FM_STAT_MAPS_READ_PREFETCHING);
+  waits = figure (fixture, FM_STAT_MAP_WAITS);
+  assert_true (spilled > 0);
+  assert_true (spilled + prefetching <= waits);
+  assert_true (waits <= N_BLOCKS);
+  assert_int_equal (figure (fixture, FM_STAT_MAPS_WRITE_SPILLED), 0);
+
+  /* A write that changes what is on disk has to bring it back, too. */
+  for (i = N_BLOCKS; i-- > 0;)
+    touch (fixture, i, FM_PIN_WRITE);
+  assert_true (figure (fixture, FM_STAT_MAPS_WRITE_SPILLED) > 0);
+  empty_store (fixture);
+}
+
+static void
+test_waits_of_threads (void **state)
+{
+  Fixture *fixture = *state;
+  const FmStatsShard *shard = &fixture->stats->shard[fm_thread_number ()];
+  guint64 counts[FM_HISTOGRAM_BUCKETS], n = 0;
+  guint i;
+
+  fill_store (fixture);
+  for (i = N_BLOCKS; i-- > 0;)
+    touch (fixture, i, FM_PIN_READ);
+  /* This thread is the only one. */
+  assert_int_equal (
+      atomic_load (&shard->map_waits), figure (fixture, FM_STAT_MAP_WAITS));
+  assert_int_equal (
+      atomic_load (&shard->map_wait_ns), figure (fixture, FM_STAT_MAP_WAIT_NS));
+  assert_int_equal (
+      atomic_load (&shard->alloc_waits), figure (fixture, FM_STAT_ALLOC_WAITS));
+  fm_stats_waits (fixture->stats, FM_WAIT_MAP, counts);
+  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++)
+    n += counts[i];
+  assert_int_equal (n, figure (fixture, FM_STAT_MAP_WAITS));
+  empty_store (fixture);
+}
+
+static void
+test_oldest (void **state)
+{
+  Fixture *fixture = *state;
+  FmStoreBlock old, young;
+  guint64 age;
+
+  assert_int_equal (figure (fixture, FM_STAT_OLDEST_NS), 0);
+  assert_int_equal (
+      fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &old), FM_STORE_DONE);
+  g_usleep (20000);
+  assert_int_equal (fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &young),
+      FM_STORE_DONE);
+  age = figure (fixture, FM_STAT_OLDEST_NS);
+  assert_true (age >= 20000000);
+  fm_store_give (fixture->store, &old);
+  g_usleep (1000);
+  assert_true (figure (fixture, FM_STAT_OLDEST_NS) > 0);
+  fm_store_give (fixture->store, &young);
+  assert_int_equal (figure (fixture, FM_STAT_OLDEST_NS), 0);
+}
+
+static void
+test_disk_and_mappings (void **state)
+{
+  Fixture *fixture = *state;
+
+  assert_int_equal (figure (fixture, FM_STAT_DISK_BUSY_NS), 0);
+  assert_true (figure (fixture, FM_STAT_MAPPINGS) > 0);
+  fill_store (fixture);
+  assert_true (figure (fixture, FM_STAT_DISK_BUSY_NS) > 0);
+  /* Spilled extents are mappings of their own. */
+  assert_true (figure (fixture, FM_STAT_MAPPINGS) > 2);
+  /* Transfers go around the cache, or are dropped from it. */
+  assert_true (figure (fixture, FM_STAT_PAGE_CACHE_BYTES) < 8 * TESTING_MIB);
+  empty_store (fixture);
+  assert_int_equal (figure (fixture, FM_STAT_EXTENTS_SPILLED), 0);
+  /* The disk space of spilled blocks that are gone is kept for a while. */
+  assert_true (figure (fixture, FM_STAT_EXTENTS_VACANT) > 0);
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown (
+          test_where_maps_find_blocks, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_waits_of_threads, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_oldest, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_disk_and_mappings, setup, teardown),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
