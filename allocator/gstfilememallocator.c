@@ -36,6 +36,7 @@
 #include <gst/filemem/filemem.h>
 
 #include "messages.h"
+#include "observe.h"
 #include "store.h"
 
 #include <stdio.h>
@@ -88,6 +89,8 @@ enum {
   PROP_STATS = PROP_OPTION + FM_N_OPTIONS
 };
 
+static guint active_signal;
+
 G_DEFINE_TYPE_WITH_CODE (GstFileMemAllocator, gst_file_mem_allocator,
     GST_TYPE_ALLOCATOR,
     GST_DEBUG_CATEGORY_INIT (filemem_debug, "filemem", 0, "buffers on disk"));
@@ -120,6 +123,7 @@ say_active (GstFileMemAllocator *self, FmStore *store)
   if (g_str_equal (
           fm_options_text (&self->options, FM_OPTION_REPORT), "stderr"))
     fprintf (stderr, "filemem: active: %s\n", text);
+  g_signal_emit (self, active_signal, 0);
 }
 
 /* The store to allocate from, made if need be; @before is the one that will not
@@ -498,6 +502,19 @@ gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
                 | G_PARAM_STATIC_STRINGS));
   }
   /**
+   * GstFileMemAllocator::active:
+   * @allocator: the allocator
+   *
+   * Emitted when the backing file was made: by the first allocation, and again
+   * by the first one in the child of a fork. The thread is the one that
+   * allocates, which waits for the handler.
+   *
+   * Since: 0.1
+   */
+  active_signal = g_signal_new ("active", G_TYPE_FROM_CLASS (klass),
+      G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+  /**
    * GstFileMemAllocator:stats:
    *
    * The statistics at this moment, as gst_file_mem_allocator_get_stats() gives
@@ -644,4 +661,40 @@ gst_file_mem_allocator_get_stats (GstFileMemAllocator *allocator)
     gst_structure_set (structure, fm_statistic_spec ((FmStatistic) id)->name,
         G_TYPE_UINT64, values[id], NULL);
   return structure;
+}
+
+/* ---- for the tracer ---- */
+
+const FmStatsShard *
+gst_file_mem_allocator_thread_counters (GstFileMemAllocator *allocator)
+{
+  guint thread = fm_thread_number ();
+
+  return thread < FM_THREADS ? &allocator->stats->shard[thread] : NULL;
+}
+
+void
+gst_file_mem_allocator_waits (GstFileMemAllocator *allocator, FmWait wait,
+    guint64 ret_count[FM_HISTOGRAM_BUCKETS])
+{
+  fm_stats_waits (allocator->stats, wait, ret_count);
+}
+
+gboolean
+gst_file_mem_allocator_arena (
+    GstFileMemAllocator *allocator, gpointer *ret_base, gsize *ret_length)
+{
+  FmStore *store = atomic_load (&allocator->store);
+
+  if (store != NULL)
+    fm_store_arena (store, ret_base, ret_length);
+  return store != NULL;
+}
+
+gchar *
+gst_file_mem_allocator_describe (GstFileMemAllocator *allocator)
+{
+  FmStore *store = atomic_load (&allocator->store);
+
+  return store != NULL ? fm_store_describe (store) : NULL;
 }

@@ -48,9 +48,9 @@ G_BEGIN_DECLS
       "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
   X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, READY, \
       "foreign bytes that a queue may hold, or one buffer, before what enters it is copied; 0: copy always") \
-  X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", PENDING, \
-      "statistics by element and queue") \
-  X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, PENDING, \
+  X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", READY, \
+      "statistics and page faults by element, and by the queues and sources behind which they happened") \
+  X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, READY, \
       "a signal on which the report is written") \
   X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", PENDING, \
       "what happens when the program sets another default allocator later") \
@@ -62,6 +62,8 @@ G_BEGIN_DECLS
       "keep blocks out of core dumps") \
   X (STATS_INTERVAL, "stats-interval", SECONDS, "off", NULL, READY, \
       "seconds between statistics records") \
+  X (REPORT_FORMAT, "report-format", CHOICE, "text", "text:json", READY, \
+      "the form of the report: for people, or for programs") \
   X (REPORT, "report", TEXT, "none", NULL, READY, \
       "where the final report goes: none, stderr, or a path in which %p is the pid") \
   X (EXE, "exe", LIST, "", NULL, READY, \

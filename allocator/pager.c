@@ -259,12 +259,21 @@ fm_pager_begin_transfer (FmPager *pager)
     pager->busy_since = fm_now ();
 }
 
+static void
+count_busy (FmPager *pager)
+{
+  gint64 now = fm_now ();
+
+  fm_stats_add (pager->stats, FM_STAT_DISK_BUSY_NS,
+      (guint64) (now - pager->busy_since) * 1000);
+  pager->busy_since = now;
+}
+
 void
 fm_pager_end_transfer (FmPager *pager)
 {
   if (--pager->n_transfers == 0)
-    fm_stats_add (pager->stats, FM_STAT_DISK_BUSY_NS,
-        (guint64) (fm_now () - pager->busy_since) * 1000);
+    count_busy (pager);
 }
 
 /* ---- the lists ---- */
@@ -510,6 +519,8 @@ fm_pager_update_stats (FmPager *pager)
   fm_stats_set (pager->stats, FM_STAT_OLDEST_NS,
       oldest != NULL ? (guint64) (fm_now () - since) * 1000 : 0);
   fm_stats_set (pager->stats, FM_STAT_EXTENTS_VACANT, pager->idle_disk.n);
+  if (pager->n_transfers > 0)
+    count_busy (pager);
   fm_pager_unlock (pager);
 }
 

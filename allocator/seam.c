@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/perf_event.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
@@ -246,6 +247,15 @@ fm_seam_set_nocow (int fd)
     return -1;
   flags |= FS_NOCOW_FL;
   return ioctl (fd, FS_IOC_SETFLAGS, &flags);
+}
+
+int
+fm_seam_perf_event_open (void *attributes)
+{
+  if (refused (FM_CALL_PERF_EVENT_OPEN, NULL, 0, 0))
+    return -1;
+  return (int) syscall (
+      SYS_perf_event_open, attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
 FmThread *

@@ -41,6 +41,7 @@ typedef enum {
   FM_CALL_FCNTL,
   FM_CALL_FSTATFS,
   FM_CALL_NOCOW,
+  FM_CALL_PERF_EVENT_OPEN,
   FM_CALL_THREAD
 } FmCall;
 
@@ -96,6 +97,9 @@ int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 
 /* Sets FS_NOCOW_FL on an empty file. */
 int fm_seam_set_nocow (int fd);
+
+/* Of the calling thread, on any processor; @attributes are perf_event_attr. */
+int fm_seam_perf_event_open (void *attributes);
 
 /* Starts a thread with every signal blocked. NULL, with errno, if there is
  * none to be had. */

@@ -466,6 +466,13 @@ fm_store_reserve (FmStore *store)
   return store->file->reserve;
 }
 
+void
+fm_store_arena (FmStore *store, gpointer *ret_base, gsize *ret_length)
+{
+  *ret_base = store->arena->base;
+  *ret_length = store->arena->size;
+}
+
 gchar *
 fm_store_describe (FmStore *store)
 {

@@ -63,6 +63,9 @@ guint64 fm_store_size (FmStore *store);
 guint64 fm_store_budget (FmStore *store);
 guint64 fm_store_reserve (FmStore *store);
 
+/* The addresses of its blocks. */
+void fm_store_arena (FmStore *store, gpointer *ret_base, gsize *ret_length);
+
 /* One line for people: directory, file system, size, budget, O_DIRECT or not.
  */
 gchar *fm_store_describe (FmStore *store);

@@ -2,17 +2,21 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * gstfilememtracer.c: the tracer that makes a GstFileMemAllocator the default
- * allocator, and logs what it does.
+ * allocator, and sees to it that what it does is told.
  *
  * A process may construct several of these (gst-inspect-1.0 does); they share
- * the one allocator and the one log. The tracer object itself goes at once, for
- * it registers no hook: any hook would make every pad push of the program look
- * for hooks (queues.c does without). The last record and the report are written
- * once: when the registry goes, which is in gst_deinit() while there is still a
- * log, or else at exit, because many programs never call gst_deinit().
+ * the one allocator and the one log. The tracer registers no hook where it is
+ * the only one: any hook makes every pad push of the program look for hooks,
+ * for 400 ns each (pads.c does without). Beside other tracers, where that is
+ * paid for already, it registers one that hardly ever comes, so that
+ * gst_tracing_get_active_tracers() names it. The first one is kept.
  *
- * Locking: `lock` guards `stopping` and the thread that writes the records.
- * That thread exists only where stats-interval asks for it.
+ * The last record and the report are written once: when the registry goes,
+ * which is in gst_deinit() while there is still a log, or else at exit, because
+ * many programs never call gst_deinit().
+ *
+ * Locking: `lock` guards the records, which any thread may ask for, and
+ * `finished`.
  */
 
 /**
@@ -34,16 +38,32 @@
  * GST_TRACERS='filemem(stats-interval=1)' GST_DEBUG=GST_TRACER:7 \
  *     gst-launch-1.0 videotestsrc num-buffers=1000 ! queue ! fakesink
  * ]|
+ *
+ * By element, with page faults, and a report whenever SIGUSR2 comes:
+ *
+ * |[
+ * GST_TRACERS='filemem(attribution=on,report-signal=USR2,report=stderr)' \
+ *     gst-launch-1.0 videotestsrc num-buffers=1000 ! queue ! fakesink
+ * ]|
  */
 #include "gstfilememtracer.h"
 
+#include "attribution.h"
+#include "faults.h"
+#include "messages.h"
+#include "observe.h"
 #include "options.h"
+#include "pads.h"
 #include "queues.h"
+#include "records.h"
 #include "report.h"
-#include "statistics.h"
+#include "watch.h"
 
-#include <gst/gsttracerrecord.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+/* Of queues, elements and threads, those that are on the statistics page. */
+#define ON_PAGE_MOST 64
 
 struct _GstFileMemTracer
 {
@@ -52,182 +72,78 @@ struct _GstFileMemTracer
 
 G_DEFINE_TYPE (GstFileMemTracer, gst_file_mem_tracer, GST_TYPE_TRACER);
 
+enum { SIGNAL_GET_REPORT, SIGNAL_WRITE_REPORT, SIGNAL_LOG_RECORDS, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
 /* What the tracers of this process share. */
 static struct
 {
   GstFileMemAllocator *allocator; /* NULL where the exe option says so */
-  GstTracerRecord *record;
-  GstTracerRecord *queue_record;
-  GThread *thread;
+  GstFileMemTracer *tracer;       /* the first one */
+  FmOptions options;              /* as the allocator took them */
+  guint64 start;
   GMutex lock;
-  GCond wake;
-  gboolean stopping;
   gboolean finished;
-  gint64 start;
 } shared;
 
-static guint64
-field (const GstStructure *stats, FmStatistic id)
+static FmSnapshot *
+take_snapshot (void)
 {
-  guint64 value = 0;
-
-  gst_structure_get_uint64 (stats, fm_statistic_spec (id)->name, &value);
-  return value;
-}
-
-static GstStructure *
-field_description (const gchar *description, FmStatisticKind kind)
-{
-  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
-      "description", G_TYPE_STRING, description, "flags",
-      GST_TYPE_TRACER_VALUE_FLAGS,
-      kind == FM_STAT_KIND_GAUGE ? GST_TRACER_VALUE_FLAGS_NONE
-                                 : GST_TRACER_VALUE_FLAGS_AGGREGATED,
-      "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64,
-      G_MAXUINT64, NULL);
-}
-
-static GstStructure *
-time_description (void)
-{
-  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
-      "description", G_TYPE_STRING, "event ts", "min", G_TYPE_UINT64,
-      G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64, G_MAXUINT64, NULL);
-}
-
-static GstTracerRecord *
-make_record (void)
-{
-  /* clang-format off */
-  return gst_tracer_record_new ("filemem.class",
-      "ts", GST_TYPE_STRUCTURE, time_description (),
-#define X(symbol, name, kind, unit, description) \
-      name, GST_TYPE_STRUCTURE, \
-      field_description (description, FM_STAT_KIND_##kind),
-      FM_STATISTICS (X)
-#undef X
-      NULL);
-  /* clang-format on */
-}
-
-static GstTracerRecord *
-make_queue_record (void)
-{
-  /* clang-format off */
-  return gst_tracer_record_new ("filemem-queue.class",
-      "queue", GST_TYPE_STRUCTURE, gst_structure_new ("scope",
-          "type", G_TYPE_GTYPE, G_TYPE_STRING,
-          "description", G_TYPE_STRING, "path of the pad at which buffers enter",
-          "related-to", GST_TYPE_TRACER_VALUE_SCOPE, GST_TRACER_VALUE_SCOPE_PAD,
-          NULL),
-      "ts", GST_TYPE_STRUCTURE, time_description (),
-#define X(symbol, name, kind, unit, description) \
-      name, GST_TYPE_STRUCTURE, \
-      field_description (description, FM_STAT_KIND_##kind),
-      FM_QUEUE_FIGURES (X)
-#undef X
-#define X(symbol, name, words) \
-      name, GST_TYPE_STRUCTURE, field_description ( \
-          "buffers left alone: " words, FM_STAT_KIND_COUNTER),
-      FM_LEFT_ALONE (X)
-#undef X
-      NULL);
-  /* clang-format on */
+  return fm_snapshot_new (shared.allocator, shared.start);
 }
 
 static void
-log_queue_record (const FmQueueRecord *queue, guint64 ts)
+write_records (void)
 {
-  /* clang-format off */
-  gst_tracer_record_log (shared.queue_record, queue->name, ts
-#define X(symbol, ...) , queue->figure[FM_QUEUE_##symbol]
-      FM_QUEUE_FIGURES (X)
-#undef X
-#define X(symbol, ...) , queue->left_alone[FM_LEFT_##symbol]
-      FM_LEFT_ALONE (X)
-#undef X
-      );
-  /* clang-format on */
+  g_autoptr (FmSnapshot) snapshot = take_snapshot ();
+
+  g_mutex_lock (&shared.lock);
+  fm_records_log (snapshot);
+  g_mutex_unlock (&shared.lock);
 }
 
 static void
-log_record (const GstStructure *stats, GPtrArray *records)
+write_report_to (const gchar *to)
 {
-  guint64 ts = GST_CLOCK_DIFF (shared.start, gst_util_get_timestamp ());
-  guint i;
+  g_autoptr (FmSnapshot) snapshot = take_snapshot ();
 
-  /* clang-format off */
-  gst_tracer_record_log (shared.record, ts
-#define X(symbol, ...) , field (stats, FM_STAT_##symbol)
-      FM_STATISTICS (X)
-#undef X
-      );
-  /* clang-format on */
-  for (i = 0; i < records->len; i++)
-    log_queue_record (g_ptr_array_index (records, i), ts);
+  fm_report_write (snapshot, to,
+      fm_options_number (&shared.options, FM_OPTION_REPORT_FORMAT) != 0);
+}
+
+/* On demand. Whoever asks for it wants to see it. */
+static void
+write_report (void)
+{
+  const gchar *to = fm_options_text (&shared.options, FM_OPTION_REPORT);
+
+  write_report_to (g_str_equal (to, "none") ? "stderr" : to);
 }
 
 static gchar *
-option (const gchar *name)
+make_page (void)
 {
-  gchar *text = NULL;
+  g_autoptr (FmSnapshot) snapshot = take_snapshot ();
 
-  g_object_get (shared.allocator, name, &text, NULL);
-  return text;
-}
-
-static gpointer
-write_records (gpointer seconds)
-{
-  gint64 interval = GPOINTER_TO_INT (seconds) * G_USEC_PER_SEC;
-  gint64 next = g_get_monotonic_time () + interval;
-
-  g_mutex_lock (&shared.lock);
-  while (!shared.stopping) {
-    g_autoptr (GstStructure) stats = NULL;
-    g_autoptr (GPtrArray) records = NULL;
-
-    if (g_cond_wait_until (&shared.wake, &shared.lock, next)
-        || g_get_monotonic_time () < next)
-      continue;
-    next += interval;
-    g_mutex_unlock (&shared.lock);
-    stats = gst_file_mem_allocator_get_stats (shared.allocator);
-    records = fm_queues_records ();
-    log_record (stats, records);
-    g_mutex_lock (&shared.lock);
-  }
-  g_mutex_unlock (&shared.lock);
-  return NULL;
+  return fm_report_json (snapshot, ON_PAGE_MOST);
 }
 
 /* The last record and the report. */
 static void
 finish (void)
 {
-  g_autoptr (GstStructure) stats = NULL;
-  g_autoptr (GPtrArray) records = NULL;
-  g_autofree gchar *to = NULL;
-  GThread *thread;
+  gboolean finished;
 
   g_mutex_lock (&shared.lock);
-  if (shared.finished || shared.allocator == NULL) {
-    g_mutex_unlock (&shared.lock);
-    return;
-  }
+  finished = shared.finished;
   shared.finished = TRUE;
-  shared.stopping = TRUE;
-  thread = g_steal_pointer (&shared.thread);
-  g_cond_signal (&shared.wake);
   g_mutex_unlock (&shared.lock);
-
-  if (thread != NULL)
-    g_thread_join (thread);
-  stats = gst_file_mem_allocator_get_stats (shared.allocator);
-  records = fm_queues_records ();
-  log_record (stats, records);
-  to = option ("report");
-  fm_report_write (stats, records, to);
+  if (finished)
+    return;
+  fm_watch_stop ();
+  write_records ();
+  write_report_to (fm_options_text (&shared.options, FM_OPTION_REPORT));
 }
 
 static void
@@ -237,44 +153,111 @@ on_deinit (gpointer unused, GObject *registry)
 }
 
 static void
-start_queues (GstAllocator *allocator)
+on_active (GstFileMemAllocator *allocator, gpointer unused)
 {
-  g_autofree gchar *names = option ("queues");
-  g_autofree gchar *copy_above = option ("copy-above");
-  FmOptions options;
+  gpointer base;
+  gsize length;
 
-  /* What the allocator took can be read. */
-  fm_options_init (&options);
-  (void) fm_options_set (&options, FM_OPTION_COPY_ABOVE, copy_above, NULL);
-  fm_queues_start (
-      allocator, names, fm_options_number (&options, FM_OPTION_COPY_ABOVE));
-  fm_options_clear (&options);
+  if (gst_file_mem_allocator_arena (allocator, &base, &length))
+    fm_faults_set_arena (base, length);
+  fm_watch_start ();
+}
+
+/* The messages of the rooms that the tracer has a copy of. */
+static void
+receive_message (FmMessageLevel level, const gchar *text)
+{
+  if (level == FM_MESSAGE_WARNING) {
+    GST_WARNING ("%s", text);
+    fprintf (stderr, "filemem: %s\n", text);
+  }
+}
+
+/* What the allocator took can be read. */
+static void
+read_options (void)
+{
+  guint id;
+
+  fm_options_init (&shared.options);
+  for (id = 0; id < FM_N_OPTIONS; id++) {
+    g_autofree gchar *text = NULL;
+
+    g_object_get (shared.allocator, fm_option_spec (id)->name, &text, NULL);
+    if (text[0] != '\0')
+      (void) fm_options_set (&shared.options, id, text, NULL);
+  }
 }
 
 static void
-start (const gchar *params)
+start_watch (void)
 {
-  g_autofree gchar *interval = NULL;
+  const FmWatchConfig config = {
+      .interval =
+          (guint) fm_options_number (&shared.options, FM_OPTION_STATS_INTERVAL),
+      .signal =
+          (int) fm_options_number (&shared.options, FM_OPTION_REPORT_SIGNAL),
+      .write_records = write_records,
+      .write_report = write_report,
+      .make_page = make_page,
+  };
+
+  fm_watch_init (&config);
+  g_signal_connect (shared.allocator, "active", G_CALLBACK (on_active), NULL);
+  if (config.interval > 0 || config.signal != 0)
+    fm_watch_start ();
+}
+
+static void
+start_queues_and_elements (void)
+{
+  const FmOptions *options = &shared.options;
+
+  fm_queues_start (GST_ALLOCATOR (shared.allocator),
+      fm_options_text (options, FM_OPTION_QUEUES),
+      fm_options_number (options, FM_OPTION_COPY_ABOVE));
+  if (fm_options_number (options, FM_OPTION_ATTRIBUTION) != 0)
+    fm_attribution_start (shared.allocator);
+  fm_pads_start ();
+}
+
+static void
+on_hook (GObject *tracer, ...)
+{
+}
+
+/* Where there are other tracers, this one is listed with them. */
+static void
+join_others (GstFileMemTracer *self)
+{
+  GList *others = gst_tracing_get_active_tracers ();
+
+  if (others != NULL)
+    gst_tracing_register_hook (
+        GST_TRACER (self), "element-remove-pad", G_CALLBACK (on_hook));
+  g_list_free_full (others, gst_object_unref);
+}
+
+static void
+start (GstFileMemTracer *self, const gchar *params)
+{
   GstAllocator *allocator = gst_file_mem_allocator_install (params);
-  gint seconds;
 
   if (allocator == NULL || shared.allocator != NULL)
     return;
+  fm_messages_set_func (receive_message);
+  shared.start = gst_util_get_timestamp ();
   shared.allocator = GST_FILE_MEM_ALLOCATOR (allocator);
-  shared.start = (gint64) gst_util_get_timestamp ();
-  shared.record = make_record ();
-  GST_OBJECT_FLAG_SET (shared.record, GST_OBJECT_FLAG_MAY_BE_LEAKED);
-  shared.queue_record = make_queue_record ();
-  GST_OBJECT_FLAG_SET (shared.queue_record, GST_OBJECT_FLAG_MAY_BE_LEAKED);
-  start_queues (allocator);
+  shared.tracer = gst_object_ref (self);
+  GST_OBJECT_FLAG_SET (self, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+  g_object_set_data (G_OBJECT (allocator), "filemem-tracer", self);
+  read_options ();
+  fm_records_start ();
+  join_others (self);
+  start_queues_and_elements ();
+  start_watch ();
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);
   atexit (finish);
-
-  interval = option ("stats-interval");
-  seconds = atoi (interval);
-  if (seconds > 0)
-    shared.thread = g_thread_new (
-        "filemem-stats", write_records, GINT_TO_POINTER (seconds));
 }
 
 static void
@@ -284,7 +267,35 @@ gst_file_mem_tracer_constructed (GObject *object)
 
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
   g_object_get (object, "params", &params, NULL);
-  start (params);
+  start (GST_FILE_MEM_TRACER (object), params);
+}
+
+/* ---- action signals ---- */
+
+static gchar *
+gst_file_mem_tracer_get_report (GstFileMemTracer *self, gboolean as_json)
+{
+  g_autoptr (FmSnapshot) snapshot = NULL;
+
+  if (shared.allocator == NULL)
+    return g_strdup ("");
+  snapshot = take_snapshot ();
+  return as_json ? fm_report_json (snapshot, G_MAXUINT)
+                 : fm_report_text (snapshot);
+}
+
+static void
+gst_file_mem_tracer_write_report (GstFileMemTracer *self)
+{
+  if (shared.allocator != NULL)
+    write_report ();
+}
+
+static void
+gst_file_mem_tracer_log_records (GstFileMemTracer *self)
+{
+  if (shared.allocator != NULL)
+    write_records ();
 }
 
 static void
@@ -293,6 +304,46 @@ gst_file_mem_tracer_class_init (GstFileMemTracerClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   object_class->constructed = gst_file_mem_tracer_constructed;
+
+  /**
+   * GstFileMemTracer::get-report:
+   * @tracer: the tracer, one of gst_tracing_get_active_tracers() where there is
+   * another one, and always the data "filemem-tracer" of the default allocator
+   * @as_json: whether for programs, or for people
+   *
+   * Returns: (transfer full): the report at this moment
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_GET_REPORT] = g_signal_new_class_handler ("get-report",
+      G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+      G_CALLBACK (gst_file_mem_tracer_get_report), NULL, NULL, NULL,
+      G_TYPE_STRING, 1, G_TYPE_BOOLEAN);
+  /**
+   * GstFileMemTracer::write-report:
+   * @tracer: the tracer
+   *
+   * Writes the report to where the option report says; to stderr if that is
+   * none.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_WRITE_REPORT] = g_signal_new_class_handler ("write-report",
+      G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+      G_CALLBACK (gst_file_mem_tracer_write_report), NULL, NULL, NULL,
+      G_TYPE_NONE, 0);
+  /**
+   * GstFileMemTracer::log-records:
+   * @tracer: the tracer
+   *
+   * Logs one set of records.
+   *
+   * Since: 0.1
+   */
+  signals[SIGNAL_LOG_RECORDS] = g_signal_new_class_handler ("log-records",
+      G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+      G_CALLBACK (gst_file_mem_tracer_log_records), NULL, NULL, NULL,
+      G_TYPE_NONE, 0);
 }
 
 static void

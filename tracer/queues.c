@@ -3,54 +3,34 @@
  *
  * queues.c: see queues.h.
  *
- * Every pad that an element adds is announced by a signal, to whose emissions
- * one can listen for all elements at once: no hook of the tracing subsystem is
- * needed, which would cost something for every buffer of the program. When the
- * pad is added the element may be half made, its type that of a base class; so
- * a first probe waits for the first event or buffer, decides whether this is
- * the entrance of a queue, and goes.
+ * An entrance is what is known of one pad at which buffers enter a queue, or
+ * any element with "auto", to see which of them sit on what they are given.
  *
- * Where it is, the pad's functions for buffers, lists, events and queries are
- * wrapped. A probe that stays would do the same, for 350 ns a buffer. With
- * "auto" every entrance is wrapped, to see which elements sit on what they are
- * given.
- *
- * Locking: `lock` guards the list of the watches, and what is said of them
- * there. An entrance belongs to its streaming thread, but for its figures,
- * which are relaxed atomics.
+ * Locking: none of its own. An entrance belongs to its streaming thread, but
+ * for its figures, which are relaxed atomics.
  */
 #include "queues.h"
 
 #include "hoard.h"
 #include "holdings.h"
 #include "options.h"
+#include "roster.h"
 
 #include <stdatomic.h>
 #include <string.h>
-
-/* Entrances that are gone and still have a record of their own. */
-#define GONE_MOST 256
 
 /* An element that sits on so many bytes is a queue as well. */
 #define HOARD_LEAST ((guint64) 4 << 20)
 
 /* What entered one queue. */
-typedef struct
+struct _FmEntrance
 {
-  gatomicrefcount refs; /* the pad's and the list's */
+  FmRosterItem item;
   gchar *name;
-  gboolean is_gone;     /* under the lock */
   atomic_bool is_queue; /* by its name, or by what it does */
   FmHoard *hoard;       /* where all are watched; else NULL */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
   _Atomic guint64 left_alone[FM_N_LEFT_ALONE];
-
-  /* What was wrapped. */
-  GstPadChainFunction chain;
-  GstPadChainListFunction chain_list;
-  GstPadEventFunction event;
-  GstPadEventFullFunction event_full; /* it has the one or the other */
-  GstPadQueryFunction query;
 
   /* The streaming thread's. */
   FmHolding *holding;
@@ -60,18 +40,15 @@ typedef struct
   /* What the element downstream offered last to allocate from; only to be
    * compared with. */
   GPtrArray *lent;
-} Entrance;
+};
 
 static struct
 {
-  GstAllocator *ours;
-  GQuark quark; /* of a pad's entrance */
+  GstAllocator *ours; /* NULL: there are none */
   gchar *names;
   gboolean watches_all;
   guint64 copy_above;
-  GMutex lock;
-  GPtrArray *entrances;
-  guint n_gone;
+  FmRoster entrances;
 } queues;
 
 /* What this thread copied of the buffer, or list, that it pushed last: if that
@@ -82,64 +59,36 @@ static GPrivate last_copies =
 /* ---- entrances ---- */
 
 static void
-entrance_unref (Entrance *entrance)
+entrance_free (gpointer data)
 {
-  if (!g_atomic_ref_count_dec (&entrance->refs))
-    return;
+  FmEntrance *entrance = data;
+
   g_clear_pointer (&entrance->hoard, fm_hoard_unref);
   fm_holding_free (entrance->holding);
   g_free (entrance->name);
   g_free (entrance);
 }
 
-static void
-forget_one_that_is_gone (void)
+void
+fm_entrance_left (FmEntrance *entrance)
 {
-  guint i;
-
-  for (i = 0; i < queues.entrances->len; i++) {
-    Entrance *entrance = g_ptr_array_index (queues.entrances, i);
-
-    if (entrance->is_gone) {
-      g_ptr_array_remove_index (queues.entrances, i);
-      queues.n_gone--;
-      return;
-    }
-  }
-}
-
-/* The pad is gone. */
-static void
-entrance_left (gpointer data)
-{
-  Entrance *entrance = data;
-
   gst_clear_caps (&entrance->caps);
   g_ptr_array_unref (entrance->lent);
-  g_mutex_lock (&queues.lock);
-  entrance->is_gone = TRUE;
-  if (++queues.n_gone > GONE_MOST)
-    forget_one_that_is_gone ();
-  g_mutex_unlock (&queues.lock);
-  entrance_unref (entrance);
+  fm_roster_leave (&queues.entrances, entrance);
 }
 
-static Entrance *
+static FmEntrance *
 entrance_new (GstElement *element, GstPad *pad, gboolean is_queue)
 {
-  Entrance *entrance = g_new0 (Entrance, 1);
+  FmEntrance *entrance = g_new0 (FmEntrance, 1);
 
-  g_atomic_ref_count_init (&entrance->refs);
-  g_atomic_ref_count_inc (&entrance->refs);
   entrance->name = gst_object_get_path_string (GST_OBJECT (pad));
   entrance->holding = fm_holding_new (element, pad);
   entrance->lent = g_ptr_array_new ();
   atomic_store (&entrance->is_queue, is_queue);
   if (queues.watches_all)
     entrance->hoard = fm_hoard_new ();
-  g_mutex_lock (&queues.lock);
-  g_ptr_array_add (queues.entrances, entrance);
-  g_mutex_unlock (&queues.lock);
+  fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
   return entrance;
 }
 
@@ -153,7 +102,7 @@ count (_Atomic guint64 *figure, guint64 n)
 }
 
 static void
-note_holding (Entrance *entrance)
+note_holding (FmEntrance *entrance)
 {
   guint64 bytes = fm_holding_bytes (entrance->holding);
   _Atomic guint64 *peak = &entrance->figure[FM_QUEUE_FOREIGN_PEAK];
@@ -185,7 +134,7 @@ has_device_features (GstCaps *caps)
 }
 
 static gboolean
-is_of_device (Entrance *entrance, GstPad *pad)
+is_of_device (FmEntrance *entrance, GstPad *pad)
 {
   g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
 
@@ -197,7 +146,7 @@ is_of_device (Entrance *entrance, GstPad *pad)
 }
 
 static gboolean
-is_lent (Entrance *entrance, GstBuffer *buffer)
+is_lent (FmEntrance *entrance, GstBuffer *buffer)
 {
   guint n = gst_buffer_n_memory (buffer), i;
 
@@ -233,7 +182,7 @@ copies_for (GstBuffer *buffer)
 /* Takes @buffer and gives the one that is to enter in its place. */
 static GstBuffer *
 exchange (
-    Entrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
+    FmEntrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
 {
   gsize kept, copied;
   gsize foreign =
@@ -276,7 +225,8 @@ exchange (
 
 /* @copies are those for the list that @buffer is of; NULL if it comes alone. */
 static GstBuffer *
-let_in (Entrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
+let_in (
+    FmEntrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
 {
   GstBuffer *enters = exchange (entrance, pad, buffer, copies);
 
@@ -291,18 +241,60 @@ let_in (Entrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
   return enters;
 }
 
-/* ---- queries ---- */
+GstBuffer *
+fm_entrance_let_in (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer)
+{
+  return let_in (entrance, pad, buffer, NULL);
+}
+
+typedef struct
+{
+  FmEntrance *entrance;
+  GstPad *pad;
+  GHashTable *copies;
+} Place;
+
+static gboolean
+let_in_from_list (GstBuffer **buffer, guint index, gpointer data)
+{
+  const Place *place = data;
+
+  *buffer = let_in (place->entrance, place->pad, *buffer, place->copies);
+  return TRUE;
+}
+
+GstBufferList *
+fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad, GstBufferList *list)
+{
+  Place place = {entrance, pad, NULL};
+
+  if (gst_buffer_list_length (list) > 0)
+    place.copies = copies_for (gst_buffer_list_get (list, 0));
+  list = gst_buffer_list_make_writable (list);
+  gst_buffer_list_foreach (list, let_in_from_list, &place);
+  return list;
+}
+
+/* ---- events and queries ---- */
+
+void
+fm_entrance_see_event (FmEntrance *entrance, GstEvent *event)
+{
+  GHashTable *copies = g_private_get (&last_copies);
+
+  if (copies != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    g_hash_table_remove_all (copies);
+}
 
 static void
-note_lent (Entrance *entrance, gpointer object)
+note_lent (FmEntrance *entrance, gpointer object)
 {
   if (object != NULL && object != queues.ours)
     g_ptr_array_add (entrance->lent, object);
 }
 
-/* What was answered to the question how to allocate. */
-static void
-look_at_query (Entrance *entrance, GstQuery *query)
+void
+fm_entrance_see_answer (FmEntrance *entrance, GstQuery *query)
 {
   g_autoptr (GstAllocator) system = NULL;
   guint i;
@@ -326,120 +318,7 @@ look_at_query (Entrance *entrance, GstQuery *query)
   }
 }
 
-/* ---- pads ---- */
-
-static Entrance *
-entrance_of (GstPad *pad)
-{
-  return g_object_get_qdata (G_OBJECT (pad), queues.quark);
-}
-
-static GstFlowReturn
-on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
-{
-  Entrance *entrance = entrance_of (pad);
-
-  return entrance->chain (pad, parent, let_in (entrance, pad, buffer, NULL));
-}
-
-typedef struct
-{
-  Entrance *entrance;
-  GstPad *pad;
-  GHashTable *copies;
-} Place;
-
-static gboolean
-let_in_from_list (GstBuffer **buffer, guint index, gpointer data)
-{
-  const Place *place = data;
-
-  *buffer = let_in (place->entrance, place->pad, *buffer, place->copies);
-  return TRUE;
-}
-
-static GstFlowReturn
-on_list (GstPad *pad, GstObject *parent, GstBufferList *list)
-{
-  Place place = {entrance_of (pad), pad, NULL};
-
-  if (gst_buffer_list_length (list) > 0)
-    place.copies = copies_for (gst_buffer_list_get (list, 0));
-  list = gst_buffer_list_make_writable (list);
-  gst_buffer_list_foreach (list, let_in_from_list, &place);
-  return place.entrance->chain_list (pad, parent, list);
-}
-
-/* At the end of a stream no copy is kept for another branch. */
-static void
-look_at_event (GstEvent *event)
-{
-  GHashTable *copies = g_private_get (&last_copies);
-
-  if (copies != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
-    g_hash_table_remove_all (copies);
-}
-
-static gboolean
-on_event (GstPad *pad, GstObject *parent, GstEvent *event)
-{
-  look_at_event (event);
-  return entrance_of (pad)->event (pad, parent, event);
-}
-
-static GstFlowReturn
-on_event_full (GstPad *pad, GstObject *parent, GstEvent *event)
-{
-  look_at_event (event);
-  return entrance_of (pad)->event_full (pad, parent, event);
-}
-
-static gboolean
-on_query (GstPad *pad, GstObject *parent, GstQuery *query)
-{
-  Entrance *entrance = entrance_of (pad);
-  gboolean answered = entrance->query (pad, parent, query);
-
-  if (answered)
-    look_at_query (entrance, query);
-  return answered;
-}
-
-/* The function that gives each buffer of a list to the chain function, which is
- * wrapped. */
-static GstPadChainListFunction
-default_chain_list (void)
-{
-  static gsize function = 0;
-
-  if (g_once_init_enter (&function)) {
-    GstPad *pad = gst_object_ref_sink (gst_pad_new (NULL, GST_PAD_SINK));
-
-    g_once_init_leave (&function, (gsize) GST_PAD_CHAINLISTFUNC (pad));
-    gst_object_unref (pad);
-  }
-  return (GstPadChainListFunction) function;
-}
-
-static void
-wrap (GstPad *pad, Entrance *entrance)
-{
-  entrance->chain = GST_PAD_CHAINFUNC (pad);
-  entrance->chain_list = GST_PAD_CHAINLISTFUNC (pad);
-  entrance->event = GST_PAD_EVENTFUNC (pad);
-  entrance->event_full = GST_PAD_EVENTFULLFUNC (pad);
-  entrance->query = GST_PAD_QUERYFUNC (pad);
-  g_object_set_qdata_full (
-      G_OBJECT (pad), queues.quark, entrance, entrance_left);
-  GST_PAD_CHAINFUNC (pad) = on_buffer;
-  if (entrance->chain_list != default_chain_list ())
-    GST_PAD_CHAINLISTFUNC (pad) = on_list;
-  if (entrance->event_full != NULL)
-    GST_PAD_EVENTFULLFUNC (pad) = on_event_full;
-  else
-    GST_PAD_EVENTFUNC (pad) = on_event;
-  GST_PAD_QUERYFUNC (pad) = on_query;
-}
+/* ---- which are queues ---- */
 
 /* One that was told to keep its bytes in a file of its own holds none. */
 static gboolean
@@ -484,53 +363,32 @@ is_queue (GstElement *element)
   return FALSE;
 }
 
-static GstPadProbeReturn
-on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+FmEntrance *
+fm_queues_entrance (GstElement *element, GstPad *pad)
 {
-  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
-  gboolean is_named = element != NULL && is_queue (element);
+  gboolean is_named = queues.ours != NULL && is_queue (element);
 
-  if (element == NULL || !(is_named || queues.watches_all))
-    return GST_PAD_PROBE_REMOVE;
-  if (GST_PAD_CHAINFUNC (pad) != NULL && entrance_of (pad) == NULL)
-    wrap (pad, entrance_new (element, pad, is_named));
-  return GST_PAD_PROBE_REMOVE;
-}
-
-static gboolean
-on_pad_added (GSignalInvocationHint *hint, guint n_values, const GValue *values,
-    gpointer unused)
-{
-  GstPad *pad = g_value_get_object (&values[1]);
-
-  if (GST_PAD_IS_SINK (pad) && !GST_IS_PROXY_PAD (pad))
-    gst_pad_add_probe (pad,
-        GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
-            | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-        on_first, NULL, NULL);
-  return TRUE;
+  return is_named || queues.watches_all ? entrance_new (element, pad, is_named)
+                                        : NULL;
 }
 
 void
 fm_queues_start (GstAllocator *ours, const gchar *names, guint64 copy_above)
 {
-  GTypeClass *klass;
-
   if (queues.ours != NULL || g_str_equal (names, "none"))
     return;
-  queues.ours = ours;
-  queues.quark = g_quark_from_static_string ("filemem-entrance");
   queues.watches_all = fm_options_list_has (names, "auto");
   /* "auto" adds to those that are known. */
   queues.names = g_str_equal (names, "auto") ? g_strdup (FM_OPTIONS_QUEUES)
                                              : g_strdup (names);
   queues.copy_above = copy_above;
-  queues.entrances =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) entrance_unref);
-  klass = g_type_class_ref (GST_TYPE_ELEMENT);
-  g_signal_add_emission_hook (g_signal_lookup ("pad-added", GST_TYPE_ELEMENT),
-      0, on_pad_added, NULL, NULL);
-  g_type_class_unref (klass);
+  queues.ours = ours;
+}
+
+gboolean
+fm_queues_are_watched (void)
+{
+  return queues.ours != NULL;
 }
 
 /* ---- records ---- */
@@ -543,7 +401,7 @@ record_free (FmQueueRecord *record)
 }
 
 static FmQueueRecord *
-record_new (Entrance *entrance)
+record_new (FmEntrance *entrance)
 {
   FmQueueRecord *record = g_new0 (FmQueueRecord, 1);
   guint i;
@@ -565,26 +423,16 @@ fm_queues_records (void)
 {
   GPtrArray *records =
       g_ptr_array_new_with_free_func ((GDestroyNotify) record_free);
-  g_autoptr (GPtrArray) entrances =
-      g_ptr_array_new_with_free_func ((GDestroyNotify) entrance_unref);
+  g_autoptr (GPtrArray) entrances = fm_roster_list (&queues.entrances);
   guint i;
 
-  if (queues.ours == NULL)
-    return records;
-  g_mutex_lock (&queues.lock);
-  for (i = 0; i < queues.entrances->len; i++) {
-    Entrance *entrance = g_ptr_array_index (queues.entrances, i);
+  /* Who is asked for a level has locks of its own, and may go in that moment.
+   */
+  for (i = 0; i < entrances->len; i++) {
+    FmEntrance *entrance = g_ptr_array_index (entrances, i);
 
-    if (atomic_load (&entrance->is_queue)) {
-      g_atomic_ref_count_inc (&entrance->refs);
-      g_ptr_array_add (entrances, entrance);
-    }
+    if (atomic_load (&entrance->is_queue))
+      g_ptr_array_add (records, record_new (entrance));
   }
-  g_mutex_unlock (&queues.lock);
-
-  /* Without the lock: who is asked for a level has locks of its own, and may go
-   * in that moment. */
-  for (i = 0; i < entrances->len; i++)
-    g_ptr_array_add (records, record_new (g_ptr_array_index (entrances, i)));
   return records;
 }

@@ -5,10 +5,10 @@
  * memory into filemem where much of it would gather.
  *
  * Which elements are queue-like the option `queues` says, by the names of their
- * factories; a type derived from one of those counts as well. They are found by
- * the pads that elements add, however the elements were made. With "auto" among
+ * factories; a type derived from one of those counts as well. With "auto" among
  * the names, elements that are seen to sit on megabytes are queues from then
- * on.
+ * on. The pads at which buffers enter are found by pads.c, which tells each
+ * entrance what passes.
  *
  * A buffer that enters is copied only if the queue would otherwise hold more
  * than `copy-above` bytes. What a queue holds is asked of the element where it
@@ -31,10 +31,33 @@ typedef struct
   guint64 left_alone[FM_N_LEFT_ALONE];
 } FmQueueRecord;
 
-/* Starts watching, once; @names as the option `queues` gives them, which may be
- * "none"; @ours is the allocator to copy to. Never ends. */
+/* Where buffers enter a queue; for the streaming thread alone. */
+typedef struct _FmEntrance FmEntrance;
+
+/* Says which queues there are to watch, once; @names as the option `queues`
+ * gives them, which may be "none"; @ours is the allocator to copy to. */
 void fm_queues_start (
     GstAllocator *ours, const gchar *names, guint64 copy_above);
+gboolean fm_queues_are_watched (void);
+
+/* The entrance that sink @pad of @element is; NULL if it need not be
+ * watched. */
+FmEntrance *fm_queues_entrance (GstElement *element, GstPad *pad);
+
+/* The pad is gone. */
+void fm_entrance_left (FmEntrance *entrance);
+
+/* Takes what is about to enter and gives what is to enter in its place. */
+GstBuffer *fm_entrance_let_in (
+    FmEntrance *entrance, GstPad *pad, GstBuffer *buffer);
+GstBufferList *fm_entrance_let_list_in (
+    FmEntrance *entrance, GstPad *pad, GstBufferList *list);
+
+/* At the end of a stream no copy is kept for another branch of a tee. */
+void fm_entrance_see_event (FmEntrance *entrance, GstEvent *event);
+
+/* A query that was answered: who lends what to whom? */
+void fm_entrance_see_answer (FmEntrance *entrance, GstQuery *query);
 
 /* One record (FmQueueRecord) for each entrance of a queue, in the order in
  * which they were seen first. Those that are gone count as long as there are

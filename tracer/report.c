@@ -1,81 +1,167 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * report.c: see report.h. Ends with advice where the figures give a reason.
+ * report.c: see report.h. One function for each line, or group of lines; it
+ * ends with advice where the figures give a reason.
  */
 #include "report.h"
+
+#include "advice.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* GstBuffer and GstMemory, whatever holds the data. */
-#define BYTES_OF_OBJECTS 512
+/* Queues, elements and threads that the report names, of each. */
+#define NAMED_MOST 10
 
-/* Queues that the report names. */
-#define QUEUES_MOST 10
+/* In JSON, which is read by programs. */
+#define LISTED_MOST 1000
 
-/* Maps that wait less often than this, one in so many, are no reason to speak.
- */
-#define WAITS_WORTH_A_WORD 100
-
-static guint64
-get (const GstStructure *stats, const gchar *name)
-{
-  guint64 value = 0;
-
-  gst_structure_get_uint64 (stats, name, &value);
-  return value;
-}
+#define N G_GUINT64_FORMAT
 
 static gchar *
-bytes (const GstStructure *stats, const gchar *name)
+size (guint64 bytes)
 {
-  return g_format_size_full (get (stats, name), G_FORMAT_SIZE_IEC_UNITS);
+  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
 }
 
 static gdouble
-ms (const GstStructure *stats, const gchar *name)
+ms (guint64 ns)
 {
-  return (gdouble) get (stats, name) / 1e6;
+  return (gdouble) ns / 1e6;
 }
 
-/* One line of figures; @names are those of the bytes in it, in their order. */
+/* Of two figures that are bytes. */
 static void
-add_bytes_line (GString *text, const GstStructure *stats, const gchar *label,
-    const gchar *format, const gchar *a, const gchar *b)
+add_level (GString *text, const gchar *label, const gchar *verb, guint64 now,
+    guint64 most)
 {
-  g_autofree gchar *first = bytes (stats, a), *second = bytes (stats, b);
+  g_autofree gchar *first = size (now), *second = size (most);
 
-  g_string_append_printf (text, "  %-12s", label);
-  g_string_append_printf (text, "%s %s, most %s\n", format, first, second);
+  g_string_append_printf (
+      text, "  %-12s%s %s, most %s", label, verb, first, second);
 }
 
 static void
-add_fallbacks (GString *text, const GstStructure *stats)
+add_limits (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
+  g_autofree gchar *budget = size (stats[FM_STAT_BUDGET]);
+
+  g_string_append_printf (
+      text, "  %-12ssize %s, budget (ram) %s\n", "limits", most, budget);
+}
+
+static void
+add_allocated (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *allocated = size (stats[FM_STAT_ALLOC_BYTES]);
+  g_autofree gchar *live = size (stats[FM_STAT_LIVE_BYTES]);
+
+  g_string_append_printf (text, "  %-12s%" N " blocks, %s; live now %" N ", %s",
+      "allocated", stats[FM_STAT_ALLOCS], allocated, stats[FM_STAT_LIVE_BLOCKS],
+      live);
+  if (stats[FM_STAT_LIVE_BLOCKS] > 0 && stats[FM_STAT_OLDEST_NS] > 0)
+    g_string_append_printf (text, ", the oldest for %.1f s",
+        (gdouble) stats[FM_STAT_OLDEST_NS] / 1e9);
+  g_string_append_c (text, '\n');
+}
+
+static void
+add_memory (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *cached = size (stats[FM_STAT_PAGE_CACHE_BYTES]);
+
+  add_level (text, "memory", "resident now", stats[FM_STAT_RESIDENT_BYTES],
+      stats[FM_STAT_RESIDENT_PEAK]);
+  g_string_append_printf (text, "; page cache %s; %" N " mappings\n", cached,
+      stats[FM_STAT_MAPPINGS]);
+  add_level (text, "disk", "in use now", stats[FM_STAT_DISK_BYTES],
+      stats[FM_STAT_DISK_PEAK]);
+  g_string_append_c (text, '\n');
+  g_string_append_printf (text,
+      "  %-12s%" N " resident, %" N " being written, %" N " spilled, %" N
+      " being filled, %" N " idle\n",
+      "extents", stats[FM_STAT_EXTENTS_RESIDENT],
+      stats[FM_STAT_EXTENTS_WRITING], stats[FM_STAT_EXTENTS_SPILLED],
+      stats[FM_STAT_EXTENTS_FILLING], stats[FM_STAT_EXTENTS_IDLE]);
+}
+
+static void
+add_transfers (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *written = size (stats[FM_STAT_SPILL_BYTES]);
+  g_autofree gchar *read = size (stats[FM_STAT_FILL_BYTES]);
+  g_autofree gchar *ahead = size (stats[FM_STAT_PREFETCH_BYTES]);
+  g_autofree gchar *unused = size (stats[FM_STAT_PREFETCH_UNUSED_BYTES]);
+  gdouble moved =
+      (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
+
+  g_string_append_printf (text,
+      "  %-12s%s written in %" N " spills, %s read in %" N
+      " fills, %s of that ahead of time",
+      "transfers", written, stats[FM_STAT_SPILLS], read, stats[FM_STAT_FILLS],
+      ahead);
+  if (stats[FM_STAT_PREFETCH_UNUSED_BYTES] > 0)
+    g_string_append_printf (text, " (%s in vain)", unused);
+  if (stats[FM_STAT_DISK_BUSY_NS] > 0)
+    g_string_append_printf (text, "; %.0f MiB/s while the disk was busy",
+        moved / ((gdouble) stats[FM_STAT_DISK_BUSY_NS] / 1e9) / (1 << 20));
+  g_string_append_c (text, '\n');
+}
+
+static void
+add_maps (GString *text, const guint64 *stats)
+{
+  g_string_append_printf (text,
+      "  %-12s%" N " for reading, %" N " for writing; %" N " of spilled, %" N
+      " of blocks being read back\n",
+      "maps", stats[FM_STAT_MAPS_READ], stats[FM_STAT_MAPS_WRITE],
+      stats[FM_STAT_MAPS_READ_SPILLED] + stats[FM_STAT_MAPS_WRITE_SPILLED],
+      stats[FM_STAT_MAPS_READ_PREFETCHING]
+          + stats[FM_STAT_MAPS_WRITE_PREFETCHING]);
+  g_string_append_printf (text,
+      "  %-12s%" N
+      " maps: half up to %.1f ms, 99%% up to %.1f ms, 99.9%% up to "
+      "%.1f ms, longest %.1f ms, %.1f s in all\n",
+      "waited", stats[FM_STAT_MAP_WAITS], ms (stats[FM_STAT_MAP_WAIT_P50_NS]),
+      ms (stats[FM_STAT_MAP_WAIT_P99_NS]), ms (stats[FM_STAT_MAP_WAIT_P999_NS]),
+      ms (stats[FM_STAT_MAP_WAIT_MAX_NS]),
+      ms (stats[FM_STAT_MAP_WAIT_NS]) / 1e3);
+  g_string_append_printf (text,
+      "  %-12s%" N " allocations waited for room, longest %.1f ms, %.1f s in "
+      "all\n",
+      "producers", stats[FM_STAT_ALLOC_WAITS],
+      ms (stats[FM_STAT_ALLOC_WAIT_MAX_NS]),
+      ms (stats[FM_STAT_ALLOC_WAIT_NS]) / 1e3);
+}
+
+static void
+add_fallbacks (GString *text, const guint64 *stats)
 {
   static const struct
   {
-    const gchar *name;
+    FmStatistic id;
     const gchar *reason;
   } reasons[] = {
-      {"fallbacks-small", "smaller than min-size"},
-      {"fallbacks-full", "size reached"},
-      {"fallbacks-too-large", "one block larger than size"},
-      {"fallbacks-addresses", "no addresses left"},
-      {"fallbacks-dir", "no usable directory or size"},
-      {"fallbacks-memory", "the kernel gave no memory"},
+      {FM_STAT_FALLBACKS_SMALL, "smaller than min-size"},
+      {FM_STAT_FALLBACKS_FULL, "size reached"},
+      {FM_STAT_FALLBACKS_TOO_LARGE, "one block larger than size"},
+      {FM_STAT_FALLBACKS_ADDRESSES, "no addresses left"},
+      {FM_STAT_FALLBACKS_DIR, "no usable directory or size"},
+      {FM_STAT_FALLBACKS_MEMORY, "the kernel gave no memory"},
   };
-  g_autofree gchar *fallback_bytes = bytes (stats, "fallback-bytes");
+  g_autofree gchar *fallback_bytes = size (stats[FM_STAT_FALLBACK_BYTES]);
   const gchar *separator = "";
   guint i;
 
   g_string_append_printf (text,
       "  %-12s%" G_GUINT64_FORMAT " allocations, %s became system memory",
-      "fallbacks", get (stats, "fallbacks"), fallback_bytes);
+      "fallbacks", stats[FM_STAT_FALLBACKS], fallback_bytes);
   for (i = 0; i < G_N_ELEMENTS (reasons); i++) {
-    guint64 n = get (stats, reasons[i].name);
+    guint64 n = stats[reasons[i].id];
 
     if (n > 0) {
       g_string_append_printf (text, "%s%" G_GUINT64_FORMAT " %s",
@@ -84,14 +170,6 @@ add_fallbacks (GString *text, const GstStructure *stats)
     }
   }
   g_string_append_c (text, '\n');
-}
-
-static guint64
-file_backed (const FmQueueRecord *queue)
-{
-  return queue->figure[FM_QUEUE_BYTES] - queue->figure[FM_QUEUE_FOREIGN_BYTES]
-      + queue->figure[FM_QUEUE_COPIED_BYTES]
-      + queue->figure[FM_QUEUE_SHARED_BYTES];
 }
 
 static gint
@@ -117,7 +195,7 @@ add_queue (GString *text, const FmQueueRecord *queue)
 
   g_string_append_printf (text, "  %-12s%s: %s, %.0f%% file-backed", "queue",
       queue->name, all,
-      100.0 * (gdouble) file_backed (queue)
+      100.0 * (gdouble) fm_queue_file_backed (queue)
           / (gdouble) queue->figure[FM_QUEUE_BYTES]);
   if (queue->hoard_peak > 0) {
     g_autofree gchar *peak =
@@ -142,119 +220,201 @@ add_queue (GString *text, const FmQueueRecord *queue)
   g_string_append_c (text, '\n');
 }
 
-/* The largest ones. */
+GPtrArray *
+fm_report_sorted_queues (GPtrArray *queues)
+{
+  GPtrArray *sorted = g_ptr_array_new ();
+  guint i;
+
+  for (i = 0; i < queues->len; i++) {
+    FmQueueRecord *queue = g_ptr_array_index (queues, i);
+
+    if (queue->figure[FM_QUEUE_BYTES] > 0)
+      g_ptr_array_add (sorted, queue);
+  }
+  g_ptr_array_sort (sorted, compare_bytes);
+  return sorted;
+}
+
+static void
+add_rest (GString *text, const gchar *label, guint n)
+{
+  if (n > NAMED_MOST)
+    g_string_append_printf (
+        text, "  %-12s%u smaller ones\n", label, n - NAMED_MOST);
+}
+
 static void
 add_queues (GString *text, GPtrArray *queues)
 {
-  g_autoptr (GPtrArray) sorted = g_ptr_array_copy (queues, NULL, NULL);
-  guint i, n = 0;
+  g_autoptr (GPtrArray) sorted = fm_report_sorted_queues (queues);
+  guint i;
 
-  /* The records are the original's. */
-  g_ptr_array_set_free_func (sorted, NULL);
-  g_ptr_array_sort (sorted, compare_bytes);
-  for (i = 0; i < sorted->len; i++) {
-    const FmQueueRecord *queue = g_ptr_array_index (sorted, i);
+  for (i = 0; i < MIN (sorted->len, NAMED_MOST); i++)
+    add_queue (text, g_ptr_array_index (sorted, i));
+  add_rest (text, "queues", sorted->len);
+}
 
-    if (queue->figure[FM_QUEUE_BYTES] == 0)
-      break;
-    if (n++ < QUEUES_MOST)
-      add_queue (text, queue);
+/* ---- who ---- */
+
+static guint64
+sum (FmTally *tally, FmTallyFigure a, FmTallyFigure b)
+{
+  return fm_tally_get (tally, a) + fm_tally_get (tally, b);
+}
+
+static guint64
+waited (FmTally *tally)
+{
+  return sum (tally, FM_TALLY_MAP_WAIT_NS, FM_TALLY_ALLOC_WAIT_NS);
+}
+
+static guint64
+mapped (FmTally *tally)
+{
+  return sum (tally, FM_TALLY_MAPS_READ, FM_TALLY_MAPS_WRITE);
+}
+
+/* The figures may go on counting while they are sorted: each is read once. */
+typedef struct
+{
+  FmTally *tally;
+  guint64 waited, mapped;
+} Rank;
+
+static gint
+compare_ranks (gconstpointer a, gconstpointer b)
+{
+  const Rank *x = a, *y = b;
+
+  if (x->waited != y->waited)
+    return x->waited < y->waited ? 1 : -1;
+  return x->mapped < y->mapped ? 1 : x->mapped > y->mapped ? -1 : 0;
+}
+
+GPtrArray *
+fm_report_sorted_tallies (GPtrArray *tallies)
+{
+  g_autoptr (GArray) ranks = g_array_new (FALSE, FALSE, sizeof (Rank));
+  GPtrArray *sorted = g_ptr_array_new ();
+  guint i;
+
+  for (i = 0; i < tallies->len; i++) {
+    FmTally *tally = g_ptr_array_index (tallies, i);
+    const Rank rank = {tally, waited (tally), mapped (tally)};
+
+    if (rank.mapped > 0 || fm_tally_get (tally, FM_TALLY_ALLOCS) > 0
+        || sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS) > 0)
+      g_array_append_val (ranks, rank);
   }
-  if (n > QUEUES_MOST)
-    g_string_append_printf (
-        text, "  %-12s%u smaller ones\n", "queues", n - QUEUES_MOST);
+  g_array_sort (ranks, compare_ranks);
+  for (i = 0; i < ranks->len; i++)
+    g_ptr_array_add (sorted, g_array_index (ranks, Rank, i).tally);
+  return sorted;
 }
 
 static void
-add_advice (GString *text, const GstStructure *stats)
+add_tally (GString *text, FmTally *tally)
 {
-  guint64 maps = get (stats, "maps-read") + get (stats, "maps-write");
-  guint64 allocs = get (stats, "allocs");
+  g_autofree gchar *allocated =
+      size (fm_tally_get (tally, FM_TALLY_ALLOC_BYTES));
 
-  if (get (stats, "disk-full") > 0)
-    g_string_append (text,
-        "  advice      the disk had no room at times: raise "
-        "size, or choose another disk (dir)\n");
-  if (get (stats, "fallbacks-full") > 0)
-    g_string_append (text, "  advice      size was reached: raise it\n");
-  if (get (stats, "over-budget") > 0)
-    g_string_append (text,
-        "  advice      the budget was exceeded at times: "
-        "raise ram\n");
-  if (get (stats, "alloc-waits") > 0
-      && get (stats, "alloc-waits") > allocs / WAITS_WORTH_A_WORD)
-    g_string_append (text,
-        "  advice      the disk was the limit: producers had to wait for it. "
-        "No harm, unless they are live\n");
-  if (get (stats, "map-waits") > maps / WAITS_WORTH_A_WORD)
-    g_string_append (text,
-        "  advice      elements waited for buffers to come back from disk: "
-        "raise ram, or use a faster disk\n");
-  if (allocs > 0 && get (stats, "alloc-bytes") / allocs < 2 * BYTES_OF_OBJECTS)
-    g_string_append (text,
-        "  advice      buffers are small: GStreamer's own "
-        "objects take about half a KiB of memory each, in "
-        "which filemem can't help; use larger buffers\n");
+  if (tally->thread != NULL)
+    g_string_append_printf (
+        text, "  %-12s%s of %s: ", "thread", tally->thread, tally->element);
+  else
+    g_string_append_printf (text, "  %-12s%s: ", "element", tally->element);
+  g_string_append_printf (text,
+      "%" N " blocks, %s; %" N " maps; waited %.1f ms for buffers, %.1f ms for "
+      "room; %" N " page faults, %" N " of them in blocks, %" N " major\n",
+      fm_tally_get (tally, FM_TALLY_ALLOCS), allocated, mapped (tally),
+      ms (fm_tally_get (tally, FM_TALLY_MAP_WAIT_NS)),
+      ms (fm_tally_get (tally, FM_TALLY_ALLOC_WAIT_NS)),
+      sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS),
+      sum (tally, FM_TALLY_ARENA_MINOR_FAULTS, FM_TALLY_ARENA_MAJOR_FAULTS),
+      fm_tally_get (tally, FM_TALLY_MAJOR_FAULTS));
 }
 
-gchar *
-fm_report_text (const GstStructure *stats, GPtrArray *queues)
+static void
+add_tallies (GString *text, const gchar *label, GPtrArray *tallies)
 {
+  g_autoptr (GPtrArray) sorted = fm_report_sorted_tallies (tallies);
+  guint i;
+
+  for (i = 0; i < MIN (sorted->len, NAMED_MOST); i++)
+    add_tally (text, g_ptr_array_index (sorted, i));
+  add_rest (text, label, sorted->len);
+}
+
+static void
+add_faults (GString *text, const FmSnapshot *snapshot)
+{
+  static const gchar *const how[] = {
+      [FM_FAULTS_NONE] = "",
+      [FM_FAULTS_RUSAGE] = ", where blocks were mapped (rusage; the kernel "
+                           "does not let us see the addresses)",
+      [FM_FAULTS_PERF] = " at addresses of blocks",
+  };
+
+  g_string_append_printf (text,
+      "  %-12s%" N " minor, %" N " major page faults of the process", "faults",
+      snapshot->stats[FM_STAT_MINOR_FAULTS],
+      snapshot->stats[FM_STAT_MAJOR_FAULTS]);
+  if (snapshot->fault_source != FM_FAULTS_NONE)
+    g_string_append_printf (text, "; %" N " and %" N " of streaming threads%s",
+        snapshot->arena_minor_faults, snapshot->arena_major_faults,
+        how[snapshot->fault_source]);
+  g_string_append_c (text, '\n');
+}
+
+/* ---- all of it ---- */
+
+gchar *
+fm_report_text (const FmSnapshot *snapshot)
+{
+  const guint64 *stats = snapshot->stats;
   GString *text = g_string_new (NULL);
-  g_autofree gchar *size = bytes (stats, "size");
-  g_autofree gchar *budget = bytes (stats, "budget");
-  g_autofree gchar *allocated = bytes (stats, "alloc-bytes");
-  g_autofree gchar *written = bytes (stats, "spill-bytes");
-  g_autofree gchar *read = bytes (stats, "fill-bytes");
-  g_autofree gchar *ahead = bytes (stats, "prefetch-bytes");
-  g_autofree gchar *live = bytes (stats, "live-bytes");
+  g_autoptr (GPtrArray) advice = NULL;
+  guint i;
 
   g_string_append_printf (
       text, "filemem report of process %d\n", (int) getpid ());
-  if (get (stats, "allocs") == 0 && get (stats, "fallbacks") == 0) {
+  if (stats[FM_STAT_ALLOCS] == 0 && stats[FM_STAT_FALLBACKS] == 0) {
     g_string_append (text,
         "  nothing was allocated through GStreamer's default allocator\n");
     return g_string_free (text, FALSE);
   }
-  g_string_append_printf (
-      text, "  %-12ssize %s, budget (ram) %s\n", "limits", size, budget);
-  g_string_append_printf (text,
-      "  %-12s%" G_GUINT64_FORMAT " blocks, %s; live now %" G_GUINT64_FORMAT
-      ", %s\n",
-      "allocated", get (stats, "allocs"), allocated, get (stats, "live-blocks"),
-      live);
-  add_bytes_line (
-      text, stats, "memory", "resident now", "resident-bytes", "resident-peak");
-  add_bytes_line (text, stats, "disk", "in use now", "disk-bytes", "disk-peak");
-  g_string_append_printf (text,
-      "  %-12s%s written in %" G_GUINT64_FORMAT
-      " spills, %s read in %" G_GUINT64_FORMAT
-      " fills, %s of that ahead of time\n",
-      "transfers", written, get (stats, "spills"), read, get (stats, "fills"),
-      ahead);
-  g_string_append_printf (text,
-      "  %-12s%" G_GUINT64_FORMAT " for reading, %" G_GUINT64_FORMAT
-      " for writing; %" G_GUINT64_FORMAT
-      " waited: half up to %.1f ms, 99%% up to %.1f ms, longest %.1f ms\n",
-      "maps", get (stats, "maps-read"), get (stats, "maps-write"),
-      get (stats, "map-waits"), ms (stats, "map-wait-p50-ns"),
-      ms (stats, "map-wait-p99-ns"), ms (stats, "map-wait-max-ns"));
-  g_string_append_printf (text,
-      "  %-12s%" G_GUINT64_FORMAT
-      " allocations waited for room, longest %.1f ms\n",
-      "producers", get (stats, "alloc-waits"), ms (stats, "alloc-wait-max-ns"));
+  add_limits (text, stats);
+  add_allocated (text, stats);
+  add_memory (text, stats);
+  add_transfers (text, stats);
+  add_maps (text, stats);
   add_fallbacks (text, stats);
-  add_queues (text, queues);
-  g_string_append_printf (text,
-      "  %-12s%" G_GUINT64_FORMAT " minor, %" G_GUINT64_FORMAT
-      " major page faults of the process\n",
-      "faults", get (stats, "minor-faults"), get (stats, "major-faults"));
-  add_advice (text, stats);
+  add_queues (text, snapshot->queues);
+  add_tallies (text, "elements", snapshot->elements);
+  add_tallies (text, "threads", snapshot->threads);
+  add_faults (text, snapshot);
+  advice = fm_advice (snapshot);
+  for (i = 0; i < advice->len; i++)
+    g_string_append_printf (text, "  %-12s%s\n", "advice",
+        (const gchar *) g_ptr_array_index (advice, i));
   return g_string_free (text, FALSE);
 }
 
+/* What is to be written: the whole report, with its last newline. */
+static gchar *
+make_text (const FmSnapshot *snapshot, gboolean as_json)
+{
+  g_autofree gchar *json = NULL;
+
+  if (!as_json)
+    return fm_report_text (snapshot);
+  json = fm_report_json (snapshot, LISTED_MOST);
+  return g_strconcat (json, "\n", NULL);
+}
+
 void
-fm_report_write (const GstStructure *stats, GPtrArray *queues, const gchar *to)
+fm_report_write (const FmSnapshot *snapshot, const gchar *to, gboolean as_json)
 {
   g_autofree gchar *text = NULL, *pid = NULL, *path = NULL;
   g_auto (GStrv) parts = NULL;
@@ -263,7 +423,7 @@ fm_report_write (const GstStructure *stats, GPtrArray *queues, const gchar *to)
 
   if (g_str_equal (to, "none"))
     return;
-  text = fm_report_text (stats, queues);
+  text = make_text (snapshot, as_json);
   if (g_str_equal (to, "stderr")) {
     fputs (text, stderr);
     return;

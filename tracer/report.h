@@ -1,23 +1,33 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * report.h: the final report, for people.
+ * report.h: the report, for people (report.c) and for programs
+ * (report-json.c).
  */
 #ifndef FM_REPORT_H
 #define FM_REPORT_H
 
-#include "queues.h"
+#include "snapshot.h"
 
 G_BEGIN_DECLS
 
-/* Writes what @stats and the @queues (FmQueueRecord) say to @to: "none",
- * "stderr", or a path in which %p stands for the process. Says so on stderr if
- * it can't. */
+/* Writes it to @to: "none", "stderr", or a path in which %p stands for the
+ * process. Says so on stderr if it can't. */
 void fm_report_write (
-    const GstStructure *stats, GPtrArray *queues, const gchar *to);
+    const FmSnapshot *snapshot, const gchar *to, gboolean as_json);
 
-/* The report itself. */
-gchar *fm_report_text (const GstStructure *stats, GPtrArray *queues);
+gchar *fm_report_text (const FmSnapshot *snapshot);
+
+/* One line of JSON; of elements, threads and queues those that did most, at
+ * most @most of each. */
+gchar *fm_report_json (const FmSnapshot *snapshot, guint most);
+
+/* Those of @tallies in which anything happened, who waited longest first, then
+ * who mapped most; without references. */
+GPtrArray *fm_report_sorted_tallies (GPtrArray *tallies);
+
+/* The same of queues: through which most came first. */
+GPtrArray *fm_report_sorted_queues (GPtrArray *queues);
 
 G_END_DECLS
 #endif

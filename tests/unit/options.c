@@ -270,6 +270,8 @@ static const struct
     {FM_OPTION_REPORT, "none", "none"},
     {FM_OPTION_REPORT, "/tmp/filemem report.%p", "/tmp/filemem report.%p"},
     {FM_OPTION_REPORT, "", "none"},
+    {FM_OPTION_REPORT_FORMAT, "text", "text", 0},
+    {FM_OPTION_REPORT_FORMAT, "JSON", "json", 1},
 };
 
 static const struct
@@ -302,8 +304,9 @@ static const struct
     {FM_OPTION_RESERVE, "200%"},
 
     {FM_OPTION_WHEN_FULL, ""}, {FM_OPTION_WHEN_FULL, "waits"},
-    {FM_OPTION_WHEN_FULL, "system:wait"}, {FM_OPTION_WHEN_FULL, "yes"},
-    {FM_OPTION_WHEN_FULL, "1"}, {FM_OPTION_ON_REPLACE, "no"},
+    {FM_OPTION_REPORT_FORMAT, "html"}, {FM_OPTION_WHEN_FULL, "system:wait"},
+    {FM_OPTION_WHEN_FULL, "yes"}, {FM_OPTION_WHEN_FULL, "1"},
+    {FM_OPTION_ON_REPLACE, "no"},
 
     {FM_OPTION_ATTRIBUTION, "2"}, {FM_OPTION_ATTRIBUTION, ""},
     {FM_OPTION_CHILDREN, "maybe"}, {FM_OPTION_SIGBUS_GUARD, "y"},

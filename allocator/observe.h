@@ -1,0 +1,41 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * observe.h: what the tracer may see of an allocator beyond the public
+ * interface. Not installed; the tracer and the library are of one version.
+ *
+ * All functions may be called from any thread at any time.
+ */
+#ifndef FM_OBSERVE_H
+#define FM_OBSERVE_H
+
+#include "statistics.h"
+
+#include <gst/filemem/filemem.h>
+
+G_BEGIN_DECLS
+
+/* What the calling thread has counted so far; NULL for one that shares its
+ * number with others. It belongs to the thread as long as that lives, and is
+ * for the installed allocator never freed. */
+GST_FILEMEM_API
+const FmStatsShard *gst_file_mem_allocator_thread_counters (
+    GstFileMemAllocator *allocator);
+
+/* How many waits of that kind fell into each bucket so far. */
+GST_FILEMEM_API
+void gst_file_mem_allocator_waits (GstFileMemAllocator *allocator, FmWait wait,
+    guint64 ret_count[FM_HISTOGRAM_BUCKETS]);
+
+/* The addresses of its blocks; FALSE before the first allocation. */
+GST_FILEMEM_API
+gboolean gst_file_mem_allocator_arena (
+    GstFileMemAllocator *allocator, gpointer *ret_base, gsize *ret_length);
+
+/* One line for people: where its blocks live; NULL before the first
+ * allocation. */
+GST_FILEMEM_API
+gchar *gst_file_mem_allocator_describe (GstFileMemAllocator *allocator);
+
+G_END_DECLS
+#endif

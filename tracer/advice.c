@@ -1,0 +1,193 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * advice.c: see advice.h. Each piece is a function that looks at one thing and
+ * names the figures that it draws on.
+ */
+#include "advice.h"
+
+/* GstBuffer and GstMemory, whatever holds the data. */
+#define BYTES_OF_OBJECTS 512
+
+/* What happens less often than this, one in so many, is no reason to speak. */
+#define WORTH_A_WORD 100
+
+/* Ordinary memory in one queue below this is not worth a word, either. */
+#define ESCAPED_LEAST ((guint64) 16 << 20)
+
+static void G_GNUC_PRINTF (2, 3)
+    say (GPtrArray *advice, const gchar *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_ptr_array_add (advice, g_strdup_vprintf (format, args));
+  va_end (args);
+}
+
+static gchar *
+size (guint64 bytes)
+{
+  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+}
+
+static gdouble
+seconds (guint64 ns)
+{
+  return (gdouble) ns / 1e9;
+}
+
+static void
+about_space (GPtrArray *advice, const guint64 *stats)
+{
+  if (stats[FM_STAT_DISK_FULL] > 0) {
+    g_autofree gchar *peak = size (stats[FM_STAT_DISK_PEAK]);
+
+    say (advice,
+        "the disk had no room %" G_GUINT64_FORMAT
+        " times, with %s in use: free some space, raise size, or choose "
+        "another disk (dir)",
+        stats[FM_STAT_DISK_FULL], peak);
+  }
+  if (stats[FM_STAT_FALLBACKS_FULL] > 0) {
+    g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
+    g_autofree gchar *lost = size (stats[FM_STAT_FALLBACK_BYTES]);
+
+    say (advice,
+        "the size of %s was reached, and %s stayed ordinary memory: raise size",
+        most, lost);
+  }
+}
+
+static void
+about_budget (GPtrArray *advice, const guint64 *stats)
+{
+  guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_BUDGET];
+
+  if (stats[FM_STAT_OVER_BUDGET] > 0) {
+    g_autofree gchar *by = size (peak > budget ? peak - budget : 0);
+
+    say (advice,
+        "the budget was too small by %s, %" G_GUINT64_FORMAT
+        " times, because what was in memory was in use or could not be "
+        "written: raise ram",
+        by, stats[FM_STAT_OVER_BUDGET]);
+  }
+}
+
+/* Producers waited: how much slower than the stream is the disk? What they did
+ * not wait they would have had to move in the rest of the time. */
+static void
+about_disk (GPtrArray *advice, const guint64 *stats)
+{
+  guint64 waits = stats[FM_STAT_ALLOC_WAITS];
+  gdouble waited = seconds (stats[FM_STAT_ALLOC_WAIT_NS]);
+  gdouble busy = seconds (stats[FM_STAT_DISK_BUSY_NS]);
+  gdouble moved =
+      (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
+  gdouble rate = busy > 0 ? moved / busy / (1 << 20) : 0;
+
+  if (waits <= stats[FM_STAT_ALLOCS] / WORTH_A_WORD || waits == 0)
+    return;
+  if (waited < 0.9 * busy)
+    say (advice,
+        "the disk moved %.0f MiB/s both ways, slower than the stream by %.0f "
+        "MiB/s: producers waited %.1f s for it. No harm, unless they are live; "
+        "else use a faster disk (dir), or raise ram",
+        rate, rate * waited / (busy - waited), waited);
+  else
+    say (advice,
+        "the disk moved %.0f MiB/s both ways, much slower than the stream: "
+        "producers waited %.1f s for it. No harm, unless they are live; else "
+        "use a faster disk (dir), or raise ram",
+        rate, waited);
+}
+
+static void
+about_waits (GPtrArray *advice, const guint64 *stats)
+{
+  guint64 maps = stats[FM_STAT_MAPS_READ] + stats[FM_STAT_MAPS_WRITE];
+  g_autofree gchar *missing = NULL;
+
+  if (stats[FM_STAT_MAP_WAITS] <= maps / WORTH_A_WORD)
+    return;
+  missing = size (stats[FM_STAT_SPILLED_PEAK]);
+  say (advice,
+      "elements waited %.1f s for buffers to come back from disk: use a faster "
+      "disk (dir), or raise ram; by %s nothing would have to go to disk",
+      seconds (stats[FM_STAT_MAP_WAIT_NS]), missing);
+}
+
+static void
+about_prefetch (GPtrArray *advice, const guint64 *stats)
+{
+  guint64 unused = stats[FM_STAT_PREFETCH_UNUSED_BYTES];
+  g_autofree gchar *in_vain = NULL, *all = NULL;
+
+  if (unused <= ESCAPED_LEAST || unused <= stats[FM_STAT_PREFETCH_BYTES] / 4)
+    return;
+  in_vain = size (unused);
+  all = size (stats[FM_STAT_PREFETCH_BYTES]);
+  say (advice,
+      "%s of %s was read ahead in vain: somebody jumps in what was written, or "
+      "ram is too small for all who read at once",
+      in_vain, all);
+}
+
+static void
+about_escapes (GPtrArray *advice, const FmQueueRecord *queue)
+{
+  static const gchar *const reasons[FM_N_LEFT_ALONE] = {
+#define X(symbol, name, words) [FM_LEFT_##symbol] = words,
+      FM_LEFT_ALONE (X)
+#undef X
+  };
+  guint64 all = queue->figure[FM_QUEUE_BYTES];
+  guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
+  g_autofree gchar *escaped_size = size (escaped), *all_size = size (all);
+  g_autoptr (GString) why = g_string_new (NULL);
+  guint i;
+
+  if (escaped <= ESCAPED_LEAST || escaped <= all / 10)
+    return;
+  for (i = 0; i < FM_N_LEFT_ALONE; i++) {
+    if (queue->left_alone[i] > 0)
+      g_string_append_printf (why, "%s%" G_GUINT64_FORMAT " buffers: %s",
+          why->len > 0 ? "; " : "", queue->left_alone[i], reasons[i]);
+  }
+  /* It never held more than copy-above. */
+  if (why->len == 0)
+    return;
+  say (advice, "%s of %s that entered %s stayed ordinary memory (%s)",
+      escaped_size, all_size, queue->name, why->str);
+}
+
+static void
+about_objects (GPtrArray *advice, const guint64 *stats)
+{
+  guint64 allocs = stats[FM_STAT_ALLOCS];
+
+  if (allocs > 0 && stats[FM_STAT_ALLOC_BYTES] / allocs < 2 * BYTES_OF_OBJECTS)
+    say (advice,
+        "buffers are small, %" G_GUINT64_FORMAT
+        " bytes: GStreamer's own objects take about half a KiB of memory each, "
+        "in which filemem can't help; use larger buffers",
+        stats[FM_STAT_ALLOC_BYTES] / allocs);
+}
+
+GPtrArray *
+fm_advice (const FmSnapshot *snapshot)
+{
+  GPtrArray *advice = g_ptr_array_new_with_free_func (g_free);
+  guint i;
+
+  about_space (advice, snapshot->stats);
+  about_budget (advice, snapshot->stats);
+  about_disk (advice, snapshot->stats);
+  about_waits (advice, snapshot->stats);
+  about_prefetch (advice, snapshot->stats);
+  for (i = 0; i < snapshot->queues->len; i++)
+    about_escapes (advice, g_ptr_array_index (snapshot->queues, i));
+  about_objects (advice, snapshot->stats);
+  return advice;
+}

@@ -1,0 +1,306 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * attribution.c: see attribution.h.
+ *
+ * Each entering and leaving settles: what the thread has counted since the last
+ * time is added to the element whose code ran, and to the thread's tally for
+ * the element whose loop it is. Mostly nothing was counted, and a few loads are
+ * all there is to it.
+ */
+#include "attribution.h"
+
+#include "faults.h"
+#include "observe.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef struct
+{
+  const FmStatsShard *counters; /* NULL: they are not this thread's alone */
+  guint64 seen[FM_N_TALLY_FIGURES];
+  FmFaultMeter *faults;
+
+  guint depth;              /* elements that were entered and not left */
+  const GstPad *loop_pad;   /* only to be compared with */
+  FmTally *running;         /* whose code runs; NULL: not known */
+  FmTally *thread;          /* for the element whose loop it is; or NULL */
+  GHashTable *thread_tally; /* for each element whose loop it has been */
+} Thread;
+
+static struct
+{
+  GstFileMemAllocator *allocator; /* NULL: off */
+  GQuark quark;
+  FmRoster elements;
+  FmRoster threads;
+} attribution;
+
+static _Thread_local Thread *this_thread;
+
+/* ---- the thread ---- */
+
+/* The library's counters, in the order of the tally's figures. */
+static void
+read_counters (const FmStatsShard *from, guint64 to[FM_N_TALLY_FIGURES])
+{
+#define READ(symbol, field) \
+  to[FM_TALLY_##symbol] =   \
+      atomic_load_explicit (&from->field, memory_order_relaxed)
+  READ (ALLOCS, allocs);
+  READ (ALLOC_BYTES, alloc_bytes);
+  READ (ALLOC_WAITS, alloc_waits);
+  READ (ALLOC_WAIT_NS, alloc_wait_ns);
+  READ (MAPS_READ, maps_read);
+  READ (MAPS_WRITE, maps_write);
+  READ (MAP_WAITS, map_waits);
+  READ (MAP_WAIT_NS, map_wait_ns);
+#undef READ
+}
+
+static void
+add (Thread *thread, FmTallyFigure figure, guint64 n)
+{
+  if (thread->running != NULL)
+    fm_tally_add (thread->running, figure, n);
+  if (thread->thread != NULL)
+    fm_tally_add (thread->thread, figure, n);
+}
+
+/* Whoever waited has allocated or mapped as well. */
+static gboolean
+has_counted (const Thread *thread)
+{
+  const FmStatsShard *counters = thread->counters;
+
+  return counters != NULL
+      && (atomic_load_explicit (&counters->maps_read, memory_order_relaxed)
+              != thread->seen[FM_TALLY_MAPS_READ]
+          || atomic_load_explicit (&counters->maps_write, memory_order_relaxed)
+              != thread->seen[FM_TALLY_MAPS_WRITE]
+          || atomic_load_explicit (&counters->allocs, memory_order_relaxed)
+              != thread->seen[FM_TALLY_ALLOCS]);
+}
+
+static void
+settle_faults (Thread *thread, gboolean mapped)
+{
+  FmFaults faults;
+
+  if (!fm_fault_meter_read (thread->faults, mapped, &faults))
+    return;
+  add (thread, FM_TALLY_MINOR_FAULTS, faults.minor);
+  add (thread, FM_TALLY_MAJOR_FAULTS, faults.major);
+  add (thread, FM_TALLY_ARENA_MINOR_FAULTS, faults.arena_minor);
+  add (thread, FM_TALLY_ARENA_MAJOR_FAULTS, faults.arena_major);
+}
+
+static void
+settle (Thread *thread)
+{
+  gboolean counted = has_counted (thread);
+  guint64 now[FM_N_TALLY_FIGURES];
+  guint i;
+
+  if (G_UNLIKELY (counted)) {
+    read_counters (thread->counters, now);
+    for (i = 0; i <= FM_TALLY_MAP_WAIT_NS; i++) {
+      add (thread, i, now[i] - thread->seen[i]);
+      thread->seen[i] = now[i];
+    }
+  }
+  settle_faults (thread, counted);
+}
+
+static void
+thread_tally_left (gpointer tally)
+{
+  fm_roster_leave (&attribution.threads, tally);
+}
+
+static void
+thread_free (gpointer data)
+{
+  Thread *thread = data;
+
+  settle (thread);
+  this_thread = NULL;
+  fm_fault_meter_free (thread->faults);
+  g_hash_table_unref (thread->thread_tally);
+  g_free (thread);
+}
+
+static GPrivate end_of_thread = G_PRIVATE_INIT (thread_free);
+
+static Thread *
+thread_new (void)
+{
+  Thread *thread = g_new0 (Thread, 1);
+
+  thread->counters =
+      gst_file_mem_allocator_thread_counters (attribution.allocator);
+  if (thread->counters != NULL)
+    read_counters (thread->counters, thread->seen);
+  thread->faults = fm_fault_meter_new ();
+  thread->thread_tally = g_hash_table_new_full (
+      NULL, NULL, fm_roster_item_unref, thread_tally_left);
+  this_thread = thread;
+  g_private_set (&end_of_thread, thread);
+  return thread;
+}
+
+/* ---- the loop ---- */
+
+/* The element that pushes into @pad, or pulls from it; through bins. */
+static GstElement *
+element_behind (GstPad *pad)
+{
+  GstPad *peer = gst_pad_get_peer (pad);
+  GstElement *element;
+
+  while (peer != NULL && GST_IS_PROXY_PAD (peer)) {
+    GstProxyPad *inside = gst_proxy_pad_get_internal (GST_PROXY_PAD (peer));
+    GstPad *next =
+        inside != NULL ? gst_pad_get_peer (GST_PAD_CAST (inside)) : NULL;
+
+    g_clear_object (&inside);
+    gst_object_unref (peer);
+    peer = next;
+  }
+  if (peer == NULL)
+    return NULL;
+  element = gst_pad_get_parent_element (peer);
+  gst_object_unref (peer);
+  return element;
+}
+
+static FmTally *
+tally_of_loop (Thread *thread, FmTally *element)
+{
+  FmTally *tally = g_hash_table_lookup (thread->thread_tally, element);
+  gchar name[16] = "";
+
+  if (tally == NULL) {
+    (void) prctl (PR_GET_NAME, name);
+    tally = fm_tally_new (&attribution.threads, element->element, name,
+        (guint64) syscall (SYS_gettid));
+    g_hash_table_insert (
+        thread->thread_tally, fm_roster_item_ref (element), tally);
+  }
+  return tally;
+}
+
+/* The thread enters its first element by @pad: whose loop is it? What was
+ * counted since it left the last one is still that loop's. */
+static void
+note_loop (Thread *thread, GstPad *pad)
+{
+  g_autoptr (GstElement) behind = NULL;
+  FmTally *loop;
+
+  thread->loop_pad = GST_PAD_PEER (pad);
+  behind = element_behind (pad);
+  if (behind == NULL)
+    return;
+  loop = fm_attribution_of (behind);
+  if (loop == thread->running)
+    return;
+  /* Before the first one nothing is known of whose it was, but this. */
+  if (thread->running != NULL)
+    settle (thread);
+  thread->running = loop;
+  thread->thread = tally_of_loop (thread, loop);
+}
+
+/* ---- elements ---- */
+
+static void
+element_left (gpointer tally)
+{
+  fm_roster_leave (&attribution.elements, tally);
+}
+
+FmTally *
+fm_attribution_of (GstElement *element)
+{
+  static GMutex lock; /* two pads of an element may be the first at once */
+  g_autofree gchar *path = NULL;
+  FmTally *tally = g_object_get_qdata (G_OBJECT (element), attribution.quark);
+
+  if (tally != NULL)
+    return tally;
+  path = gst_object_get_path_string (GST_OBJECT (element));
+  g_mutex_lock (&lock);
+  tally = g_object_get_qdata (G_OBJECT (element), attribution.quark);
+  if (tally == NULL) {
+    tally = fm_tally_new (&attribution.elements, path, NULL, 0);
+    g_object_set_qdata_full (
+        G_OBJECT (element), attribution.quark, tally, element_left);
+  }
+  g_mutex_unlock (&lock);
+  return tally;
+}
+
+FmTally *
+fm_attribution_enter (FmTally *element, GstPad *pad)
+{
+  Thread *thread = this_thread;
+  FmTally *before;
+
+  if (G_UNLIKELY (thread == NULL))
+    thread = thread_new ();
+  if (thread->depth++ == 0 && GST_PAD_PEER (pad) != thread->loop_pad)
+    note_loop (thread, pad);
+  settle (thread);
+  before = thread->running;
+  thread->running = element;
+  return before;
+}
+
+void
+fm_attribution_leave (FmTally *before)
+{
+  Thread *thread = this_thread;
+
+  settle (thread);
+  thread->running = before;
+  thread->depth--;
+}
+
+/* ---- all of it ---- */
+
+static void
+forked (void)
+{
+  if (this_thread != NULL)
+    fm_fault_meter_forked (this_thread->faults);
+}
+
+void
+fm_attribution_start (GstFileMemAllocator *allocator)
+{
+  pthread_atfork (NULL, NULL, forked);
+  attribution.quark = g_quark_from_static_string ("filemem-element");
+  attribution.allocator = allocator;
+}
+
+gboolean
+fm_attribution_is_on (void)
+{
+  return attribution.allocator != NULL;
+}
+
+GPtrArray *
+fm_attribution_elements (void)
+{
+  return fm_roster_list (&attribution.elements);
+}
+
+GPtrArray *
+fm_attribution_threads (void)
+{
+  return fm_roster_list (&attribution.threads);
+}

@@ -1,0 +1,271 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * faults.c: see faults.h.
+ *
+ * Both kinds of faults go into one ring; each record tells the event that it is
+ * of and the address. What does not fit the ring the kernel counts: it is taken
+ * for minor faults at other addresses, which the first touch of much fresh
+ * memory is.
+ */
+#include "faults.h"
+#include "seam.h"
+
+#include <linux/perf_event.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* For 2700 faults between two looks; what a user may lock for such rings is
+ * half a MiB for each processor by default. */
+#define RING_PAGES 16
+#define PAGE ((gsize) sysconf (_SC_PAGESIZE))
+
+struct _FmFaultMeter
+{
+  FmFaultSource source;
+
+  /* perf */
+  int fd[2]; /* minor, major */
+  guint64 id[2];
+  struct perf_event_mmap_page *ring; /* a page of its own, then the data */
+  guint64 tail;                      /* read up to here */
+
+  /* getrusage */
+  guint64 minor, major;
+};
+
+static _Atomic (guint8 *) arena_base;
+static _Atomic gsize arena_length;
+static atomic_uint n_meters[FM_FAULTS_PERF + 1];
+
+void
+fm_faults_set_arena (gpointer base, gsize length)
+{
+  atomic_store (&arena_length, length);
+  atomic_store (&arena_base, base);
+}
+
+static gboolean
+is_in_arena (guint64 address)
+{
+  guint64 base = (guint64) (guintptr) atomic_load_explicit (
+      &arena_base, memory_order_relaxed);
+
+  return base != 0 && address >= base
+      && address - base
+      < atomic_load_explicit (&arena_length, memory_order_relaxed);
+}
+
+/* ---- perf ---- */
+
+static int
+open_event (guint64 config, gboolean kernel_too)
+{
+  struct perf_event_attr attributes;
+
+  memset (&attributes, 0, sizeof attributes);
+  attributes.size = sizeof attributes;
+  attributes.type = PERF_TYPE_SOFTWARE;
+  attributes.config = config;
+  attributes.sample_period = 1;
+  attributes.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_ADDR;
+  /* Nobody waits for it. */
+  attributes.watermark = 1;
+  attributes.wakeup_watermark = G_MAXUINT32;
+  attributes.exclude_kernel = !kernel_too;
+  attributes.exclude_hv = 1;
+  return fm_seam_perf_event_open (&attributes);
+}
+
+static gboolean
+open_events (FmFaultMeter *meter, gboolean kernel_too)
+{
+  meter->fd[0] = open_event (PERF_COUNT_SW_PAGE_FAULTS_MIN, kernel_too);
+  if (meter->fd[0] < 0)
+    return FALSE;
+  meter->fd[1] = open_event (PERF_COUNT_SW_PAGE_FAULTS_MAJ, kernel_too);
+  return meter->fd[1] >= 0;
+}
+
+static void
+close_events (FmFaultMeter *meter)
+{
+  guint i;
+
+  if (meter->ring != NULL)
+    (void) fm_seam_munmap (meter->ring, (RING_PAGES + 1) * PAGE);
+  meter->ring = NULL;
+  for (i = 0; i < 2; i++) {
+    if (meter->fd[i] >= 0)
+      close (meter->fd[i]);
+    meter->fd[i] = -1;
+  }
+}
+
+/* Faults inside of system calls count too, where that may be seen. */
+static gboolean
+start_perf (FmFaultMeter *meter)
+{
+  void *ring;
+
+  if (!open_events (meter, TRUE)) {
+    close_events (meter);
+    if (!open_events (meter, FALSE))
+      return FALSE;
+  }
+  ring = fm_seam_mmap (NULL, (RING_PAGES + 1) * PAGE, PROT_READ | PROT_WRITE,
+      MAP_SHARED, meter->fd[0], 0);
+  if (ring == MAP_FAILED)
+    return FALSE;
+  meter->ring = ring;
+  return ioctl (meter->fd[1], PERF_EVENT_IOC_SET_OUTPUT, meter->fd[0]) == 0
+      && ioctl (meter->fd[0], PERF_EVENT_IOC_ID, &meter->id[0]) == 0
+      && ioctl (meter->fd[1], PERF_EVENT_IOC_ID, &meter->id[1]) == 0;
+}
+
+/* Records may go round the end of the ring. */
+static void
+copy_from_ring (FmFaultMeter *meter, guint64 at, void *to, gsize length)
+{
+  const guint8 *data = (const guint8 *) meter->ring + PAGE;
+  const gsize size = RING_PAGES * PAGE;
+  gsize start = (gsize) (at % size), first = MIN (length, size - start);
+
+  memcpy (to, data + start, first);
+  memcpy ((guint8 *) to + first, data, length - first);
+}
+
+static void
+count_record (FmFaultMeter *meter, guint64 at,
+    const struct perf_event_header *header, FmFaults *faults)
+{
+  guint64 body[2]; /* identifier, address; or identifier, number lost */
+
+  if (header->size < sizeof *header + sizeof body)
+    return;
+  copy_from_ring (meter, at + sizeof *header, body, sizeof body);
+  if (header->type == PERF_RECORD_LOST) {
+    faults->minor += body[1];
+  } else if (header->type == PERF_RECORD_SAMPLE) {
+    gboolean in_arena = is_in_arena (body[1]);
+
+    if (body[0] == meter->id[1]) {
+      faults->major++;
+      faults->arena_major += in_arena ? 1 : 0;
+    } else {
+      faults->minor++;
+      faults->arena_minor += in_arena ? 1 : 0;
+    }
+  }
+}
+
+static gboolean
+read_ring (FmFaultMeter *meter, FmFaults *faults)
+{
+  guint64 head = __atomic_load_n (&meter->ring->data_head, __ATOMIC_ACQUIRE);
+
+  if (head == meter->tail)
+    return FALSE;
+  while (meter->tail < head) {
+    struct perf_event_header header;
+
+    copy_from_ring (meter, meter->tail, &header, sizeof header);
+    count_record (meter, meter->tail, &header, faults);
+    meter->tail += MAX (header.size, sizeof header);
+  }
+  meter->tail = head;
+  __atomic_store_n (&meter->ring->data_tail, head, __ATOMIC_RELEASE);
+  return TRUE;
+}
+
+/* ---- getrusage ---- */
+
+static gboolean
+read_usage (FmFaultMeter *meter, FmFaults *faults)
+{
+  struct rusage usage;
+
+  if (getrusage (RUSAGE_THREAD, &usage) < 0)
+    return FALSE;
+  faults->minor = (guint64) usage.ru_minflt - meter->minor;
+  faults->major = (guint64) usage.ru_majflt - meter->major;
+  faults->arena_minor = faults->minor;
+  faults->arena_major = faults->major;
+  meter->minor += faults->minor;
+  meter->major += faults->major;
+  return faults->minor > 0 || faults->major > 0;
+}
+
+/* ---- both ---- */
+
+FmFaultMeter *
+fm_fault_meter_new (void)
+{
+  FmFaultMeter *meter = g_new0 (FmFaultMeter, 1);
+  FmFaults before;
+
+  meter->fd[0] = meter->fd[1] = -1;
+  meter->source = FM_FAULTS_PERF;
+  if (!start_perf (meter)) {
+    close_events (meter);
+    meter->source = FM_FAULTS_RUSAGE;
+    (void) read_usage (meter, &before);
+  }
+  atomic_fetch_add (&n_meters[meter->source], 1);
+  return meter;
+}
+
+void
+fm_fault_meter_free (FmFaultMeter *meter)
+{
+  close_events (meter);
+  g_free (meter);
+}
+
+void
+fm_fault_meter_forked (FmFaultMeter *meter)
+{
+  meter->ring = NULL;
+  close_events (meter);
+  meter->source = FM_FAULTS_RUSAGE;
+  meter->minor = meter->major = 0;
+}
+
+FmFaultSource
+fm_fault_meter_source (const FmFaultMeter *meter)
+{
+  return meter->source;
+}
+
+gboolean
+fm_fault_meter_read (FmFaultMeter *meter, gboolean mapped, FmFaults *ret_faults)
+{
+  memset (ret_faults, 0, sizeof *ret_faults);
+  if (meter->source == FM_FAULTS_PERF)
+    return read_ring (meter, ret_faults);
+  return mapped && read_usage (meter, ret_faults);
+}
+
+FmFaultSource
+fm_faults_source (void)
+{
+  guint source;
+
+  for (source = FM_FAULTS_RUSAGE; source <= FM_FAULTS_PERF; source++) {
+    if (atomic_load (&n_meters[source]) > 0)
+      return source;
+  }
+  return FM_FAULTS_NONE;
+}
+
+const gchar *
+fm_fault_source_name (FmFaultSource source)
+{
+  static const gchar *const names[] = {"none", "rusage", "perf"};
+
+  return names[source];
+}

@@ -1,0 +1,59 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * faults.h: how many page faults a thread had, and how many of them at the
+ * addresses of blocks.
+ *
+ * Where the kernel allows it (perf_event_paranoid), each thread has a software
+ * event that writes the address of every fault into a ring in memory: whether
+ * there was any can be seen without a system call. Elsewhere getrusage() is
+ * asked, and because that is a system call, only where a block was mapped;
+ * addresses are not known then, and what was found counts as faults of blocks.
+ *
+ * Locking: a meter belongs to the thread that made it.
+ */
+#ifndef FM_FAULTS_H
+#define FM_FAULTS_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+  FM_FAULTS_NONE, /* no thread is being measured */
+  FM_FAULTS_RUSAGE,
+  FM_FAULTS_PERF
+} FmFaultSource;
+
+typedef struct
+{
+  guint64 minor, major;             /* all */
+  guint64 arena_minor, arena_major; /* of these, at addresses of blocks */
+} FmFaults;
+
+typedef struct _FmFaultMeter FmFaultMeter;
+
+/* From now on these are the addresses of blocks. Any thread. */
+void fm_faults_set_arena (gpointer base, gsize length);
+
+/* Measures the calling thread from now on. */
+FmFaultMeter *fm_fault_meter_new (void);
+void fm_fault_meter_free (FmFaultMeter *meter);
+
+/* To be called in the child of a fork for the thread that is left: the ring is
+ * not there any more. */
+void fm_fault_meter_forked (FmFaultMeter *meter);
+
+FmFaultSource fm_fault_meter_source (const FmFaultMeter *meter);
+
+/* The faults since the last call; FALSE if there were none. @mapped says
+ * whether a block was mapped in between. */
+gboolean fm_fault_meter_read (
+    FmFaultMeter *meter, gboolean mapped, FmFaults *ret_faults);
+
+/* The worst source of all meters that there were. Any thread. */
+FmFaultSource fm_faults_source (void);
+const gchar *fm_fault_source_name (FmFaultSource source);
+
+G_END_DECLS
+#endif

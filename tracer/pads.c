@@ -1,0 +1,278 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pads.c: see pads.h.
+ *
+ * When a pad is added the element may be half made, its type that of a base
+ * class; so a first probe waits for what comes first, decides whether this pad
+ * is of interest, and goes. Where it is, the pad's functions are wrapped. A
+ * probe that stays would do the same, for 350 ns a buffer.
+ *
+ * Sink pads are looked at for buffers, lists, events and queries; source pads
+ * for buffers that are pulled, and only where threads are told apart.
+ *
+ * Locking: none. A pad's functions are replaced by the thread that is about to
+ * call them.
+ */
+#include "pads.h"
+
+#include "attribution.h"
+#include "queues.h"
+
+/* What is known of a pad whose functions were wrapped. */
+typedef struct
+{
+  FmEntrance *entrance; /* of a queue; or NULL */
+  FmTally *element;     /* whose pad it is; NULL if that is not asked for */
+
+  /* What was wrapped. */
+  GstPadChainFunction chain;
+  GstPadChainListFunction chain_list;
+  GstPadEventFunction event;
+  GstPadEventFullFunction event_full; /* it has the one or the other */
+  GstPadQueryFunction query;
+  GstPadGetRangeFunction get_range;
+} Wrapped;
+
+static GQuark quark; /* of a pad's Wrapped */
+
+static Wrapped *
+wrapped_of (GstPad *pad)
+{
+  return g_object_get_qdata (G_OBJECT (pad), quark);
+}
+
+static void
+wrapped_free (gpointer data)
+{
+  Wrapped *wrapped = data;
+
+  g_clear_pointer (&wrapped->entrance, fm_entrance_left);
+  g_clear_pointer (&wrapped->element, fm_roster_item_unref);
+  g_free (wrapped);
+}
+
+static FmTally *
+enter (const Wrapped *wrapped, GstPad *pad)
+{
+  return wrapped->element != NULL ? fm_attribution_enter (wrapped->element, pad)
+                                  : NULL;
+}
+
+static void
+leave (gboolean entered, FmTally *before)
+{
+  if (entered)
+    fm_attribution_leave (before);
+}
+
+/* ---- what passes ---- */
+
+/* What is left must not look at @wrapped: the pad may be gone by then. */
+static GstFlowReturn
+on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  gboolean entered = wrapped->element != NULL;
+  FmTally *before = enter (wrapped, pad);
+  GstFlowReturn result;
+
+  if (wrapped->entrance != NULL)
+    buffer = fm_entrance_let_in (wrapped->entrance, pad, buffer);
+  result = wrapped->chain (pad, parent, buffer);
+  leave (entered, before);
+  return result;
+}
+
+static GstFlowReturn
+on_list (GstPad *pad, GstObject *parent, GstBufferList *list)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  gboolean entered = wrapped->element != NULL;
+  FmTally *before = enter (wrapped, pad);
+  GstFlowReturn result;
+
+  if (wrapped->entrance != NULL)
+    list = fm_entrance_let_list_in (wrapped->entrance, pad, list);
+  result = wrapped->chain_list (pad, parent, list);
+  leave (entered, before);
+  return result;
+}
+
+static GstFlowReturn
+on_pull (GstPad *pad, GstObject *parent, guint64 offset, guint length,
+    GstBuffer **buffer)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  FmTally *before = enter (wrapped, pad);
+  GstFlowReturn result =
+      wrapped->get_range (pad, parent, offset, length, buffer);
+
+  leave (TRUE, before);
+  return result;
+}
+
+/* An event that is not in line with the buffers may come from any thread. */
+static gboolean
+is_entered_by (const Wrapped *wrapped, GstEvent *event)
+{
+  return wrapped->element != NULL && GST_EVENT_IS_SERIALIZED (event);
+}
+
+static gboolean
+on_event (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  gboolean entered = is_entered_by (wrapped, event), result;
+  FmTally *before = entered ? enter (wrapped, pad) : NULL;
+
+  if (wrapped->entrance != NULL)
+    fm_entrance_see_event (wrapped->entrance, event);
+  result = wrapped->event (pad, parent, event);
+  leave (entered, before);
+  return result;
+}
+
+static GstFlowReturn
+on_event_full (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  gboolean entered = is_entered_by (wrapped, event);
+  FmTally *before = entered ? enter (wrapped, pad) : NULL;
+  GstFlowReturn result;
+
+  if (wrapped->entrance != NULL)
+    fm_entrance_see_event (wrapped->entrance, event);
+  result = wrapped->event_full (pad, parent, event);
+  leave (entered, before);
+  return result;
+}
+
+static gboolean
+on_query (GstPad *pad, GstObject *parent, GstQuery *query)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  gboolean answered = wrapped->query (pad, parent, query);
+
+  if (answered)
+    fm_entrance_see_answer (wrapped->entrance, query);
+  return answered;
+}
+
+/* ---- pads ---- */
+
+/* The function that gives each buffer of a list to the chain function, which is
+ * wrapped. */
+static GstPadChainListFunction
+default_chain_list (void)
+{
+  static gsize function = 0;
+
+  if (g_once_init_enter (&function)) {
+    GstPad *pad = gst_object_ref_sink (gst_pad_new (NULL, GST_PAD_SINK));
+
+    g_once_init_leave (&function, (gsize) GST_PAD_CHAINLISTFUNC (pad));
+    gst_object_unref (pad);
+  }
+  return (GstPadChainListFunction) function;
+}
+
+static void
+wrap_sink (GstPad *pad, Wrapped *wrapped)
+{
+  wrapped->chain = GST_PAD_CHAINFUNC (pad);
+  wrapped->chain_list = GST_PAD_CHAINLISTFUNC (pad);
+  wrapped->event = GST_PAD_EVENTFUNC (pad);
+  wrapped->event_full = GST_PAD_EVENTFULLFUNC (pad);
+  wrapped->query = GST_PAD_QUERYFUNC (pad);
+  g_object_set_qdata_full (G_OBJECT (pad), quark, wrapped, wrapped_free);
+  GST_PAD_CHAINFUNC (pad) = on_buffer;
+  if (wrapped->chain_list != default_chain_list ())
+    GST_PAD_CHAINLISTFUNC (pad) = on_list;
+  if (wrapped->event_full != NULL)
+    GST_PAD_EVENTFULLFUNC (pad) = on_event_full;
+  else
+    GST_PAD_EVENTFUNC (pad) = on_event;
+  if (wrapped->entrance != NULL)
+    GST_PAD_QUERYFUNC (pad) = on_query;
+}
+
+static FmTally *
+element_of (GstElement *element)
+{
+  return fm_attribution_is_on ()
+      ? fm_roster_item_ref (fm_attribution_of (element))
+      : NULL;
+}
+
+static GstPadProbeReturn
+on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
+  Wrapped *wrapped;
+
+  if (element == NULL || GST_PAD_CHAINFUNC (pad) == NULL
+      || wrapped_of (pad) != NULL)
+    return GST_PAD_PROBE_REMOVE;
+  wrapped = g_new0 (Wrapped, 1);
+  wrapped->entrance = fm_queues_entrance (element, pad);
+  wrapped->element = element_of (element);
+  if (wrapped->entrance != NULL || wrapped->element != NULL)
+    wrap_sink (pad, wrapped);
+  else
+    g_free (wrapped);
+  return GST_PAD_PROBE_REMOVE;
+}
+
+static GstPadProbeReturn
+on_first_of_source (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
+  Wrapped *wrapped;
+
+  if (element == NULL || GST_PAD_GETRANGEFUNC (pad) == NULL
+      || wrapped_of (pad) != NULL
+      || (info->type & GST_PAD_PROBE_TYPE_PULL) == 0)
+    return GST_PAD_PROBE_REMOVE;
+  wrapped = g_new0 (Wrapped, 1);
+  wrapped->element = element_of (element);
+  wrapped->get_range = GST_PAD_GETRANGEFUNC (pad);
+  g_object_set_qdata_full (G_OBJECT (pad), quark, wrapped, wrapped_free);
+  GST_PAD_GETRANGEFUNC (pad) = on_pull;
+  return GST_PAD_PROBE_REMOVE;
+}
+
+static gboolean
+on_pad_added (GSignalInvocationHint *hint, guint n_values, const GValue *values,
+    gpointer unused)
+{
+  GstPad *pad = g_value_get_object (&values[1]);
+
+  if (GST_IS_PROXY_PAD (pad))
+    return TRUE;
+  if (GST_PAD_IS_SINK (pad))
+    gst_pad_add_probe (pad,
+        GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
+            | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+        on_first, NULL, NULL);
+  else if (fm_attribution_is_on ())
+    gst_pad_add_probe (pad,
+        GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
+            | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+        on_first_of_source, NULL, NULL);
+  return TRUE;
+}
+
+void
+fm_pads_start (void)
+{
+  GTypeClass *klass;
+
+  if (quark != 0 || !(fm_queues_are_watched () || fm_attribution_is_on ()))
+    return;
+  quark = g_quark_from_static_string ("filemem-pad");
+  klass = g_type_class_ref (GST_TYPE_ELEMENT);
+  g_signal_add_emission_hook (g_signal_lookup ("pad-added", GST_TYPE_ELEMENT),
+      0, on_pad_added, NULL, NULL);
+  g_type_class_unref (klass);
+}

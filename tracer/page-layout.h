@@ -1,0 +1,45 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * page-layout.h: the statistics page, through which a program that uses filemem
+ * and a viewer talk. What both sides have to agree on, and nothing else.
+ *
+ * The page is a file $XDG_RUNTIME_DIR/gst-filemem/PID-XXXXXX, mapped shared by
+ * its owner, who holds a write lock (fcntl F_SETLK) on all of it for as long as
+ * he lives. He takes the lock before he writes the magic: a viewer removes what
+ * has a magic and no lock.
+ *
+ * A viewer that wants fresh figures adds 1 to `asked` and wakes who waits on it
+ * as a futex (one that is shared between processes). The owner then makes
+ * `sequence` odd, writes `length` and `text`, and makes it even: a reader that
+ * finds it odd, or changed while it copied the text, tries again. The owner
+ * never reads anything here but `asked`, and the viewer believes nothing.
+ */
+#ifndef FM_PAGE_LAYOUT_H
+#define FM_PAGE_LAYOUT_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define FM_PAGE_DIRECTORY "gst-filemem" /* in XDG_RUNTIME_DIR, mode 0700 */
+#define FM_PAGE_MAGIC "filemem"         /* with its NUL: 8 bytes */
+#define FM_PAGE_VERSION 1
+#define FM_PAGE_SIZE (128 * 1024)
+
+typedef struct
+{
+  gchar magic[8];
+  guint32 version;
+  guint32 size; /* of the page in bytes */
+  _Atomic guint32 asked;
+  _Atomic guint32 sequence; /* odd while the text is being written */
+  guint32 length;           /* of the text in bytes */
+  guint32 reserved;
+  gchar text[]; /* UTF-8, JSON */
+} FmPage;
+
+G_STATIC_ASSERT (sizeof (FmPage) == 32);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,161 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * page.c: see page.h.
+ *
+ * All of the file has its space before it is mapped, or a full file system
+ * would be a SIGBUS. The lock is taken before the magic is written, so a viewer
+ * never finds a page that looks dead.
+ */
+#include "page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- the file ---- */
+
+static gboolean
+lock_file (int fd)
+{
+  const struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+  return fcntl (fd, F_SETLK, &all) == 0;
+}
+
+/* The open file, with its path; -1 if there can't be one. */
+static int
+make_file (const gchar *runtime_dir, gchar **ret_path)
+{
+  g_autofree gchar *dir =
+      g_build_filename (runtime_dir, FM_PAGE_DIRECTORY, NULL);
+  g_autofree gchar *path =
+      g_strdup_printf ("%s/%d-XXXXXX", dir, (int) getpid ());
+  int fd;
+
+  if (mkdir (dir, 0700) < 0 && errno != EEXIST)
+    return -1;
+  fd = g_mkstemp_full (path, O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return -1;
+  if (!lock_file (fd) || posix_fallocate (fd, 0, FM_PAGE_SIZE) != 0) {
+    unlink (path);
+    close (fd);
+    return -1;
+  }
+  *ret_path = g_steal_pointer (&path);
+  return fd;
+}
+
+static FmPage *
+map (int fd)
+{
+  void *page = mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE,
+      fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, fd, 0);
+
+  return page != MAP_FAILED ? page : NULL;
+}
+
+static void
+remove_file (FmOwnPage *own)
+{
+  if (own->fd < 0)
+    return;
+  unlink (own->path);
+  close (own->fd);
+  g_clear_pointer (&own->path, g_free);
+  own->fd = -1;
+}
+
+gboolean
+fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
+{
+  memset (own, 0, sizeof *own);
+  own->fd = runtime_dir != NULL ? make_file (runtime_dir, &own->path) : -1;
+  own->page = map (own->fd);
+  if (own->page == NULL) {
+    remove_file (own);
+    return FALSE;
+  }
+  own->page->version = FM_PAGE_VERSION;
+  own->page->size = FM_PAGE_SIZE;
+  memcpy (own->page->magic, FM_PAGE_MAGIC, sizeof FM_PAGE_MAGIC);
+  return TRUE;
+}
+
+void
+fm_page_clear (FmOwnPage *own)
+{
+  remove_file (own);
+  if (own->page != NULL)
+    munmap (own->page, FM_PAGE_SIZE);
+  own->page = NULL;
+}
+
+void
+fm_page_abandon (FmOwnPage *own)
+{
+  /* The path is not freed: malloc() is not to be used here. */
+  own->path = NULL;
+  if (own->fd >= 0)
+    close (own->fd);
+  own->fd = -1;
+  if (own->page != NULL)
+    munmap (own->page, FM_PAGE_SIZE);
+  own->page = NULL;
+}
+
+/* ---- the text ---- */
+
+gboolean
+fm_page_write (FmOwnPage *own, const gchar *text)
+{
+  FmPage *page = own->page;
+  gsize length = strlen (text);
+
+  if (length > FM_PAGE_SIZE - sizeof *page)
+    return FALSE;
+  atomic_fetch_add_explicit (&page->sequence, 1, memory_order_relaxed);
+  atomic_thread_fence (memory_order_release);
+  memcpy (page->text, text, length);
+  page->length = (guint32) length;
+  atomic_fetch_add_explicit (&page->sequence, 1, memory_order_release);
+  return TRUE;
+}
+
+/* ---- who asks ---- */
+
+static void
+futex (
+    FmOwnPage *own, int operation, guint32 value, const struct timespec *time)
+{
+  (void) syscall (
+      SYS_futex, &own->page->asked, operation, value, time, NULL, 0);
+}
+
+guint32
+fm_page_asked (FmOwnPage *own)
+{
+  return atomic_load (&own->page->asked);
+}
+
+void
+fm_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout)
+{
+  const struct timespec time = {
+      timeout / G_USEC_PER_SEC, timeout % G_USEC_PER_SEC * 1000};
+
+  futex (own, FUTEX_WAIT, asked, timeout >= 0 ? &time : NULL);
+}
+
+void
+fm_page_poke (FmOwnPage *own)
+{
+  atomic_fetch_add (&own->page->asked, 1);
+  futex (own, FUTEX_WAKE, G_MAXINT, NULL);
+}

@@ -1,0 +1,244 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * records.c: see records.h. Fields come from the tables of figures; a new row
+ * there is a new field here.
+ */
+#include "records.h"
+
+#include <gst/gsttracerrecord.h>
+#include <string.h>
+
+static struct
+{
+  GstTracerRecord *all;
+  GstTracerRecord *queue;
+  GstTracerRecord *waits;
+  GstTracerRecord *element;
+  GstTracerRecord *thread;
+  /* For what has come since the last record. */
+  guint64 waits_before[FM_HISTOGRAM_BUCKETS];
+} records;
+
+/* ---- declarations ---- */
+
+static GstStructure *
+figure (const gchar *description, FmStatisticKind kind)
+{
+  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
+      "description", G_TYPE_STRING, description, "flags",
+      GST_TYPE_TRACER_VALUE_FLAGS,
+      kind == FM_STAT_KIND_GAUGE ? GST_TRACER_VALUE_FLAGS_NONE
+                                 : GST_TRACER_VALUE_FLAGS_AGGREGATED,
+      "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64,
+      G_MAXUINT64, NULL);
+}
+
+static GstStructure *
+words (const gchar *description)
+{
+  return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_STRING,
+      "description", G_TYPE_STRING, description, NULL);
+}
+
+static GstStructure *
+scope (const gchar *description, GstTracerValueScope related_to)
+{
+  return gst_structure_new ("scope", "type", G_TYPE_GTYPE, G_TYPE_STRING,
+      "description", G_TYPE_STRING, description, "related-to",
+      GST_TYPE_TRACER_VALUE_SCOPE, related_to, NULL);
+}
+
+#define TS                  \
+  "ts", GST_TYPE_STRUCTURE, \
+      figure ("ns since filemem was loaded", FM_STAT_KIND_COUNTER)
+#define FIGURE(symbol, name, kind, unit, description) \
+  name, GST_TYPE_STRUCTURE, figure (description, FM_STAT_KIND_##kind),
+
+/* clang-format off */
+static GstTracerRecord *
+declare_all (void)
+{
+  return gst_tracer_record_new ("filemem.class",
+      TS,
+      FM_STATISTICS (FIGURE)
+      FM_SNAPSHOT_FIGURES (FIGURE)
+      "fault-source", GST_TYPE_STRUCTURE,
+      words ("how page faults of blocks are known: none, rusage or perf"),
+      NULL);
+}
+
+static GstTracerRecord *
+declare_queue (void)
+{
+  return gst_tracer_record_new ("filemem-queue.class",
+      "queue", GST_TYPE_STRUCTURE,
+      scope ("path of the pad at which buffers enter", GST_TRACER_VALUE_SCOPE_PAD),
+      TS,
+      FM_QUEUE_FIGURES (FIGURE)
+#define X(symbol, name, words) \
+      name, GST_TYPE_STRUCTURE, \
+      figure ("buffers left alone: " words, FM_STAT_KIND_COUNTER),
+      FM_LEFT_ALONE (X)
+#undef X
+      NULL);
+}
+
+static GstTracerRecord *
+declare_waits (void)
+{
+  return gst_tracer_record_new ("filemem-waits.class",
+      "kind", GST_TYPE_STRUCTURE,
+      words ("what waited: map, for a spilled block; alloc, for room"),
+      TS,
+      "upto-ns", GST_TYPE_STRUCTURE,
+      figure ("longest wait that counts here; a quarter more than the one before", FM_STAT_KIND_GAUGE),
+      "count", GST_TYPE_STRUCTURE,
+      figure ("waits of that length", FM_STAT_KIND_COUNTER),
+      NULL);
+}
+
+static GstTracerRecord *
+declare_element (void)
+{
+  return gst_tracer_record_new ("filemem-element.class",
+      "element", GST_TYPE_STRUCTURE,
+      scope ("path of the element whose code ran", GST_TRACER_VALUE_SCOPE_ELEMENT),
+      TS,
+      FM_TALLY_FIGURES (FIGURE)
+      NULL);
+}
+
+static GstTracerRecord *
+declare_thread (void)
+{
+  return gst_tracer_record_new ("filemem-thread.class",
+      "thread", GST_TYPE_STRUCTURE,
+      scope ("name of the thread", GST_TRACER_VALUE_SCOPE_THREAD),
+      "tid", GST_TYPE_STRUCTURE,
+      figure ("number of the thread", FM_STAT_KIND_GAUGE),
+      "element", GST_TYPE_STRUCTURE,
+      scope ("path of the element whose loop runs in it, such as a queue", GST_TRACER_VALUE_SCOPE_ELEMENT),
+      TS,
+      FM_TALLY_FIGURES (FIGURE)
+      NULL);
+}
+/* clang-format on */
+
+static GstTracerRecord *
+keep (GstTracerRecord *record)
+{
+  GST_OBJECT_FLAG_SET (record, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+  return record;
+}
+
+void
+fm_records_start (void)
+{
+  records.all = keep (declare_all ());
+  records.queue = keep (declare_queue ());
+  records.waits = keep (declare_waits ());
+  records.element = keep (declare_element ());
+  records.thread = keep (declare_thread ());
+}
+
+/* ---- logging ---- */
+
+static guint64
+longest (const guint64 count[FM_HISTOGRAM_BUCKETS])
+{
+  guint i;
+
+  for (i = FM_HISTOGRAM_BUCKETS; i > 0; i--) {
+    if (count[i - 1] > 0)
+      return fm_histogram_limit (i - 1);
+  }
+  return 0;
+}
+
+static void
+log_all (const FmSnapshot *snapshot)
+{
+  const guint64 *now = snapshot->waits[FM_WAIT_MAP];
+  guint64 since[FM_HISTOGRAM_BUCKETS];
+  guint i;
+
+  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++)
+    since[i] = now[i] - records.waits_before[i];
+  memcpy (records.waits_before, now, sizeof records.waits_before);
+
+  /* clang-format off */
+  gst_tracer_record_log (records.all, snapshot->uptime
+#define X(symbol, ...) , snapshot->stats[FM_STAT_##symbol]
+      FM_STATISTICS (X)
+#undef X
+      , fm_histogram_percentile (since, 500)
+      , fm_histogram_percentile (since, 990)
+      , fm_histogram_percentile (since, 999)
+      , longest (since)
+      , snapshot->arena_minor_faults
+      , snapshot->arena_major_faults
+      , fm_fault_source_name (snapshot->fault_source));
+  /* clang-format on */
+}
+
+static void
+log_queue (const FmQueueRecord *queue, guint64 ts)
+{
+  /* clang-format off */
+  gst_tracer_record_log (records.queue, queue->name, ts
+#define X(symbol, ...) , queue->figure[FM_QUEUE_##symbol]
+      FM_QUEUE_FIGURES (X)
+#undef X
+#define X(symbol, ...) , queue->left_alone[FM_LEFT_##symbol]
+      FM_LEFT_ALONE (X)
+#undef X
+      );
+  /* clang-format on */
+}
+
+static void
+log_waits (const FmSnapshot *snapshot, FmWait wait, const gchar *kind)
+{
+  guint i;
+
+  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++) {
+    if (snapshot->waits[wait][i] > 0)
+      gst_tracer_record_log (records.waits, kind, snapshot->uptime,
+          fm_histogram_limit (i), snapshot->waits[wait][i]);
+  }
+}
+
+#define X(symbol, ...) , fm_tally_get (tally, FM_TALLY_##symbol)
+
+static void
+log_element (FmTally *tally, guint64 ts)
+{
+  gst_tracer_record_log (
+      records.element, tally->element, ts FM_TALLY_FIGURES (X));
+}
+
+static void
+log_thread (FmTally *tally, guint64 ts)
+{
+  gst_tracer_record_log (records.thread, tally->thread, tally->tid,
+      tally->element, ts FM_TALLY_FIGURES (X));
+}
+
+#undef X
+
+void
+fm_records_log (const FmSnapshot *snapshot)
+{
+  guint i;
+
+  log_all (snapshot);
+  log_waits (snapshot, FM_WAIT_MAP, "map");
+  log_waits (snapshot, FM_WAIT_ALLOC, "alloc");
+  for (i = 0; i < snapshot->queues->len; i++)
+    log_queue (g_ptr_array_index (snapshot->queues, i), snapshot->uptime);
+  for (i = 0; i < snapshot->elements->len; i++)
+    log_element (g_ptr_array_index (snapshot->elements, i), snapshot->uptime);
+  for (i = 0; i < snapshot->threads->len; i++)
+    log_thread (g_ptr_array_index (snapshot->threads, i), snapshot->uptime);
+}

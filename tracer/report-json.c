@@ -1,0 +1,138 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * report-json.c: the report for programs: what the records say, under the same
+ * names, in one object.
+ */
+#include "report.h"
+
+#include "advice.h"
+#include "json.h"
+
+#include <unistd.h>
+
+/* Of this object; it changes when a name goes or changes its meaning. */
+#define VERSION 1
+
+static void
+add_stats (FmJson *json, const FmSnapshot *snapshot)
+{
+  guint i;
+
+  fm_json_begin (json, "stats", '{');
+  for (i = 0; i < FM_N_STATISTICS; i++)
+    fm_json_number (json, fm_statistic_spec (i)->name, snapshot->stats[i]);
+  fm_json_number (json, "arena-minor-faults", snapshot->arena_minor_faults);
+  fm_json_number (json, "arena-major-faults", snapshot->arena_major_faults);
+  fm_json_string (
+      json, "fault-source", fm_fault_source_name (snapshot->fault_source));
+  fm_json_end (json, '}');
+}
+
+static void
+add_waits (
+    FmJson *json, const gchar *name, const guint64 count[FM_HISTOGRAM_BUCKETS])
+{
+  guint i;
+
+  fm_json_begin (json, name, '[');
+  for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++) {
+    if (count[i] == 0)
+      continue;
+    fm_json_begin (json, NULL, '[');
+    fm_json_number (json, NULL, fm_histogram_limit (i));
+    fm_json_number (json, NULL, count[i]);
+    fm_json_end (json, ']');
+  }
+  fm_json_end (json, ']');
+}
+
+static void
+add_queue (FmJson *json, const FmQueueRecord *queue)
+{
+  fm_json_begin (json, NULL, '{');
+  fm_json_string (json, "queue", queue->name);
+#define X(symbol, name, ...) \
+  fm_json_number (json, name, queue->figure[FM_QUEUE_##symbol]);
+  FM_QUEUE_FIGURES (X)
+#undef X
+#define X(symbol, name, ...) \
+  fm_json_number (json, name, queue->left_alone[FM_LEFT_##symbol]);
+  FM_LEFT_ALONE (X)
+#undef X
+  fm_json_end (json, '}');
+}
+
+static void
+add_tally (FmJson *json, FmTally *tally)
+{
+  fm_json_begin (json, NULL, '{');
+  if (tally->thread != NULL) {
+    fm_json_string (json, "thread", tally->thread);
+    fm_json_number (json, "tid", tally->tid);
+  }
+  fm_json_string (json, "element", tally->element);
+#define X(symbol, name, ...) \
+  fm_json_number (json, name, fm_tally_get (tally, FM_TALLY_##symbol));
+  FM_TALLY_FIGURES (X)
+#undef X
+  fm_json_end (json, '}');
+}
+
+static void
+add_tallies (FmJson *json, const gchar *name, GPtrArray *tallies, guint most)
+{
+  g_autoptr (GPtrArray) sorted = fm_report_sorted_tallies (tallies);
+  guint i;
+
+  fm_json_begin (json, name, '[');
+  for (i = 0; i < MIN (sorted->len, most); i++)
+    add_tally (json, g_ptr_array_index (sorted, i));
+  fm_json_end (json, ']');
+}
+
+static void
+add_queues (FmJson *json, GPtrArray *queues, guint most)
+{
+  g_autoptr (GPtrArray) sorted = fm_report_sorted_queues (queues);
+  guint i;
+
+  fm_json_begin (json, "queues", '[');
+  for (i = 0; i < MIN (sorted->len, most); i++)
+    add_queue (json, g_ptr_array_index (sorted, i));
+  fm_json_end (json, ']');
+}
+
+gchar *
+fm_report_json (const FmSnapshot *snapshot, guint most)
+{
+  g_autoptr (GPtrArray) advice = fm_advice (snapshot);
+  g_autofree gchar *path = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree gchar *program =
+      path != NULL ? g_path_get_basename (path) : g_strdup ("");
+  FmJson json;
+  guint i;
+
+  fm_json_init (&json);
+  fm_json_begin (&json, NULL, '{');
+  fm_json_number (&json, "version", VERSION);
+  fm_json_number (&json, "pid", (guint64) getpid ());
+  fm_json_string (&json, "program", program);
+  fm_json_number (&json, "uptime-ns", snapshot->uptime);
+  fm_json_string (
+      &json, "active", snapshot->active != NULL ? snapshot->active : "");
+  add_stats (&json, snapshot);
+  fm_json_begin (&json, "waits", '{');
+  add_waits (&json, "map", snapshot->waits[FM_WAIT_MAP]);
+  add_waits (&json, "alloc", snapshot->waits[FM_WAIT_ALLOC]);
+  fm_json_end (&json, '}');
+  add_queues (&json, snapshot->queues, most);
+  add_tallies (&json, "elements", snapshot->elements, most);
+  add_tallies (&json, "threads", snapshot->threads, most);
+  fm_json_begin (&json, "advice", '[');
+  for (i = 0; i < advice->len; i++)
+    fm_json_string (&json, NULL, g_ptr_array_index (advice, i));
+  fm_json_end (&json, ']');
+  fm_json_end (&json, '}');
+  return fm_json_steal (&json);
+}

@@ -1,0 +1,114 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * roster.c: see roster.h.
+ */
+#include "roster.h"
+
+#include <pthread.h>
+
+/* Of each roster, those that are gone and still on it. */
+#define GONE_MOST 256
+
+static GMutex lock;
+
+static void
+take_lock (void)
+{
+  g_mutex_lock (&lock);
+}
+
+static void
+give_lock (void)
+{
+  g_mutex_unlock (&lock);
+}
+
+static void
+watch_forks (void)
+{
+  static gsize registered = 0;
+
+  if (g_once_init_enter (&registered)) {
+    pthread_atfork (take_lock, give_lock, give_lock);
+    g_once_init_leave (&registered, 1);
+  }
+}
+
+void
+fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free)
+{
+  watch_forks ();
+  g_atomic_ref_count_init (&item->refs);
+  g_atomic_ref_count_inc (&item->refs);
+  item->free = free;
+  item->is_gone = FALSE;
+  g_mutex_lock (&lock);
+  if (roster->items == NULL)
+    roster->items = g_ptr_array_new ();
+  g_ptr_array_add (roster->items, item);
+  g_mutex_unlock (&lock);
+}
+
+gpointer
+fm_roster_item_ref (gpointer item)
+{
+  g_atomic_ref_count_inc (&((FmRosterItem *) item)->refs);
+  return item;
+}
+
+void
+fm_roster_item_unref (gpointer data)
+{
+  FmRosterItem *item = data;
+
+  if (g_atomic_ref_count_dec (&item->refs))
+    item->free (item);
+}
+
+/* Takes the one that came first of those that are gone; with the lock held. */
+static FmRosterItem *
+take_first_gone (FmRoster *roster)
+{
+  guint i;
+
+  for (i = 0; i < roster->items->len; i++) {
+    FmRosterItem *item = g_ptr_array_index (roster->items, i);
+
+    if (item->is_gone) {
+      g_ptr_array_remove_index (roster->items, i);
+      roster->n_gone--;
+      return item;
+    }
+  }
+  return NULL;
+}
+
+void
+fm_roster_leave (FmRoster *roster, gpointer data)
+{
+  FmRosterItem *item = data, *forgotten = NULL;
+
+  g_mutex_lock (&lock);
+  item->is_gone = TRUE;
+  if (++roster->n_gone > GONE_MOST)
+    forgotten = take_first_gone (roster);
+  g_mutex_unlock (&lock);
+  if (forgotten != NULL)
+    fm_roster_item_unref (forgotten);
+  fm_roster_item_unref (item);
+}
+
+GPtrArray *
+fm_roster_list (FmRoster *roster)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func (fm_roster_item_unref);
+  guint i;
+
+  g_mutex_lock (&lock);
+  for (i = 0; roster->items != NULL && i < roster->items->len; i++)
+    g_ptr_array_add (
+        list, fm_roster_item_ref (g_ptr_array_index (roster->items, i)));
+  g_mutex_unlock (&lock);
+  return list;
+}

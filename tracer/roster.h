@@ -1,0 +1,47 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * roster.h: lists of what there is to tell about, and of the last of those that
+ * are gone: a queue that was removed is still worth a line in the report, but
+ * not a thousand of them.
+ *
+ * Locking: one lock for all rosters, held for a few instructions only, and
+ * taken around a fork() so that the child finds it free. Any thread.
+ */
+#ifndef FM_ROSTER_H
+#define FM_ROSTER_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Begins what is on a roster. */
+typedef struct
+{
+  gatomicrefcount refs;
+  GDestroyNotify free;
+  gboolean is_gone; /* under the lock */
+} FmRosterItem;
+
+typedef struct
+{
+  GPtrArray *items;
+  guint n_gone;
+} FmRoster;
+
+/* Sets up @item, with a reference for the caller, and puts it on the list,
+ * which has one of its own. @free gets it with the last reference. */
+void fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free);
+
+gpointer fm_roster_item_ref (gpointer item);
+void fm_roster_item_unref (gpointer item);
+
+/* What @item tells about is gone: it stays for a while. Drops the caller's
+ * reference. */
+void fm_roster_leave (FmRoster *roster, gpointer item);
+
+/* All, in the order in which they came; with references. */
+GPtrArray *fm_roster_list (FmRoster *roster);
+
+G_END_DECLS
+#endif

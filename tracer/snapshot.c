@@ -1,0 +1,72 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * snapshot.c: see snapshot.h.
+ */
+#include "snapshot.h"
+
+#include "attribution.h"
+#include "observe.h"
+
+static void
+take_stats (FmSnapshot *snapshot, GstFileMemAllocator *allocator)
+{
+  g_autoptr (GstStructure) stats = gst_file_mem_allocator_get_stats (allocator);
+  guint i;
+
+  for (i = 0; i < FM_N_STATISTICS; i++)
+    gst_structure_get_uint64 (
+        stats, fm_statistic_spec (i)->name, &snapshot->stats[i]);
+}
+
+static void
+take_faults (FmSnapshot *snapshot)
+{
+  guint i;
+
+  snapshot->fault_source = fm_faults_source ();
+  for (i = 0; i < snapshot->threads->len; i++) {
+    FmTally *thread = g_ptr_array_index (snapshot->threads, i);
+
+    snapshot->arena_minor_faults +=
+        fm_tally_get (thread, FM_TALLY_ARENA_MINOR_FAULTS);
+    snapshot->arena_major_faults +=
+        fm_tally_get (thread, FM_TALLY_ARENA_MAJOR_FAULTS);
+  }
+}
+
+FmSnapshot *
+fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
+{
+  FmSnapshot *snapshot = g_new0 (FmSnapshot, 1);
+  guint i;
+
+  snapshot->uptime = gst_util_get_timestamp () - start;
+  snapshot->active = gst_file_mem_allocator_describe (allocator);
+  take_stats (snapshot, allocator);
+  for (i = 0; i < FM_N_WAITS; i++)
+    gst_file_mem_allocator_waits (allocator, i, snapshot->waits[i]);
+  snapshot->queues = fm_queues_records ();
+  snapshot->elements = fm_attribution_elements ();
+  snapshot->threads = fm_attribution_threads ();
+  take_faults (snapshot);
+  return snapshot;
+}
+
+void
+fm_snapshot_free (FmSnapshot *snapshot)
+{
+  g_free (snapshot->active);
+  g_ptr_array_unref (snapshot->queues);
+  g_ptr_array_unref (snapshot->elements);
+  g_ptr_array_unref (snapshot->threads);
+  g_free (snapshot);
+}
+
+guint64
+fm_queue_file_backed (const FmQueueRecord *queue)
+{
+  return queue->figure[FM_QUEUE_BYTES] - queue->figure[FM_QUEUE_FOREIGN_BYTES]
+      + queue->figure[FM_QUEUE_COPIED_BYTES]
+      + queue->figure[FM_QUEUE_SHARED_BYTES];
+}

@@ -1,0 +1,184 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * watch.c: see watch.h.
+ *
+ * Viewers, the signal handler and fm_watch_stop() all do the same: they add one
+ * to the word of the page, and wake the thread, which looks what there is to be
+ * done. What a handler may do is that and no more.
+ *
+ * Locking: `lock` guards thread and page as such; it is held by who starts and
+ * stops, and taken around a fork(). The thread itself uses the page without it:
+ * the page goes only after the thread has ended.
+ */
+#include "watch.h"
+
+#include "messages.h"
+#include "page.h"
+#include "seam.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/auxv.h>
+
+static struct
+{
+  FmWatchConfig config;
+  GMutex lock;
+  FmThread *thread; /* NULL: not running */
+  gboolean refused; /* there can't be one */
+  FmOwnPage page;
+  atomic_bool is_there; /* the page, for the handler */
+  atomic_bool report_wanted;
+  atomic_bool stopping;
+} watch = {.page = {.fd = -1}};
+
+/* ---- the thread ---- */
+
+static void
+answer (void)
+{
+  g_autofree gchar *text = watch.config.make_page ();
+
+  (void) fm_page_write (&watch.page, text);
+}
+
+static gpointer
+run (gpointer unused)
+{
+  const gint64 interval = (gint64) watch.config.interval * G_USEC_PER_SEC;
+  gint64 next = fm_now () + interval;
+  guint32 answered;
+
+  answer ();
+  answered = fm_page_asked (&watch.page);
+  while (!atomic_load (&watch.stopping)) {
+    guint32 asked = fm_page_asked (&watch.page);
+
+    if (interval > 0 && fm_now () >= next) {
+      watch.config.write_records ();
+      next += interval;
+    } else if (atomic_exchange (&watch.report_wanted, FALSE)) {
+      watch.config.write_report ();
+    } else if (asked != answered) {
+      if (watch.page.path != NULL)
+        answer ();
+      answered = asked;
+    } else {
+      fm_page_wait (
+          &watch.page, asked, interval > 0 ? MAX (next - fm_now (), 0) : -1);
+    }
+  }
+  return NULL;
+}
+
+/* Where pages go; NULL: nowhere. A set-uid program shows its user nothing. */
+static const gchar *
+runtime_dir (void)
+{
+  return getauxval (AT_SECURE) == 0 ? g_getenv ("XDG_RUNTIME_DIR") : NULL;
+}
+
+void
+fm_watch_start (void)
+{
+  g_mutex_lock (&watch.lock);
+  if (watch.thread == NULL && !watch.refused
+      && !atomic_load (&watch.stopping)) {
+    if (fm_page_init (&watch.page, runtime_dir ()))
+      watch.thread = fm_seam_thread_start ("filemem-watch", run, NULL);
+    if (watch.thread != NULL)
+      atomic_store (&watch.is_there, TRUE);
+    else
+      fm_page_clear (&watch.page);
+    watch.refused = watch.thread == NULL;
+  }
+  g_mutex_unlock (&watch.lock);
+}
+
+void
+fm_watch_stop (void)
+{
+  FmThread *thread;
+
+  g_mutex_lock (&watch.lock);
+  atomic_store (&watch.stopping, TRUE);
+  thread = g_steal_pointer (&watch.thread);
+  if (thread != NULL) {
+    /* Late signals find nothing. */
+    atomic_store (&watch.is_there, FALSE);
+    fm_page_poke (&watch.page);
+  }
+  g_mutex_unlock (&watch.lock);
+  if (thread != NULL) {
+    fm_thread_join (thread);
+    fm_page_clear (&watch.page);
+  }
+}
+
+/* ---- the signal ---- */
+
+static void
+on_signal (int number)
+{
+  int error = errno;
+
+  atomic_store (&watch.report_wanted, TRUE);
+  if (atomic_load (&watch.is_there))
+    fm_page_poke (&watch.page);
+  errno = error;
+}
+
+/* A handler of the program's own is left alone. */
+static void
+catch_signal (int number)
+{
+  struct sigaction action, before;
+
+  if (sigaction (number, NULL, &before) == 0
+      && (before.sa_flags & SA_SIGINFO) == 0 && before.sa_handler == SIG_DFL) {
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset (&action.sa_mask);
+    if (sigaction (number, &action, NULL) == 0)
+      return;
+  }
+  fm_warning ("option 'report-signal': the program uses signal %d itself; no "
+              "report is written on it. Choose another one",
+      number);
+}
+
+/* ---- fork ---- */
+
+static void
+before_fork (void)
+{
+  g_mutex_lock (&watch.lock);
+}
+
+static void
+in_parent (void)
+{
+  g_mutex_unlock (&watch.lock);
+}
+
+/* The thread is not here, and the page is the parent's. */
+static void
+in_child (void)
+{
+  watch.thread = NULL;
+  atomic_store (&watch.is_there, FALSE);
+  atomic_store (&watch.report_wanted, FALSE);
+  fm_page_abandon (&watch.page);
+  g_mutex_unlock (&watch.lock);
+}
+
+void
+fm_watch_init (const FmWatchConfig *config)
+{
+  watch.config = *config;
+  pthread_atfork (before_fork, in_parent, in_child);
+  if (config->signal != 0)
+    catch_signal (config->signal);
+}
