@@ -91,6 +91,9 @@ enum {
 
 static guint active_signal;
 
+/* The default allocator. Never given back: blocks may outlive gst_deinit(). */
+static GstFileMemAllocator *installed;
+
 G_DEFINE_TYPE_WITH_CODE (GstFileMemAllocator, gst_file_mem_allocator,
     GST_TYPE_ALLOCATOR,
     GST_DEBUG_CATEGORY_INIT (filemem_debug, "filemem", 0, "buffers on disk"));
@@ -609,8 +612,6 @@ is_this_program (const gchar *names)
 GstAllocator *
 gst_file_mem_allocator_install (const gchar *options)
 {
-  /* Never given back: blocks may outlive gst_deinit(). */
-  static GstFileMemAllocator *installed = NULL;
   GstFileMemAllocator *self;
 
   if (installed != NULL)
@@ -663,7 +664,24 @@ gst_file_mem_allocator_get_stats (GstFileMemAllocator *allocator)
   return structure;
 }
 
-/* ---- for the tracer ---- */
+/* ---- for the tracer and the shim ---- */
+
+gboolean
+gst_file_mem_allocator_take_replacement (GstAllocator *allocator)
+{
+  static atomic_bool warned;
+
+  if (installed == NULL || allocator == GST_ALLOCATOR_CAST (installed)
+      || fm_options_number (&installed->options, FM_OPTION_ON_REPLACE) != 0)
+    return FALSE;
+  if (fm_first_time (&warned))
+    fm_warning ("the program sets another default allocator (%s): filemem's "
+                "stays. If it does not work without its own, set "
+                "on-replace=yield (GST_FILEMEM_ON_REPLACE)",
+        G_OBJECT_TYPE_NAME (allocator));
+  gst_object_unref (allocator);
+  return TRUE;
+}
 
 const FmStatsShard *
 gst_file_mem_allocator_thread_counters (GstFileMemAllocator *allocator)

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * observe.h: what the tracer may see of an allocator beyond the public
- * interface. Not installed; the tracer and the library are of one version.
+ * observe.h: what the tracer and the shim may see of an allocator beyond the
+ * public interface. Not installed; the tracer and the library are of one
+ * version.
  *
  * All functions may be called from any thread at any time.
  */
@@ -31,6 +32,12 @@ void gst_file_mem_allocator_waits (GstFileMemAllocator *allocator, FmWait wait,
 GST_FILEMEM_API
 gboolean gst_file_mem_allocator_arena (
     GstFileMemAllocator *allocator, gpointer *ret_base, gsize *ret_length);
+
+/* For the shim, when the program sets @allocator as the default one: whether
+ * ours stays instead, by the option on-replace. On TRUE the reference was
+ * taken. */
+GST_FILEMEM_API
+gboolean gst_file_mem_allocator_take_replacement (GstAllocator *allocator);
 
 /* One line for people: where its blocks live; NULL before the first
  * allocation. */

@@ -52,10 +52,10 @@ G_BEGIN_DECLS
       "statistics and page faults by element, and by the queues and sources behind which they happened") \
   X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, READY, \
       "a signal on which the report is written") \
-  X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", PENDING, \
-      "what happens when the program sets another default allocator later") \
-  X (CHILDREN, "children", SWITCH, "yes", "no:yes", PENDING, \
-      "whether programs started by this one are covered too") \
+  X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", READY, \
+      "what happens when the program sets another default allocator later: filemem's stays (with LD_PRELOAD only), or goes") \
+  X (CHILDREN, "children", SWITCH, "yes", "no:yes", READY, \
+      "whether programs that are started by one that uses filemem are covered too") \
   X (SIGBUS_GUARD, "sigbus-guard", SWITCH, "no", "no:yes", PENDING, \
       "survive a stray read that meets an I/O error") \
   X (DONTDUMP, "dontdump", SWITCH, "yes", "no:yes", READY, \

@@ -4,7 +4,7 @@
  * inject.c: the LD_PRELOAD shim. It gets the tracer `filemem` into programs
  * whose environment or plugin path is out of reach.
  *
- * One function is interposed: g_getenv(). gst_init() asks it for GST_TRACERS,
+ * g_getenv() is interposed. gst_init() asks it for GST_TRACERS,
  * however the program came by GStreamer (linked, from Python, dlopened
  * RTLD_LOCAL), and at that moment GStreamer is initialised far enough to load a
  * plugin. So when libgstreamer itself asks, the shim loads the plugin by its
@@ -18,18 +18,26 @@
  * those that are gone when GStreamer asks become parameters of the tracer. They
  * are not put back with setenv(): other threads may be in getenv().
  *
- * Where GStreamer is built without tracer hooks it never asks for GST_TRACERS,
- * and the shim does nothing.
+ * A GStreamer that is built without tracer hooks never asks for GST_TRACERS,
+ * and does not even have that name in it. What it asks for at the same moment
+ * is GST_PLUGIN_FEATURE_RANK; there the shim makes the tracer itself.
+ *
+ * A program may also set a default allocator of its own later. So
+ * gst_allocator_set_default() is interposed as well, and the library asked
+ * whether filemem's is to stay (the option on-replace). A program that looks
+ * the function up in libgstreamer itself (Python does) is not caught.
  *
  * Invariants: `active`, `saved` and `self` are written by the constructor
- * alone. The plugin is loaded at most once, by the first caller; whoever asks
- * during the load, the load itself included, gets the old value and never
- * waits. An answer, once given, is never changed nor freed. There is no lock.
+ * alone. The plugin is loaded at most once, by the first caller, who sets
+ * `plugin` and `gstreamer`; whoever asks during the load, the load itself
+ * included, gets the old value and never waits. An answer, once given, is never
+ * changed nor freed. There is no lock.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,15 +52,28 @@
 #define PLUGIN_VARIABLE PREFIX "PLUGIN"
 #define PLUGIN_FILE "libgstfilemem.so"
 #define TRACER "filemem"
+#define RANK_VARIABLE "GST_PLUGIN_FEATURE_RANK"
 
-/* gst_plugin_load_file(), without GStreamer's headers */
+/* gst_plugin_load_file() and gst_allocator_set_default(), without GStreamer's
+ * headers */
 typedef void *(*LoadFile) (const gchar *filename, GError **error);
+typedef void (*SetDefault) (void *allocator);
+
+/* Of the plugin, for a GStreamer without tracer hooks; of the library, whether
+ * it took the allocator that a program wants as the default. */
+typedef void (*StartTracer) (const gchar *params);
+typedef gboolean (*TakeReplacement) (void *allocator);
+
+void gst_allocator_set_default (void *allocator);
 
 static bool active;
 /* name, NUL, value, NUL, ..., NUL; NULL if there is nothing to keep */
 static char *saved;
 /* this file; absolute, so that a program may change its directory */
 static const char *self;
+/* the plugin, and libgstreamer, once they are there */
+static _Atomic (void *) plugin;
+static _Atomic (void *) gstreamer;
 
 static const char *
 base_name (const char *path)
@@ -224,7 +245,7 @@ static bool
 load_plugin (const char *libgstreamer)
 {
   char path[PATH_MAX];
-  void *handle, *plugin;
+  void *library, *handle, *loaded;
   LoadFile load_file;
   GError *error = NULL;
 
@@ -234,7 +255,8 @@ load_plugin (const char *libgstreamer)
   /* GStreamer does this again, but its g_warning() about a library that cannot
    * be opened kills a program with fatal warnings. RTLD_NOW: a function that
    * this GStreamer does not have must be missed here, not at its first call. */
-  if (!dlopen (path, RTLD_NOW | RTLD_LOCAL)) {
+  library = dlopen (path, RTLD_NOW | RTLD_LOCAL);
+  if (!library) {
     fprintf (stderr, "filemem: cannot load %s: %s\n", path, dlerror ());
     return false;
   }
@@ -254,12 +276,13 @@ load_plugin (const char *libgstreamer)
   }
 
   /* The plugin's reference is kept: it stays for the life of the program. */
-  plugin = load_file (path, &error);
-  if (!plugin)
+  loaded = load_file (path, &error);
+  if (!loaded)
     fprintf (stderr, "filemem: cannot load %s: %s\n", path,
         error ? error->message : "GStreamer gives no reason");
-  dlclose (handle);
-  return plugin != NULL;
+  atomic_store (&gstreamer, handle);
+  atomic_store (&plugin, library);
+  return loaded != NULL;
 }
 
 /* The character of an option's name for that of its variable. */
@@ -271,22 +294,19 @@ option_char (int c)
   return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
 }
 
-/* OLD with the tracer added, and its parameters; NULL if there is no memory. */
+/* The variables that the program has removed, as parameters; NULL if there is
+ * no memory. */
 static char *
-make_answer (const char *old)
+make_params (void)
 {
-  char *answer = NULL;
+  char *params = NULL;
   size_t length;
-  FILE *out = open_memstream (&answer, &length);
-  char before = '(';
+  FILE *out = open_memstream (&params, &length);
+  const char *separator = "";
   const char *name, *value;
 
   if (!out)
     return NULL;
-  if (old && *old)
-    fprintf (out, "%s;", old);
-  fputs (TRACER, out);
-
   for (name = saved; name && *name; name = value + strlen (value) + 1) {
     value = name + strlen (name) + 1;
     if (getenv (name) || strcmp (name, PLUGIN_VARIABLE) == 0
@@ -299,19 +319,48 @@ make_answer (const char *old)
           name, value);
       continue;
     }
-    putc (before, out);
-    before = ',';
+    fputs (separator, out);
+    separator = ",";
     for (const char *c = name + strlen (PREFIX); *c; c++)
       putc (option_char (*c), out);
     fprintf (out, "=%s", value);
   }
-  if (before == ',')
-    putc (')', out);
   if (fclose (out) != 0) {
-    free (answer);
+    free (params);
     return NULL;
   }
-  return answer;
+  return params;
+}
+
+/* OLD with the tracer added, and its parameters; NULL if there is no memory. */
+static char *
+make_answer (const char *old)
+{
+  char *params = make_params ();
+  char *answer = NULL;
+  bool has_old = old && *old;
+  int length;
+
+  if (!params)
+    return NULL;
+  length = asprintf (&answer, *params ? "%s%s" TRACER "(%s)" : "%s%s" TRACER,
+      has_old ? old : "", has_old ? ";" : "", params);
+  free (params);
+  return length < 0 ? NULL : answer;
+}
+
+/* The file of libgstreamer, if that is where CALLER is; else NULL. */
+static const char *
+libgstreamer_of (const void *caller)
+{
+  static const char library[] = "libgstreamer-1.0.so";
+  Dl_info info;
+
+  return dladdr (caller, &info) && info.dli_fname
+          && strncmp (base_name (info.dli_fname), library, strlen (library))
+              == 0
+      ? info.dli_fname
+      : NULL;
 }
 
 static const char *
@@ -319,20 +368,94 @@ get_tracers (const void *caller)
 {
   static atomic_flag begun = ATOMIC_FLAG_INIT;
   static _Atomic (const char *) answer;
-  static const char library[] = "libgstreamer-1.0.so";
   const char *old = getenv ("GST_TRACERS");
+  const char *library = libgstreamer_of (caller);
   const char *made;
-  Dl_info info;
 
-  if (!dladdr (caller, &info) || !info.dli_fname
-      || strncmp (base_name (info.dli_fname), library, strlen (library)) != 0)
+  if (!library)
     return old;
-
-  if (!atomic_flag_test_and_set (&begun) && load_plugin (info.dli_fname)
+  if (!atomic_flag_test_and_set (&begun) && load_plugin (library)
       && !names_filemem (old))
     atomic_store (&answer, make_answer (old));
   made = atomic_load (&answer);
   return made ? made : old;
+}
+
+typedef struct
+{
+  const char *library;
+  bool has_tracers;
+} Look;
+
+/* Looks for the name of the variable in what a library has of constants. */
+static int
+look_into (struct dl_phdr_info *info, size_t size, void *data)
+{
+  static const char variable[] = "GST_TRACERS";
+  Look *look = data;
+
+  if (strcmp (info->dlpi_name, look->library) != 0)
+    return 0;
+  for (int i = 0; i < info->dlpi_phnum; i++) {
+    const ElfW (Phdr) *segment = &info->dlpi_phdr[i];
+
+    if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_R | PF_W)) == PF_R
+        && memmem ((const char *) info->dlpi_addr + segment->p_vaddr,
+            segment->p_memsz, variable, sizeof variable))
+      look->has_tracers = true;
+  }
+  return 1;
+}
+
+static bool
+has_tracers (const char *library)
+{
+  Look look = {library, false};
+
+  /* Where the library was not found, nothing is known. */
+  return dl_iterate_phdr (look_into, &look) != 1 || look.has_tracers;
+}
+
+static const char *
+get_rank (const void *caller)
+{
+  static atomic_flag begun = ATOMIC_FLAG_INIT;
+  const char *library = libgstreamer_of (caller);
+  char *params;
+  StartTracer start_tracer;
+
+  if (!library || atomic_flag_test_and_set (&begun) || has_tracers (library)
+      || !load_plugin (library))
+    return getenv (RANK_VARIABLE);
+  params = make_params ();
+  start_tracer = (StartTracer) dlsym (
+      atomic_load (&plugin), "gst_file_mem_tracer_start_without_hooks");
+  if (start_tracer)
+    start_tracer (params);
+  free (params);
+  return getenv (RANK_VARIABLE);
+}
+
+static SetDefault
+real_set_default (void)
+{
+  static const char name[] = "gst_allocator_set_default";
+  void *handle = atomic_load (&gstreamer);
+
+  return (SetDefault) dlsym (handle ? handle : RTLD_NEXT, name);
+}
+
+__attribute__ ((visibility ("default"))) void
+gst_allocator_set_default (void *allocator)
+{
+  void *handle = atomic_load (&plugin);
+  TakeReplacement take = handle ? (TakeReplacement) dlsym (
+                             handle, "gst_file_mem_allocator_take_replacement")
+                                : NULL;
+  SetDefault set = real_set_default ();
+
+  if ((!take || !take (allocator)) && set)
+    set (allocator);
 }
 
 __attribute__ ((visibility ("default"))) const gchar *
@@ -340,7 +463,11 @@ g_getenv (const gchar *variable)
 {
   if (!variable)
     return NULL;
-  if (!active || variable[0] != 'G' || strcmp (variable, "GST_TRACERS") != 0)
-    return getenv (variable);
-  return get_tracers (__builtin_return_address (0));
+  if (active && variable[0] == 'G') {
+    if (strcmp (variable, "GST_TRACERS") == 0)
+      return get_tracers (__builtin_return_address (0));
+    if (strcmp (variable, RANK_VARIABLE) == 0)
+      return get_rank (__builtin_return_address (0));
+  }
+  return getenv (variable);
 }

@@ -49,6 +49,7 @@
 #include "gstfilememtracer.h"
 
 #include "attribution.h"
+#include "children.h"
 #include "faults.h"
 #include "messages.h"
 #include "observe.h"
@@ -256,6 +257,8 @@ start (GstFileMemTracer *self, const gchar *params)
   join_others (self);
   start_queues_and_elements ();
   start_watch ();
+  if (fm_options_number (&shared.options, FM_OPTION_CHILDREN) == 0)
+    fm_children_leave_out ();
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);
   atexit (finish);
 }
@@ -268,6 +271,14 @@ gst_file_mem_tracer_constructed (GObject *object)
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
   g_object_get (object, "params", &params, NULL);
   start (GST_FILE_MEM_TRACER (object), params);
+}
+
+/* For the shim, where GStreamer has no tracer hooks and makes no tracers. */
+__attribute__ ((visibility ("default"))) void
+gst_file_mem_tracer_start_without_hooks (const gchar *params)
+{
+  gst_object_unref (
+      g_object_new (GST_TYPE_FILE_MEM_TRACER, "params", params, NULL));
 }
 
 /* ---- action signals ---- */

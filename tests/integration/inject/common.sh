@@ -48,6 +48,13 @@ on_disk ()
     || fail "buffers did not come from filemem: $1"
 }
 
+# same_sum LINE: what the probe read back is what it reads without filemem
+same_sum ()
+{
+  same 'checksum of what was read' "$(field sum "$("$probe")")" \
+    "$(field sum "$1")"
+}
+
 # in_memory LINE: the probe's buffers are system memory
 in_memory ()
 {

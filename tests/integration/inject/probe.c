@@ -3,11 +3,18 @@
  *
  * probe.c: an unmodified GStreamer program, as far as filemem can tell. It
  * fills buffers of the default allocator, reads them back, and prints one line
- * that says whose they were:
+ * that says whose they were, and a checksum of what it read:
  *
- *   type=GstFileMemAllocator alloc-bytes=4194304 dir=/x secure=0 tracers=A,B
+ *   type=GstFileMemAllocator alloc-bytes=4194304 dir=/x secure=0 sum=0x1234
  *
- * With --clearenv it clears its environment before gst_init().
+ * The first argument says in what way the program is special:
+ *
+ *   --clearenv      clears its environment before gst_init()
+ *   --rewriteenv    sets LD_PRELOAD and GST_TRACERS to something else before
+ *   --option-group  initialises GStreamer by parsing a command line
+ *   --threads       has threads that read the environment, before gst_init()
+ *   --replace       makes system memory the default allocator afterwards
+ *   --spawn PROGRAM [ARGUMENT...]   starts a program after its own work
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +24,8 @@
 
 #define N_BUFFERS 64
 #define BUFFER_SIZE (64 * 1024)
+
+static guint32 sum;
 
 static gboolean
 fill_and_read_back (GstBuffer **buffers)
@@ -36,7 +45,7 @@ fill_and_read_back (GstBuffer **buffers)
     if (!gst_buffer_map (buffers[i], &map, GST_MAP_READ))
       return FALSE;
     for (n = 0; n < map.size && map.data[n] == i + 1; n++)
-      ;
+      sum = sum * 31 + map.data[n];
     gst_buffer_unmap (buffers[i], &map);
     if (n != BUFFER_SIZE)
       return FALSE;
@@ -59,9 +68,10 @@ print_allocator (void)
   if (stats)
     gst_structure_get_uint64 (stats, "alloc-bytes", &alloc_bytes);
 
-  g_print ("type=%s alloc-bytes=%" G_GUINT64_FORMAT " dir=%s secure=%lu",
+  g_print ("type=%s alloc-bytes=%" G_GUINT64_FORMAT " dir=%s secure=%lu"
+           " sum=%#x",
       G_OBJECT_TYPE_NAME (allocator), alloc_bytes, dir ? dir : "none",
-      getauxval (AT_SECURE));
+      getauxval (AT_SECURE), sum);
   g_clear_pointer (&stats, gst_structure_free);
   g_free (dir);
   gst_object_unref (allocator);
@@ -82,34 +92,93 @@ print_tracers (void)
   g_list_free_full (tracers, gst_object_unref);
 }
 
+/* Where the registry is must survive: a test leaves nothing behind. */
+static void
+clear_environment (void)
+{
+  gchar *registry = g_strdup (g_getenv ("GST_REGISTRY"));
+  gchar *plugins = g_strdup (g_getenv ("GST_PLUGIN_SYSTEM_PATH_1_0"));
+
+  clearenv ();
+  if (registry)
+    g_setenv ("GST_REGISTRY", registry, TRUE);
+  if (plugins)
+    g_setenv ("GST_PLUGIN_SYSTEM_PATH_1_0", plugins, TRUE);
+  g_free (registry);
+  g_free (plugins);
+}
+
+static gint stopping;
+
+static gpointer
+read_environment (gpointer unused)
+{
+  while (!g_atomic_int_get (&stopping)) {
+    g_getenv ("HOME");
+    g_getenv ("GST_TRACERS");
+  }
+  return NULL;
+}
+
+static void
+init_gstreamer (int *argc, char ***argv, const gchar *how)
+{
+  if (g_str_equal (how, "--option-group")) {
+    GOptionContext *context = g_option_context_new (NULL);
+
+    g_option_context_add_group (context, gst_init_get_option_group ());
+    g_option_context_set_ignore_unknown_options (context, TRUE);
+    g_option_context_parse (context, argc, argv, NULL);
+    g_option_context_free (context);
+  } else {
+    gst_init (NULL, NULL);
+  }
+  if (g_str_equal (how, "--replace"))
+    gst_allocator_set_default (gst_allocator_find (GST_ALLOCATOR_SYSMEM));
+}
+
+static gboolean
+spawn (char **argv)
+{
+  gint status;
+
+  return g_spawn_sync (NULL, argv, NULL,
+             G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL, NULL,
+             NULL, NULL, &status, NULL)
+      && status == 0;
+}
+
 int
 main (int argc, char **argv)
 {
+  const gchar *how = argc > 1 ? argv[1] : "";
   GstBuffer *buffers[N_BUFFERS] = {NULL};
-  gboolean right;
+  GThread *threads[4];
+  gboolean has_threads = g_str_equal (how, "--threads"), right;
   guint i;
 
-  if (argc > 1 && strcmp (argv[1], "--clearenv") == 0) {
-    /* Where the registry is must survive: a test leaves nothing behind. */
-    gchar *registry = g_strdup (g_getenv ("GST_REGISTRY"));
-    gchar *plugins = g_strdup (g_getenv ("GST_PLUGIN_SYSTEM_PATH_1_0"));
-
-    clearenv ();
-    if (registry)
-      g_setenv ("GST_REGISTRY", registry, TRUE);
-    if (plugins)
-      g_setenv ("GST_PLUGIN_SYSTEM_PATH_1_0", plugins, TRUE);
-    g_free (registry);
-    g_free (plugins);
+  if (g_str_equal (how, "--clearenv"))
+    clear_environment ();
+  if (g_str_equal (how, "--rewriteenv")) {
+    g_setenv ("LD_PRELOAD", "", TRUE);
+    g_setenv ("GST_TRACERS", "none-of-this-name", TRUE);
   }
+  for (i = 0; has_threads && i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("env", read_environment, NULL);
 
-  gst_init (NULL, NULL);
+  init_gstreamer (&argc, &argv, how);
   right = fill_and_read_back (buffers);
   print_allocator ();
   print_tracers ();
   for (i = 0; i < N_BUFFERS; i++)
     gst_clear_buffer (&buffers[i]);
+
+  g_atomic_int_set (&stopping, 1);
+  for (i = 0; has_threads && i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
   if (!right)
     g_printerr ("probe: a buffer does not hold what was written\n");
+  if (g_str_equal (how, "--spawn") && argc > 2)
+    right = spawn (argv + 2) && right;
   return right ? 0 : 1;
 }

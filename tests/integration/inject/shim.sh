@@ -50,6 +50,132 @@ test_linked ()
   same 'dir' "$tmp/dir" "$(field dir "$(cat "$tmp/out")")"
 }
 
+# Programs that initialise GStreamer in other ways, or are at work before.
+test_ways ()
+{
+  for way in --option-group --rewriteenv --threads; do
+    active "$probe" "$way"
+    same_sum "$(cat "$tmp/out")"
+  done
+}
+
+# GStreamer is in a library that a library has loaded, all of it RTLD_LOCAL.
+test_plugin_of_plugin ()
+{
+  active "$FM_HERE/probe-outermost" "$FM_HERE/libprobe-outer.so" \
+    "$FM_HERE/libprobe-inner.so"
+  same_sum "$(cat "$tmp/out")"
+}
+
+# Others preload as well, before and behind.
+test_preloads ()
+{
+  found=
+  for name in libeatmydata.so libfaketime.so.1 faketime/libfaketime.so.1; do
+    for dir in /usr/lib /usr/lib/"$(uname -m)"-linux-gnu; do
+      [ ! -e "$dir/$name" ] || found="$found $dir/$name"
+    done
+  done
+  [ -n "$found" ] || skip 'neither libeatmydata nor libfaketime is installed'
+  for other in $found; do
+    for both in "$other:$shim" "$shim $other"; do
+      LD_PRELOAD=$both "$probe" >"$tmp/out" 2>"$tmp/err" \
+        || fail "status $? with $both"
+      on_disk "$(cat "$tmp/out")"
+      same_sum "$(cat "$tmp/out")"
+      quiet "$tmp/err"
+    done
+  done
+}
+
+# A program that sets another default allocator later.
+test_replace ()
+{
+  preload "$probe" --replace
+  on_disk "$(cat "$tmp/out")"
+  same_sum "$(cat "$tmp/out")"
+  same 'lines' 1 "$(grep -c '' "$tmp/err")"
+  says 'filemem: the program sets another default allocator' "$tmp/err"
+  says 'on-replace=yield' "$tmp/err"
+
+  GST_FILEMEM_ON_REPLACE=yield inert "$probe" --replace
+  GST_TRACERS='filemem(on-replace=yield)' inert "$probe" --replace
+  # In programs without filemem nothing changes.
+  GST_FILEMEM_EXE=another inert "$probe" --replace
+}
+
+# child COMMAND...: what a child of a program with filemem prints
+child ()
+{
+  preload "$probe" --spawn "$@"
+  on_disk "$(head -n 1 "$tmp/out")"
+  quiet "$tmp/err"
+  sed 1d "$tmp/out"
+}
+
+test_children ()
+{
+  on_disk "$(child "$probe")"
+  on_disk "$(child env "$probe")"
+  on_disk "$(child sh -c "\"$probe\"")"
+  same 'echo of a shell' hello "$(child sh -c 'echo hello')"
+
+  export GST_FILEMEM_CHILDREN=no
+  in_memory "$(child "$probe")"
+  in_memory "$(child sh -c "\"$probe\"")"
+  # shellcheck disable=SC2016
+  same 'LD_PRELOAD of a child' '' "$(child sh -c 'printf %s "$LD_PRELOAD"')"
+  # Before GStreamer is there nothing is decided: a shell passes it on.
+  active sh -c "\"$probe\""
+
+  # What others have put there stays.
+  found=/usr/lib/$(uname -m)-linux-gnu/libeatmydata.so
+  [ -e "$found" ] || return 0
+  # shellcheck disable=SC2016
+  same 'LD_PRELOAD of a child' "$found" "$(LD_PRELOAD=$shim:$found \
+    GST_TRACERS='filemem(children=no)' "$probe" --spawn \
+    sh -c 'printf %s "$LD_PRELOAD"' | sed 1d)"
+}
+
+# GStreamer as it is without tracer hooks: nobody asks for GST_TRACERS.
+test_without_hooks ()
+{
+  library=$(ldd "$probe" | sed -n 's/.*libgstreamer-1.0.so.0 => \([^ ]*\).*/\1/p')
+  mkdir "$tmp/lib"
+  sed 's/GST_TRACERS/GST_NOTHERE/g' "$library" >"$tmp/lib/libgstreamer-1.0.so.0"
+  export LD_LIBRARY_PATH="$tmp/lib"
+  in_memory "$(GST_TRACERS=filemem "$probe")"
+  active "$probe"
+  same_sum "$(cat "$tmp/out")"
+  GST_FILEMEM_DIR=$tmp/dir active "$probe" --clearenv
+  same 'dir' "$tmp/dir" "$(field dir "$(cat "$tmp/out")")"
+  GST_FILEMEM_REPORT=$tmp/report active "$probe"
+  says 'filemem report of process' "$tmp/report"
+}
+
+# The dynamic linker is not there to preload anything.
+test_static ()
+{
+  [ -x "$FM_HERE/plain-static" ] || skip 'there is no static C library'
+  preload "$FM_HERE/plain-static"
+  quiet "$tmp/out"
+  quiet "$tmp/err"
+}
+
+test_ten_at_once ()
+{
+  "$probe" >/dev/null # the registry
+  for n in 0 1 2 3 4 5 6 7 8 9; do
+    { LD_PRELOAD=$shim "$probe" >"$tmp/out.$n" 2>"$tmp/err.$n" || :; } &
+  done
+  wait
+  for n in 0 1 2 3 4 5 6 7 8 9; do
+    on_disk "$(cat "$tmp/out.$n")"
+    same_sum "$(cat "$tmp/out.$n")"
+    quiet "$tmp/err.$n"
+  done
+}
+
 test_python ()
 {
   for python in python3 /usr/bin/python3; do
