@@ -9,6 +9,8 @@
  */
 #include "page.h"
 
+#include "seam.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -43,8 +45,8 @@ make_file (const gchar *runtime_dir, gchar **ret_path)
   fd = g_mkstemp_full (path, O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0)
     return -1;
-  if (!lock_file (fd) || posix_fallocate (fd, 0, FM_PAGE_SIZE) != 0) {
-    unlink (path);
+  if (!lock_file (fd) || fm_seam_fallocate (fd, 0, 0, FM_PAGE_SIZE) < 0) {
+    (void) fm_seam_unlink (path);
     close (fd);
     return -1;
   }
@@ -55,7 +57,7 @@ make_file (const gchar *runtime_dir, gchar **ret_path)
 static FmPage *
 map (int fd)
 {
-  void *page = mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE,
+  void *page = fm_seam_mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE,
       fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, fd, 0);
 
   return page != MAP_FAILED ? page : NULL;
@@ -66,7 +68,7 @@ remove_file (FmOwnPage *own)
 {
   if (own->fd < 0)
     return;
-  unlink (own->path);
+  (void) fm_seam_unlink (own->path);
   close (own->fd);
   g_clear_pointer (&own->path, g_free);
   own->fd = -1;
@@ -93,7 +95,7 @@ fm_page_clear (FmOwnPage *own)
 {
   remove_file (own);
   if (own->page != NULL)
-    munmap (own->page, FM_PAGE_SIZE);
+    (void) fm_seam_munmap (own->page, FM_PAGE_SIZE);
   own->page = NULL;
 }
 
