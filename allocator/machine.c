@@ -52,8 +52,8 @@ least_limit (const gchar *mount, const gchar *group, const gchar *file)
   }
 }
 
-static guint64
-cgroup_limit (const gchar *root)
+guint64
+fm_machine_cgroup_limit (const gchar *root)
 {
   g_autofree gchar *path = g_strconcat (root, "/proc/self/cgroup", NULL);
   g_autofree gchar *text = NULL;
@@ -89,7 +89,7 @@ cgroup_limit (const gchar *root)
 guint64
 fm_machine_memory (const gchar *root)
 {
-  return MIN (available_memory (root), cgroup_limit (root));
+  return MIN (available_memory (root), fm_machine_cgroup_limit (root));
 }
 
 guint64

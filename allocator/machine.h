@@ -19,5 +19,8 @@ guint64 fm_machine_memory (const gchar *root);
  * read. */
 guint64 fm_machine_mappings (const gchar *root);
 
+/* The least of the limits of those cgroups alone; G_MAXUINT64 without one. */
+guint64 fm_machine_cgroup_limit (const gchar *root);
+
 G_END_DECLS
 #endif

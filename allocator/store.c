@@ -97,6 +97,22 @@ choose_extent_size (gsize budget)
   return size;
 }
 
+FmStoreChoice
+fm_store_choose (const FmOptions *options, const FmBackingFile *file)
+{
+  guint64 reserve =
+      MIN (percent_of (file->total_bytes, RESERVE_PERCENT), RESERVE_MOST);
+  FmStoreChoice choice;
+
+  choice.size = choose_bytes (
+      &options->value[FM_OPTION_SIZE], file->free_bytes, file->free_bytes / 2);
+  choice.reserve = choose_bytes (
+      &options->value[FM_OPTION_RESERVE], file->total_bytes, reserve);
+  choice.budget = choose_budget (options);
+  choice.extent_size = choose_extent_size (choice.budget);
+  return choice;
+}
+
 /* Each may have an extent open; a power of two. */
 static guint
 choose_lanes (const FmStore *store)
@@ -154,21 +170,18 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
 {
   const gchar *dir = fm_options_text (options, FM_OPTION_DIR);
   FmPagerConfig config = {0};
-  guint64 reserve;
+  FmStoreChoice choice;
 
   store->dir = g_strdup (dir);
   store->file = fm_backing_file_new (dir, error);
   if (store->file == NULL)
     return FALSE;
 
-  reserve = MIN (
-      percent_of (store->file->total_bytes, RESERVE_PERCENT), RESERVE_MOST);
-  store->file->reserve = choose_bytes (
-      &options->value[FM_OPTION_RESERVE], store->file->total_bytes, reserve);
-  store->size = choose_bytes (&options->value[FM_OPTION_SIZE],
-      store->file->free_bytes, store->file->free_bytes / 2);
-  store->budget = choose_budget (options);
-  store->extent_size = choose_extent_size (store->budget);
+  choice = fm_store_choose (options, store->file);
+  store->file->reserve = choice.reserve;
+  store->size = choice.size;
+  store->budget = choice.budget;
+  store->extent_size = choice.extent_size;
   if (store->size < store->extent_size) {
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
         "size is %" G_GUINT64_FORMAT

@@ -35,6 +35,19 @@ typedef struct
   guint8 *data;
 } FmStoreBlock;
 
+typedef struct
+{
+  guint64 size;
+  guint64 reserve;
+  gsize budget;
+  gsize extent_size;
+} FmStoreChoice;
+
+/* What the options come to on this machine and the file's file system, limits
+ * on addresses and on the length of the file apart. */
+FmStoreChoice fm_store_choose (
+    const FmOptions *options, const FmBackingFile *file);
+
 /* Makes the backing file and reserves the addresses. Options that are left to
  * filemem are chosen here. NULL, with a message for people, if there can be
  * none. */

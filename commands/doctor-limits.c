@@ -1,0 +1,185 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * doctor-limits.c: the limits that this process was given: ulimit and the
+ * memory cgroup. What they leave of filemem's choice doctor-choice.c says; here
+ * they are listed.
+ */
+#include "doctor.h"
+#include "machine.h"
+#include "seam.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/* The writers and readers of the pager. */
+#define N_THREADS 4
+
+static const struct
+{
+  int resource;
+  const gchar *name;
+  const gchar *ulimit;
+} of_bytes[] = {
+    {RLIMIT_AS, "addresses", "ulimit -v"},
+    {RLIMIT_DATA, "data", "ulimit -d"},
+    {RLIMIT_FSIZE, "file size", "ulimit -f"},
+};
+
+static void
+check_bytes (void)
+{
+  GString *unlimited = g_string_new (NULL);
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (of_bytes); i++) {
+    g_autofree gchar *size = NULL;
+    g_autofree gchar *cure = NULL;
+    struct rlimit limit;
+
+    if (getrlimit (of_bytes[i].resource, &limit) != 0)
+      continue;
+    if (limit.rlim_cur == RLIM_INFINITY) {
+      g_string_append_printf (unlimited, "%s%s (%s)",
+          unlimited->len > 0 ? ", " : "", of_bytes[i].name, of_bytes[i].ulimit);
+      continue;
+    }
+    size = doctor_size (limit.rlim_cur);
+    cure = g_strdup_printf ("%s unlimited, if a line above says it is too "
+                            "little",
+        of_bytes[i].ulimit);
+    doctor_note ("limits", cure, "%s: %s (%s)", of_bytes[i].name, size,
+        of_bytes[i].ulimit);
+  }
+  if (unlimited->len > 0)
+    doctor_ok ("limits", "unlimited: %s", unlimited->str);
+  g_string_free (unlimited, TRUE);
+}
+
+static gpointer
+do_nothing (gpointer unused)
+{
+  g_usleep (G_USEC_PER_SEC / 100);
+  return NULL;
+}
+
+static void
+check_threads (void)
+{
+  FmThread *threads[N_THREADS];
+  guint n, i;
+  int error = 0;
+
+  for (n = 0; n < N_THREADS; n++) {
+    threads[n] = fm_seam_thread_start ("doctor", do_nothing, NULL);
+    if (threads[n] == NULL) {
+      error = errno;
+      break;
+    }
+  }
+  for (i = 0; i < n; i++)
+    g_thread_join (threads[i]);
+  if (n < N_THREADS)
+    doctor_problem ("threads", "raise ulimit -u, or the cgroup's pids.max",
+        "filemem needs %d threads, and only %u could be started: %s", N_THREADS,
+        n, g_strerror (error));
+  else
+    doctor_ok (
+        "threads", "the %d that filemem needs can be started", N_THREADS);
+}
+
+static void
+check_locked_memory (void)
+{
+  struct rlimit limit;
+  g_autofree gchar *size = NULL;
+
+  if (getrlimit (RLIMIT_MEMLOCK, &limit) != 0)
+    return;
+  size = limit.rlim_cur == RLIM_INFINITY ? g_strdup ("unlimited")
+                                         : doctor_size (limit.rlim_cur);
+  doctor_ok ("mlock",
+      "%s (ulimit -l); matters only to programs that lock all their memory",
+      size);
+}
+
+static void
+check_core (const Doctor *doctor)
+{
+  FmOptions options;
+  struct rlimit limit;
+  gboolean dontdump;
+
+  doctor_take_options (doctor, &options);
+  dontdump = fm_options_number (&options, FM_OPTION_DONTDUMP) != 0;
+  fm_options_clear (&options);
+  if (getrlimit (RLIMIT_CORE, &limit) != 0)
+    return;
+  if (limit.rlim_cur == 0)
+    doctor_ok ("core dumps", "are off (ulimit -c)");
+  else if (dontdump)
+    doctor_ok ("core dumps", "leave filemem's blocks out (dontdump)");
+  else
+    doctor_note ("core dumps", "GST_FILEMEM_DONTDUMP=yes",
+        "hold what filemem has in memory (dontdump=no)");
+}
+
+/* FALSE where no version of the memory controller is in use. */
+static gboolean
+find_cgroup_version (guint *ret_version)
+{
+  g_autofree gchar *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  gboolean found = FALSE;
+  guint i;
+
+  if (!g_file_get_contents ("/proc/self/cgroup", &text, NULL, NULL))
+    return FALSE;
+  lines = g_strsplit (text, "\n", -1);
+  for (i = 0; lines[i] != NULL; i++) {
+    g_auto (GStrv) parts = g_strsplit (lines[i], ":", 3);
+    g_auto (GStrv) controllers = NULL;
+
+    if (g_strv_length (parts) != 3)
+      continue;
+    controllers = g_strsplit (parts[1], ",", -1);
+    if (g_strv_contains ((const gchar *const *) controllers, "memory")) {
+      *ret_version = 1;
+      return TRUE;
+    }
+    if (g_str_equal (parts[0], "0")) {
+      *ret_version = 2;
+      found = TRUE;
+    }
+  }
+  return found;
+}
+
+static void
+check_memory (void)
+{
+  g_autofree gchar *memory = doctor_size (fm_machine_memory (""));
+  guint64 limit = fm_machine_cgroup_limit ("");
+  g_autofree gchar *limit_text = doctor_size (limit);
+  guint version;
+
+  if (!find_cgroup_version (&version))
+    doctor_ok ("memory", "%s to count on; no cgroup", memory);
+  else if (limit >= (guint64) G_MAXINT64 / 2)
+    doctor_ok ("memory", "%s to count on; cgroup version %u, without a limit",
+        memory, version);
+  else
+    doctor_ok ("memory", "%s to count on; cgroup version %u, limit %s", memory,
+        version, limit_text);
+}
+
+void
+doctor_check_limits (const Doctor *doctor)
+{
+  check_bytes ();
+  check_memory ();
+  check_threads ();
+  check_locked_memory ();
+  check_core (doctor);
+}

@@ -1,0 +1,171 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * doctor.c: gst-filemem-doctor: is everything here that filemem needs?
+ *
+ * `gst-filemem doctor` runs it, with what it found of plugin and shim. The
+ * output is what a bug report needs: versions, then one line for each thing
+ * that was looked at, with a cure where it is not as it should be.
+ *
+ * Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage.
+ */
+#include "doctor.h"
+
+#include <gst/gst.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#define SLOW_DISK                                         \
+  "see whether the disk or network behind the directory " \
+  "answers, or choose another: --dir, GST_FILEMEM_DIR"
+#define SLOW_START                                            \
+  "see whether GStreamer's own programs start; a plugin may " \
+  "hang"
+#define SLOW_OTHER "report it as a bug, with all of this output"
+
+static const struct
+{
+  const gchar *subject;
+  DoctorCheck check;
+  guint seconds;
+  const gchar *slow;
+} checks[] = {
+    {"plugin", doctor_check_plugin, 30, SLOW_START},
+    {"shim", doctor_check_shim, 30, SLOW_START},
+    {"registry", doctor_check_registry, 10, SLOW_DISK},
+    /* May be the first look at hundreds of plugins. */
+    {"search", doctor_check_search, 60, SLOW_START},
+    {"tracers", doctor_check_tracers, 60, SLOW_START},
+    {"options", doctor_check_options, 10, SLOW_OTHER},
+    {"directory", doctor_check_directory, 10, SLOW_DISK},
+    {"speed", doctor_check_speed, 15, SLOW_DISK},
+    {"choice", doctor_check_choice, 10, SLOW_DISK},
+    {"calls", doctor_check_calls, 15, SLOW_DISK},
+    {"limits", doctor_check_limits, 10, SLOW_OTHER},
+    {"kernel", doctor_check_kernel, 10, SLOW_OTHER},
+};
+
+static void
+print_version (const gchar *name, const gchar *version)
+{
+  g_autofree gchar *plain = doctor_ascii (version);
+
+  printf ("%-13s %s\n", name, plain);
+}
+
+static void
+print_versions (void)
+{
+  g_autofree gchar *gst = NULL;
+  g_autofree gchar *glib = NULL;
+  g_autofree gchar *kernel = NULL;
+  g_autofree gchar *distribution = g_get_os_info (G_OS_INFO_KEY_PRETTY_NAME);
+  struct utsname name;
+  guint major, minor, micro, nano;
+
+  gst_version (&major, &minor, &micro, &nano);
+  gst = g_strdup_printf ("%u.%u.%u, built with %d.%d.%d", major, minor, micro,
+      GST_VERSION_MAJOR, GST_VERSION_MINOR, GST_VERSION_MICRO);
+  glib = g_strdup_printf ("%u.%u.%u, built with %d.%d.%d", glib_major_version,
+      glib_minor_version, glib_micro_version, GLIB_MAJOR_VERSION,
+      GLIB_MINOR_VERSION, GLIB_MICRO_VERSION);
+  if (uname (&name) == 0)
+    kernel =
+        g_strdup_printf ("%s %s %s", name.sysname, name.release, name.machine);
+  print_version ("filemem", PACKAGE_VERSION);
+  print_version ("GStreamer", gst);
+  print_version ("GLib", glib);
+  print_version ("kernel", kernel != NULL ? kernel : "unknown");
+  print_version (
+      "distribution", distribution != NULL ? distribution : "unknown");
+  printf ("\n");
+}
+
+/* GStreamer takes no plugin that was built with a later minor version. */
+static void
+check_version (const Doctor *doctor)
+{
+  guint major, minor, micro, nano;
+
+  gst_version (&major, &minor, &micro, &nano);
+  if (minor < GST_VERSION_MINOR)
+    doctor_problem ("GStreamer",
+        "build filemem with the GStreamer that programs use",
+        "%u.%u is older than the %d.%d that filemem was built with", major,
+        minor, GST_VERSION_MAJOR, GST_VERSION_MINOR);
+}
+
+static int
+run_checks (const Doctor *doctor)
+{
+  DoctorCounts counts = {{0}};
+  guint i;
+
+  print_versions ();
+  doctor_run_check (
+      "GStreamer", check_version, 10, SLOW_OTHER, doctor, &counts);
+  for (i = 0; i < G_N_ELEMENTS (checks); i++)
+    doctor_run_check (checks[i].subject, checks[i].check, checks[i].seconds,
+        checks[i].slow, doctor, &counts);
+  printf ("\n%u problem%s, %u note%s\n", counts.n[DOCTOR_PROBLEM],
+      counts.n[DOCTOR_PROBLEM] == 1 ? "" : "s", counts.n[DOCTOR_NOTE],
+      counts.n[DOCTOR_NOTE] == 1 ? "" : "s");
+  return counts.n[DOCTOR_PROBLEM] > 0 ? 1 : 0;
+}
+
+static int
+wrong_usage (const gchar *what)
+{
+  fprintf (
+      stderr, "gst-filemem doctor: %s; try: gst-filemem doctor --help\n", what);
+  return 2;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree gchar *dir = NULL;
+  g_autofree gchar *plugin = NULL;
+  g_autofree gchar *shim = NULL;
+  gboolean version = FALSE;
+  const GOptionEntry entries[] = {
+      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir,
+          "directory to look at (default: GST_FILEMEM_DIR, or /var/tmp)",
+          "DIR"},
+      {"plugin", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &plugin,
+          "the plugin's file", "FILE"},
+      {"shim", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &shim,
+          "the shim's file", "FILE"},
+      {"version", 0, 0, G_OPTION_ARG_NONE, &version, "print the version", NULL},
+      {NULL},
+  };
+  g_autoptr (GOptionContext) context = NULL;
+  g_autoptr (GError) error = NULL;
+  Doctor doctor = {0};
+
+  if (argc >= 2 && strcmp (argv[1], "--probe") == 0)
+    return doctor_probe_main (argv[2]);
+
+  g_set_prgname ("gst-filemem doctor");
+  context =
+      g_option_context_new ("- looks for what keeps filemem from working");
+  g_option_context_add_main_entries (context, entries, NULL);
+  g_option_context_set_description (context,
+      "Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage.");
+  if (!g_option_context_parse (context, &argc, &argv, &error))
+    return wrong_usage (error->message);
+  if (argc > 1)
+    return wrong_usage ("there are no arguments");
+  if (dir != NULL && dir[0] == '\0')
+    return wrong_usage ("--dir needs a value");
+  if (version) {
+    printf ("gst-filemem %s\n", PACKAGE_VERSION);
+    return 0;
+  }
+
+  doctor.dir = dir;
+  doctor.plugin = plugin;
+  doctor.shim = shim;
+  return run_checks (&doctor);
+}

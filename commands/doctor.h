@@ -1,0 +1,119 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * doctor.h: what the checks of gst-filemem-doctor share.
+ *
+ * A check is a function that says lines. doctor_run_check() runs it in a child
+ * with a time limit, so whatever a broken plugin, a dead network disk or a
+ * seccomp filter does to it ends as one more line. A check therefore hands
+ * nothing to the next one but what it says.
+ *
+ * Nothing here has threads of its own; the checks that start some end them.
+ */
+#ifndef FM_DOCTOR_H
+#define FM_DOCTOR_H
+
+#include "options.h"
+
+#include <sys/types.h>
+
+G_BEGIN_DECLS
+
+typedef enum { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM } DoctorLevel;
+
+typedef struct
+{
+  const gchar *plugin; /* absolute path; NULL if it was not found */
+  const gchar *shim;
+  const gchar *dir; /* of the command line, or NULL */
+} Doctor;
+
+typedef struct
+{
+  guint n[DOCTOR_PROBLEM + 1]; /* lines of each level */
+} DoctorCounts;
+
+/* ---- doctor-say.c ---- */
+
+/* Says one line. @cure, in one line, is what to do about it. */
+void doctor_ok (const gchar *subject, const gchar *format, ...)
+    G_GNUC_PRINTF (2, 3);
+void doctor_note (const gchar *subject, const gchar *cure, const gchar *format,
+    ...) G_GNUC_PRINTF (3, 4);
+void doctor_problem (const gchar *subject, const gchar *cure,
+    const gchar *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* From now on lines go to @fd, for doctor_hear(), and not to a person. */
+void doctor_say_to (int fd);
+
+/* Prints a line that another process said, and counts it. */
+void doctor_hear (const gchar *line, DoctorCounts *counts);
+
+/* @text in printable ASCII. */
+gchar *doctor_ascii (const gchar *text);
+
+gchar *doctor_size (guint64 bytes);
+
+/* ---- doctor-child.c ---- */
+
+typedef void (*DoctorCheck) (const Doctor *doctor);
+
+/* Runs @check in a child for at most @seconds. If it takes longer, that is a
+ * problem of @subject, and @slow its cure. */
+void doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
+    const gchar *slow, const Doctor *doctor, DoctorCounts *counts);
+
+/* ---- doctor-probe.c ---- */
+
+typedef struct
+{
+  gboolean ended;   /* it ran to its end */
+  gboolean tracer;  /* there is a tracer named filemem */
+  gchar *plugin;    /* from this file, or NULL */
+  gchar *allocator; /* type of the default allocator */
+  gchar *memory;    /* type of a buffer's memory */
+  gchar *error;     /* what went wrong, for people; never NULL */
+} DoctorProbe;
+
+/* Starts GStreamer in a program of its own with @environment, after which it
+ * loads the plugin file @load, if that is not NULL. Takes @environment. */
+void doctor_probe (gchar **environment, const gchar *load, DoctorProbe *ret);
+void doctor_probe_clear (DoctorProbe *probe);
+
+/* What that program does. */
+int doctor_probe_main (const gchar *load);
+
+/* ---- doctor-tracers.c ---- */
+
+/* What GST_TRACERS says as filemem's user must have meant it, or NULL if that
+ * is what it says, or if it does not mention filemem. */
+gchar *doctor_tracers_mend (const gchar *tracers);
+
+/* A parameter of filemem in it contains what ends the parameters. */
+gboolean doctor_tracers_cut_short (const gchar *tracers);
+
+/* The parameters that filemem gets; NULL where the tracer is not named. */
+gchar *doctor_tracers_params (const gchar *tracers);
+
+/* ---- doctor-options.c ---- */
+
+/* The options that a program in this environment would have, --dir included. */
+void doctor_take_options (const Doctor *doctor, FmOptions *options);
+
+/* ---- the checks ---- */
+
+void doctor_check_plugin (const Doctor *doctor); /* doctor-gstreamer.c */
+void doctor_check_shim (const Doctor *doctor);
+void doctor_check_registry (const Doctor *doctor);
+void doctor_check_search (const Doctor *doctor);
+void doctor_check_tracers (const Doctor *doctor);
+void doctor_check_options (const Doctor *doctor);   /* doctor-options.c */
+void doctor_check_directory (const Doctor *doctor); /* doctor-directory.c */
+void doctor_check_speed (const Doctor *doctor);     /* doctor-speed.c */
+void doctor_check_choice (const Doctor *doctor);    /* doctor-choice.c */
+void doctor_check_limits (const Doctor *doctor);    /* doctor-limits.c */
+void doctor_check_kernel (const Doctor *doctor);    /* doctor-kernel.c */
+void doctor_check_calls (const Doctor *doctor);     /* doctor-calls.c */
+
+G_END_DECLS
+#endif
