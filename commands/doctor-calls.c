@@ -21,34 +21,34 @@
   "allow mmap, mremap, madvise, mincore, fallocate, pread and " \
   "pwrite in the seccomp profile, and raise ulimit -v"
 
-/* FALSE, and a line, if the step failed. */
+/* Says that @step failed, if @error, an errno, is not 0. */
 static gboolean
-did (gboolean works, const gchar *step)
+did (int error, const gchar *step)
 {
-  int error = errno;
-
-  if (!works)
+  if (error != 0)
     doctor_problem ("calls",
         error == EFBIG        ? "ulimit -f unlimited"
             : error == ENOSPC ? "free some space in the directory"
                               : ALLOW,
         "%s: %s", step, g_strerror (error));
+  return error == 0;
+}
+
+/* The same where no errno is left of the call that failed. */
+static gboolean
+did_map (gboolean works, const gchar *step)
+{
+  if (!works)
+    doctor_problem ("calls", ALLOW, "%s is refused", step);
   return works;
 }
 
-static gboolean
-holds (const guint8 *data, guint8 mark)
+static int
+compare (const guint8 *data, guint8 mark)
 {
-  return data[0] == mark && data[EXTENT / 2] == mark
-      && data[EXTENT - 1] == mark;
-}
-
-/* The library's calls give 0 or an errno. */
-static gboolean
-is_zero (int error)
-{
-  errno = error;
-  return error == 0;
+  return data[0] == mark && data[EXTENT / 2] == mark && data[EXTENT - 1] == mark
+      ? 0
+      : EIO;
 }
 
 static gboolean
@@ -56,19 +56,17 @@ spill (FmArena *arena, FmBackingFile *file)
 {
   guint8 *data = arena->base;
 
-  if (!did (fm_arena_make_anonymous (arena, 0, EXTENT, EXTENT) == FM_ARENA_DONE,
+  if (!did_map (
+          fm_arena_make_anonymous (arena, 0, EXTENT, EXTENT) == FM_ARENA_DONE,
           "mmap of memory over a reserved range"))
     return FALSE;
   memset (data, MARK, EXTENT);
-  if (!did (is_zero (fm_backing_file_reserve (file, 0, EXTENT, EXTENT)),
-          "fallocate of disk space")
-      || !did (is_zero (fm_backing_file_write (file, 0, data, EXTENT)),
-          "pwrite to the file")
-      || !did (fm_arena_show_file (arena, 0, EXTENT) == FM_ARENA_DONE,
-          "mmap of the file over memory"))
-    return FALSE;
-  errno = EIO;
-  return did (holds (data, MARK), "reading the mapped file");
+  return did (fm_backing_file_reserve (file, 0, EXTENT, EXTENT),
+             "fallocate of disk space")
+      && did (
+          fm_backing_file_write (file, 0, data, EXTENT), "pwrite to the file")
+      && did_map (fm_arena_show_file (arena, 0, EXTENT) == FM_ARENA_DONE,
+          "mmap of the file over memory");
 }
 
 static gboolean
@@ -77,33 +75,39 @@ fill (FmArena *arena, FmBackingFile *file)
   void *staging = fm_arena_staging_new (arena, EXTENT, TRUE);
   gboolean done;
 
-  if (!did (staging != NULL, "mmap of memory to read into"))
+  if (!did_map (staging != NULL, "mmap of memory to read into"))
     return FALSE;
-  done = did (is_zero (fm_backing_file_read (file, 0, staging, EXTENT)),
+  done = did (fm_backing_file_read (file, 0, staging, EXTENT),
              "pread from the file")
-      && did (fm_arena_replace (arena, 0, &staging, EXTENT) == FM_ARENA_DONE,
-          "mremap of memory over the mapped file");
+      && did_map (
+          fm_arena_replace (arena, 0, &staging, EXTENT) == FM_ARENA_DONE,
+          "mremap of memory over the mapped file")
+      && did (compare (arena->base, MARK), "reading what was written");
   if (staging != NULL)
     fm_arena_staging_free (staging, EXTENT);
-  errno = EIO;
-  return done && did (holds (arena->base, MARK), "reading what was moved");
+  return done;
 }
 
 static void
 live (FmArena *arena, FmBackingFile *file)
 {
-  if (!spill (arena, file) || !fill (arena, file)
-      || !did (fm_arena_vacate (arena, 0, EXTENT) == FM_ARENA_DONE,
-          "mmap of nothing over memory"))
+  if (!spill (arena, file))
     return;
-  if (arena->memory_locked)
+  if (arena->memory_locked) {
     doctor_note ("calls", "don't lock future memory (MCL_FUTURE)",
         "memory is locked: what is on disk can't be mapped");
-  else if (!arena->dontunmap_works)
+    return;
+  }
+  if (!did (compare (arena->base, MARK), "reading the mapped file")
+      || !fill (arena, file)
+      || !did_map (fm_arena_vacate (arena, 0, EXTENT) == FM_ARENA_DONE,
+          "mmap of nothing over memory"))
+    return;
+  if (arena->dontunmap_works)
+    doctor_ok ("calls", "mmap, mremap and the others do what filemem needs");
+  else
     doctor_note ("calls", "use Linux 5.7 or later, and no valgrind",
         "mremap has no MREMAP_DONTUNMAP: reading back takes longer");
-  else
-    doctor_ok ("calls", "mmap, mremap and the others do what filemem needs");
 }
 
 void
@@ -118,10 +122,9 @@ doctor_check_calls (const Doctor *doctor)
   fm_options_clear (&options);
   if (file == NULL)
     return; /* the line on the directory says it */
-  if (did (is_zero (fm_backing_file_set_length (file, ARENA)),
-          "ftruncate of the file")) {
+  if (did (fm_backing_file_set_length (file, ARENA), "ftruncate of the file")) {
     arena = fm_arena_new (ARENA, ARENA, FM_HUGE_PAGE, file->fd, TRUE);
-    if (did (arena != NULL, "mmap of a range of addresses")) {
+    if (did_map (arena != NULL, "mmap of a range of addresses")) {
       live (arena, file);
       fm_arena_free (arena);
     }

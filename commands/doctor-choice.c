@@ -17,7 +17,7 @@
 #define ULIMITS "ulimit -v unlimited; ulimit -f unlimited"
 
 static void
-judge_store (const FmStoreChoice *choice, FmStore *store)
+judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
 {
   g_autofree gchar *wanted = doctor_size (choice->size);
   g_autofree gchar *possible = doctor_size (fm_store_size (store));
@@ -29,7 +29,7 @@ judge_store (const FmStoreChoice *choice, FmStore *store)
       fm_store_size (store) / MIB);
 
   doctor_ok ("choice", "%s; reserve %s, extents of %s", text, reserve, extent);
-  if (fm_store_size (store) < choice->size)
+  if (fm_store_size (store) < MIN (choice->size, free_bytes))
     doctor_problem ("size", cure,
         "the limit on addresses (ulimit -v) or on files (ulimit -f) leaves %s "
         "of %s",
@@ -110,7 +110,7 @@ doctor_check_choice (const Doctor *doctor)
             : ULIMITS,
         "buffers would stay ordinary memory: %s", error->message);
   } else {
-    judge_store (&choice, store);
+    judge_store (&choice, file->free_bytes, store);
     judge_space (&options, &choice, file->free_bytes);
     fm_store_free (store);
   }
