@@ -117,6 +117,10 @@ doctor_check_options (const Doctor *doctor)
   fm_options_warn_pending (&options);
   fm_messages_set_func (NULL);
 
+  if (fm_options_is_chosen (&options, FM_OPTION_EXE))
+    doctor_note ("options", "unset GST_FILEMEM_EXE, to have it in all programs",
+        "only programs of these names use filemem: %s",
+        fm_options_text (&options, FM_OPTION_EXE));
   given = describe_given (&options);
   if (given[0] != '\0')
     doctor_ok ("options", "%s", given);

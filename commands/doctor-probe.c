@@ -13,9 +13,11 @@
 
 #include <gst/gst.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define BUFFER_SIZE ((gsize) 1 << 20)
 
@@ -30,6 +32,8 @@ print_tracer (void)
     return;
   g_print ("tracer=filemem\n");
   plugin = gst_plugin_feature_get_plugin (feature);
+  if (plugin != NULL)
+    g_print ("version=%s\n", gst_plugin_get_version (plugin));
   if (plugin != NULL && gst_plugin_get_filename (plugin) != NULL)
     g_print ("plugin=%s\n", gst_plugin_get_filename (plugin));
   gst_object_unref (feature);
@@ -75,7 +79,9 @@ doctor_probe_main (const gchar *load)
   print_tracer ();
   print_allocator ();
   g_print ("end=\n");
-  return 0;
+  fflush (stdout);
+  /* No report: a path for it may be among the tracer's parameters. */
+  _exit (0);
 }
 
 static void
@@ -143,6 +149,7 @@ doctor_probe (gchar **environment, const gchar *load, DoctorProbe *ret)
     tracer = find (out, "tracer");
     ret->tracer = tracer != NULL;
     ret->plugin = find (out, "plugin");
+    ret->version = find (out, "version");
     ret->allocator = find (out, "allocator");
     ret->memory = find (out, "memory");
     ret->error = find_error (out, err, status);
@@ -154,7 +161,53 @@ void
 doctor_probe_clear (DoctorProbe *probe)
 {
   g_free (probe->plugin);
+  g_free (probe->version);
   g_free (probe->allocator);
   g_free (probe->memory);
   g_free (probe->error);
+}
+
+/* ---- environments ---- */
+
+gboolean
+doctor_preloads_shim (void)
+{
+  const gchar *preload = g_getenv ("LD_PRELOAD");
+
+  return preload != NULL && strstr (preload, DOCTOR_SHIM) != NULL;
+}
+
+gchar **
+doctor_environment (const Doctor *doctor)
+{
+  static const FmOptionId not_here[] = {FM_OPTION_REPORT,
+      FM_OPTION_REPORT_SIGNAL, FM_OPTION_STATS_INTERVAL, FM_OPTION_EXE,
+      FM_OPTION_MIN_SIZE};
+  gchar **environment = g_get_environ ();
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (not_here); i++)
+    environment = g_environ_unsetenv (
+        environment, fm_option_spec (not_here[i])->variable);
+  if (doctor->dir != NULL)
+    environment =
+        g_environ_setenv (environment, "GST_FILEMEM_DIR", doctor->dir, TRUE);
+  return environment;
+}
+
+gchar **
+doctor_plain_environment (const Doctor *doctor)
+{
+  gchar **environment = doctor_environment (doctor);
+
+  environment = g_environ_unsetenv (environment, "GST_TRACERS");
+  if (doctor_preloads_shim ())
+    environment = g_environ_unsetenv (environment, "LD_PRELOAD");
+  return environment;
+}
+
+gchar **
+doctor_without_registry (gchar **environment)
+{
+  return g_environ_setenv (environment, "GST_REGISTRY_DISABLE", "yes", TRUE);
 }

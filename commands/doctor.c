@@ -128,6 +128,8 @@ main (int argc, char **argv)
   g_autofree gchar *dir = NULL;
   g_autofree gchar *plugin = NULL;
   g_autofree gchar *shim = NULL;
+  g_autofree gchar *plugin_path = NULL;
+  g_autofree gchar *shim_path = NULL;
   gboolean version = FALSE;
   const GOptionEntry entries[] = {
       {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir,
@@ -165,7 +167,9 @@ main (int argc, char **argv)
   }
 
   doctor.dir = dir;
-  doctor.plugin = plugin;
-  doctor.shim = shim;
+  doctor.plugin = plugin_path =
+      plugin != NULL ? g_canonicalize_filename (plugin, NULL) : NULL;
+  doctor.shim = shim_path =
+      shim != NULL ? g_canonicalize_filename (shim, NULL) : NULL;
   return run_checks (&doctor);
 }

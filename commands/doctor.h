@@ -19,6 +19,12 @@
 
 G_BEGIN_DECLS
 
+#define DOCTOR_SHIM "libgstfilemem-inject.so"
+#define DOCTOR_WHITELIST "GST_PLUGIN_LOADING_WHITELIST"
+#define DOCTOR_BUILD                                                      \
+  "build filemem (meson setup build && meson compile -C build), install " \
+  "it, or set GST_FILEMEM_BUILD to its build directory"
+
 typedef enum { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM } DoctorLevel;
 
 typedef struct
@@ -70,6 +76,7 @@ typedef struct
   gboolean ended;   /* it ran to its end */
   gboolean tracer;  /* there is a tracer named filemem */
   gchar *plugin;    /* from this file, or NULL */
+  gchar *version;   /* and of this version */
   gchar *allocator; /* type of the default allocator */
   gchar *memory;    /* type of a buffer's memory */
   gchar *error;     /* what went wrong, for people; never NULL */
@@ -82,6 +89,19 @@ void doctor_probe_clear (DoctorProbe *probe);
 
 /* What that program does. */
 int doctor_probe_main (const gchar *load);
+
+/* The user's environment, but nothing of filemem prints a report, and no option
+ * keeps filemem out of this program or of its one buffer. */
+gchar **doctor_environment (const Doctor *doctor);
+
+/* The same, but nothing brings filemem in. */
+gchar **doctor_plain_environment (const Doctor *doctor);
+
+/* The same without GStreamer's list of plugins: all that is loaded is what is
+ * loaded by its path. */
+gchar **doctor_without_registry (gchar **environment);
+
+gboolean doctor_preloads_shim (void);
 
 /* ---- doctor-tracers.c ---- */
 
@@ -104,9 +124,9 @@ void doctor_take_options (const Doctor *doctor, FmOptions *options);
 
 void doctor_check_plugin (const Doctor *doctor); /* doctor-gstreamer.c */
 void doctor_check_shim (const Doctor *doctor);
-void doctor_check_registry (const Doctor *doctor);
-void doctor_check_search (const Doctor *doctor);
 void doctor_check_tracers (const Doctor *doctor);
+void doctor_check_registry (const Doctor *doctor); /* doctor-registry.c */
+void doctor_check_search (const Doctor *doctor);
 void doctor_check_options (const Doctor *doctor);   /* doctor-options.c */
 void doctor_check_directory (const Doctor *doctor); /* doctor-directory.c */
 void doctor_check_speed (const Doctor *doctor);     /* doctor-speed.c */

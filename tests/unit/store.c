@@ -182,6 +182,32 @@ test_given (void **state)
   assert_int_equal (statistic (fixture, FM_STAT_BUDGET), 20 * TESTING_MIB);
 }
 
+/* Without a store, and whatever the disk is like. */
+static void
+test_choose (void **state)
+{
+  const guint64 gib = 1024 * TESTING_MIB;
+  Fixture *fixture = *state;
+  FmBackingFile file = {.total_bytes = 100 * gib, .free_bytes = 40 * gib};
+  FmStoreChoice choice;
+
+  set (fixture, FM_OPTION_RAM, "64M");
+  choice = fm_store_choose (&fixture->options, &file);
+  assert_int_equal (choice.size, 20 * gib);
+  assert_int_equal (choice.reserve, gib);
+  assert_int_equal (choice.budget, 64 * TESTING_MIB);
+  assert_int_equal (choice.extent_size, 4 * TESTING_MIB);
+
+  set (fixture, FM_OPTION_SIZE, "3G");
+  set (fixture, FM_OPTION_RAM, "0");
+  set (fixture, FM_OPTION_RESERVE, "10%");
+  choice = fm_store_choose (&fixture->options, &file);
+  assert_int_equal (choice.size, 3 * gib);
+  assert_int_equal (choice.reserve, 10 * gib);
+  assert_int_equal (choice.budget, LEAST_BUDGET);
+  assert_int_equal (choice.extent_size, LEAST_EXTENT);
+}
+
 static void
 test_percent (void **state)
 {
@@ -952,6 +978,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       TEST (test_defaults),
       TEST (test_given),
+      TEST (test_choose),
       TEST (test_percent),
       TEST (test_least_memory),
       TEST (test_too_small),

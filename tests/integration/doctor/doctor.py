@@ -289,7 +289,13 @@ def test_search(doctor):
     doctor.run(0).find("note", "search", f"another one by itself: {copy}",
                        "remove one")
 
+    link = doctor.scratch / "link"
+    link.symlink_to(tracer)
+    doctor.set(GST_PLUGIN_PATH=str(link))
+    doctor.run(0).find("ok", "search", "finds the plugin by itself")
+
     # A plugin that GStreamer finds and does not take.
+    doctor.set(GST_PLUGIN_PATH=copy)
     broken = doctor.scratch / "copy" / "libgstfilemem.so"
     broken.write_text("not a library\n")
     doctor.set(GST_FILEMEM_PLUGIN=str(broken))
@@ -365,6 +371,28 @@ def test_options(doctor):
                 "filemem", "unset GST_FILEMEM_RAMM")
     # None of them is a reason not to start.
     answer.find("ok", "active", "programs started from here use filemem")
+
+    for name in "RAM", "RAMM":
+        del doctor.environment["GST_FILEMEM_" + name]
+    # What keeps filemem out of the doctor does not mislead it.
+    doctor.set(GST_TRACERS="filemem", GST_FILEMEM_EXE="player",
+               GST_FILEMEM_REPORT="stderr", GST_FILEMEM_MIN_SIZE="1G",
+               GST_FILEMEM_REPORT_SIGNAL="USR2")
+    answer = doctor.run(0)
+    answer.find("note", "options", "only programs of these names use filemem: "
+                "player", "unset GST_FILEMEM_EXE")
+    answer.find("note", "options", "has no effect in this version", "remove it")
+    answer.find("ok", "shim", "a program's buffer came from filemem")
+    answer.find("ok", "active", "programs started from here use filemem")
+
+    # Parameters neither; and the user's report is not written over.
+    report = doctor.scratch / "report"
+    doctor.set(GST_TRACERS=f"filemem(report={report},min-size=0)")
+    doctor.run(0).find("ok", "active", "programs started from here use filemem")
+    if report.exists():
+        fail("a report was written")
+    doctor.set(GST_TRACERS="filemem(exe=player)")
+    doctor.run(0).find("note", "active", "not tried", "remove exe")
 
 
 def test_directory(doctor):

@@ -190,6 +190,53 @@ test_places ()
     "$("$launcher" run sh -c "$variable" sh GST_PLUGIN_PATH)"
 }
 
+# command_in DIR: makes a gst-filemem-top there, which says where it is
+command_in ()
+{
+  mkdir -p "$1"
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\nprintf "%%s|" "$0" "$@"\n' >"$1/gst-filemem-top"
+  chmod +x "$1/gst-filemem-top"
+}
+
+# Programs of sub-commands: source tree, build tree, another build, installed.
+test_commands ()
+{
+  tree=$tmp/tree
+  mkdir -p "$tree/scripts" "$tree/build/scripts" "$tmp/usr/bin"
+  cp "$FM_SOURCE_ROOT/meson.build" "$tree"
+  cp "$FM_SOURCE_ROOT/scripts/gst-filemem" "$tree/scripts"
+  cp "$FM_BUILD/scripts/gst-filemem" "$tree/build/scripts"
+  cp "$FM_BUILD/scripts/gst-filemem" "$tmp/usr/bin"
+
+  launcher=$tree/scripts/gst-filemem
+  refuses 2 'gst-filemem-top was not found' top
+  says 'meson compile' "$tmp/err"
+  command_in "$tree/scripts"
+  same 'source' "$tree/scripts/gst-filemem-top|" "$("$launcher" top)"
+  command_in "$tree/build/commands"
+  same 'build' "$tree/scripts/../build/commands/gst-filemem-top|a  b||--help|" \
+    "$("$launcher" top 'a  b' '' --help)"
+  launcher=$tree/build/scripts/gst-filemem
+  same 'from build' "$tree/build/scripts/../commands/gst-filemem-top|-x|" \
+    "$("$launcher" top -x)"
+
+  command_in "$tmp/other/commands"
+  same 'another build' "$tmp/other/commands/gst-filemem-top|" \
+    "$(GST_FILEMEM_BUILD=$tmp/other "$launcher" top)"
+
+  case $FM_COMMANDS_FROM_BINDIR in
+    /*) return ;;
+  esac
+  launcher=$tmp/usr/bin/gst-filemem
+  installed=$tmp/usr/bin/$FM_COMMANDS_FROM_BINDIR
+  command_in "$installed"
+  same 'installed' "$installed/gst-filemem-top|" "$("$launcher" top)"
+  chmod -x "$installed/gst-filemem-top"
+  [ -e "$FM_COMMANDS_DIR/gst-filemem-top" ] ||
+    refuses 2 'gst-filemem-top was not found' top
+}
+
 # The program takes the launcher's place: its status and its signals.
 test_exec ()
 {

@@ -1,0 +1,141 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * doctor-registry.c: does GStreamer find the plugin by itself, and can it
+ * remember what it finds?
+ */
+#include "doctor.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where GStreamer writes its list of plugins: the file, or its directory. */
+static gchar *
+registry_place (void)
+{
+  const gchar *file = g_getenv ("GST_REGISTRY_1_0");
+
+  if (file == NULL)
+    file = g_getenv ("GST_REGISTRY");
+  if (file != NULL)
+    return g_strdup (file);
+  return g_build_filename (g_get_user_cache_dir (), "gstreamer-1.0", NULL);
+}
+
+/* What does not exist yet can be made if what is above can be written. */
+static gboolean
+can_be_written (const gchar *path)
+{
+  g_autofree gchar *at = g_strdup (path);
+
+  while (access (at, F_OK) != 0 && errno == ENOENT) {
+    gchar *above = g_path_get_dirname (at);
+
+    if (g_str_equal (above, at)) {
+      g_free (above);
+      return FALSE;
+    }
+    g_free (at);
+    at = above;
+  }
+  return access (at, W_OK) == 0;
+}
+
+void
+doctor_check_registry (const Doctor *doctor)
+{
+  g_autofree gchar *place = registry_place ();
+  const gchar *disable = g_getenv ("GST_REGISTRY_DISABLE");
+
+  if (disable != NULL && !g_str_equal (disable, "no"))
+    doctor_problem ("registry", "unset GST_REGISTRY_DISABLE, or use the shim",
+        "GST_REGISTRY_DISABLE=%s: GStreamer finds no plugin by its name",
+        disable);
+  else if (can_be_written (place))
+    doctor_ok ("registry", "%s can be written", place);
+  else
+    doctor_note ("registry", "set GST_REGISTRY to a file that can be written",
+        "%s can't be written: each program looks at all plugins when it starts",
+        place);
+}
+
+/* By whatever names. */
+static gboolean
+is_same_file (const gchar *a, const gchar *b)
+{
+  struct stat a_status, b_status;
+
+  return stat (a, &a_status) == 0 && stat (b, &b_status) == 0
+      && a_status.st_dev == b_status.st_dev
+      && a_status.st_ino == b_status.st_ino;
+}
+
+/* The directories in which GStreamer looks besides its own. */
+static gboolean
+path_has (const gchar *variable, const gchar *dir)
+{
+  const gchar *path = g_getenv (variable);
+  g_auto (GStrv) dirs = g_strsplit (path != NULL ? path : "", ":", -1);
+  guint i;
+
+  for (i = 0; dirs[i] != NULL; i++) {
+    if (is_same_file (dirs[i], dir))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+explain_not_found (const gchar *plugin)
+{
+  g_autofree gchar *dir = g_path_get_dirname (plugin);
+  g_autofree gchar *quoted = g_shell_quote (dir);
+  g_autofree gchar *place = registry_place ();
+  g_autofree gchar *cure = NULL;
+  gboolean is_newer = g_getenv ("GST_PLUGIN_PATH_1_0") != NULL;
+
+  if (is_newer && path_has ("GST_PLUGIN_PATH", dir)
+      && !path_has ("GST_PLUGIN_PATH_1_0", dir)) {
+    cure = g_strdup_printf ("add %s to GST_PLUGIN_PATH_1_0", dir);
+    doctor_problem ("search", cure,
+        "GST_PLUGIN_PATH is ignored, because GST_PLUGIN_PATH_1_0 is set");
+  } else if (path_has (
+                 is_newer ? "GST_PLUGIN_PATH_1_0" : "GST_PLUGIN_PATH", dir)) {
+    cure =
+        g_strdup_printf ("remove its registry, which is made again: %s", place);
+    doctor_problem ("search", cure,
+        "GStreamer looks into %s, and does not take the plugin: an earlier try "
+        "may have put it on its blacklist",
+        dir);
+  } else {
+    cure = g_strdup_printf ("use gst-filemem run, or export %s=%s",
+        is_newer ? "GST_PLUGIN_PATH_1_0" : "GST_PLUGIN_PATH", quoted);
+    doctor_note (
+        "search", cure, "GStreamer does not find the plugin by itself");
+  }
+}
+
+void
+doctor_check_search (const Doctor *doctor)
+{
+  gchar **environment = doctor_plain_environment (doctor);
+  DoctorProbe probe;
+
+  environment = g_environ_unsetenv (environment, DOCTOR_WHITELIST);
+  doctor_probe (environment, NULL, &probe);
+  if (!probe.ended)
+    doctor_problem ("search", "repair GStreamer: its own programs fail too",
+        "GStreamer does not start: %s", probe.error);
+  else if (!probe.tracer && doctor->plugin != NULL)
+    explain_not_found (doctor->plugin);
+  else if (!probe.tracer)
+    doctor_note ("search", DOCTOR_BUILD, "GStreamer finds no plugin by itself");
+  else if (doctor->plugin != NULL && probe.plugin != NULL
+      && !is_same_file (doctor->plugin, probe.plugin))
+    doctor_note ("search", "remove one of them, if they are not the same",
+        "GStreamer finds another one by itself: %s", probe.plugin);
+  else
+    doctor_ok ("search", "GStreamer finds the plugin by itself");
+  doctor_probe_clear (&probe);
+}
