@@ -38,7 +38,7 @@ judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
 
 static void
 judge_space (
-    const FmOptions *options, const FmStoreChoice *choice, guint64 free_bytes)
+    const FmStoreChoice *choice, gboolean size_is_given, guint64 free_bytes)
 {
   g_autofree gchar *free_text = doctor_size (free_bytes);
   g_autofree gchar *reserve = doctor_size (choice->reserve);
@@ -49,8 +49,7 @@ judge_space (
         "free some space, choose another --dir, or lower GST_FILEMEM_RESERVE",
         "%s is free, and %s is left to others: nothing can go to disk",
         free_text, reserve);
-  else if (fm_options_is_chosen (options, FM_OPTION_SIZE)
-      && choice->size > free_bytes - choice->reserve)
+  else if (size_is_given && choice->size > free_bytes - choice->reserve)
     doctor_note ("size", "lower GST_FILEMEM_SIZE, or free some space",
         "%s is more than there is: %s free, %s of that left to others", size,
         free_text, reserve);
@@ -87,6 +86,8 @@ void
 doctor_check_choice (const Doctor *doctor)
 {
   g_autoptr (GError) error = NULL;
+  g_autofree gchar *size = NULL;
+  gboolean size_is_given;
   FmBackingFile *file;
   FmStoreChoice choice;
   FmOptions options;
@@ -101,6 +102,10 @@ doctor_check_choice (const Doctor *doctor)
     return;
   }
   choice = fm_store_choose (&options, file);
+  size_is_given = fm_options_is_chosen (&options, FM_OPTION_SIZE);
+  /* The free space, of which it may be a share, changes all the time. */
+  size = g_strdup_printf ("%" G_GUINT64_FORMAT, choice.size);
+  (void) fm_options_set (&options, FM_OPTION_SIZE, size, NULL);
   stats = fm_stats_new ();
   store = fm_store_new (&options, stats, &error);
   if (store == NULL) {
@@ -111,7 +116,7 @@ doctor_check_choice (const Doctor *doctor)
         "buffers would stay ordinary memory: %s", error->message);
   } else {
     judge_store (&choice, file->free_bytes, store);
-    judge_space (&options, &choice, file->free_bytes);
+    judge_space (&choice, size_is_given, file->free_bytes);
     fm_store_free (store);
   }
   judge_budget (&choice);
