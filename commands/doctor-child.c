@@ -103,6 +103,25 @@ hear_problem (const gchar *subject, const gchar *text, const gchar *cure,
   doctor_hear (line, counts);
 }
 
+static void
+judge_end (const gchar *subject, int status, DoctorCounts *counts)
+{
+  const gchar *cure = "report it as a bug, with all of this output";
+  g_autofree gchar *text = NULL;
+
+  if (WIFSIGNALED (status)) {
+    text = g_strdup_printf ("the check was ended by signal %d (%s)",
+        WTERMSIG (status), strsignal (WTERMSIG (status)));
+    if (WTERMSIG (status) == SIGSYS)
+      cure = "allow the system calls of filemem in the seccomp profile";
+    hear_problem (subject, text, cure, counts);
+  } else if (WEXITSTATUS (status) != 0) {
+    text = g_strdup_printf (
+        "the check ended with status %d", WEXITSTATUS (status));
+    hear_problem (subject, text, cure, counts);
+  }
+}
+
 void
 doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
     const gchar *slow, const Doctor *doctor, DoctorCounts *counts)
@@ -127,15 +146,7 @@ doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
 
   if (listen_to (ends[0], deadline, counts)
       && wait_until (pid, deadline, &status)) {
-    if (WIFSIGNALED (status)) {
-      text = g_strdup_printf ("the check was ended by signal %d (%s)",
-          WTERMSIG (status), strsignal (WTERMSIG (status)));
-      hear_problem (subject, text,
-          WTERMSIG (status) == SIGSYS
-              ? "allow the system calls of filemem in the seccomp profile"
-              : "report it as a bug, with all of this output",
-          counts);
-    }
+    judge_end (subject, status, counts);
   } else {
     /* The child may not have come to setpgid() yet. */
     kill (pid, SIGKILL);

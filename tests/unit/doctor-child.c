@@ -147,6 +147,22 @@ test_forbidden (void **state)
 }
 
 static void
+end_early (const Doctor *doctor)
+{
+  _exit (3);
+}
+
+static void
+test_end_early (void **state)
+{
+  DoctorCounts counts;
+  g_autofree gchar *text = run (end_early, 20, &counts);
+
+  assert_int_equal (counts.n[DOCTOR_PROBLEM], 1);
+  assert_has (text, "the check ended with status 3");
+}
+
+static void
 hang (const Doctor *doctor)
 {
   doctor_ok ("one", "before");
@@ -209,6 +225,7 @@ main (void)
       cmocka_unit_test (test_much),
       cmocka_unit_test (test_crash),
       cmocka_unit_test (test_forbidden),
+      cmocka_unit_test (test_end_early),
       cmocka_unit_test (test_hang),
       cmocka_unit_test (test_silent),
   };

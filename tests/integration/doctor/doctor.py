@@ -27,6 +27,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(
+    pathlib.Path(__file__).resolve().parents[3] / "scripts" / "demo.d"))
+import meter  # noqa: E402
+
 SKIP = 77
 MIB = 1 << 20
 LINE = re.compile(r"(ok     |note   |problem)  (.{13}) \S.*")
@@ -544,6 +548,27 @@ def test_kernel(doctor):
                        "used", "mode 0700")
 
 
+def test_cgroup(doctor):
+    parent_group = meter.find_parent_group()
+    if parent_group is None:
+        skip("no memory cgroup can be made here (root, with a memory "
+             "controller, can)")
+    group = meter.MemoryGroup(*parent_group, 256 * MIB)
+    enter = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group.path]
+    try:
+        command = [*enter, *doctor.command("--dir", doctor.dir)]
+        answer = doctor.run_command(command, 0)
+        answer.find("ok", "memory", f"256.0 MiB to count on; cgroup version "
+                    f"{group.version}, limit 256.0 MiB")
+        answer.find("ok", "choice", "budget 32.0 MiB")
+        doctor.set(GST_FILEMEM_RAM="1G")
+        answer = doctor.run_command(command, 1)
+        answer.find("problem", "ram", "the budget of 1.0 GiB does not fit the "
+                    "memory there is, 256.0 MiB", "set GST_FILEMEM_RAM to 128M")
+    finally:
+        group.remove()
+
+
 # linux/seccomp.h, linux/filter.h and the numbers of x86-64
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 RET_ALLOW, RET_ERRNO, RET_KILL = 0x7fff0000, 0x00050000, 0x80000000
@@ -602,7 +627,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(
             prefix="filemem-test.",
-            dir=os.environ.get("TMPDIR", "/var/tmp")) as scratch:
+            dir=os.environ.get("FILEMEM_TEST_DIR", "/var/tmp")) as scratch:
         globals()["test_" + options.test](
             Doctor(options, pathlib.Path(scratch)))
 
