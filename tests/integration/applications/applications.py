@@ -85,7 +85,7 @@ APPLICATIONS = [
         "gst-launch",
         ["gst-launch-1.0", "-q", "playbin3", "uri=file://{video.mp4}",
          "video-sink=filesink location={out}"],
-        "gstreamer1.0-tools", [["gst-launch-1.0", "--version"]], VIDEO_BYTES),
+        "gstreamer1.0-tools", [], VIDEO_BYTES),
     Application(
         "gst-play",
         ["gst-play-1.0", "--no-interactive",
@@ -111,19 +111,19 @@ APPLICATIONS = [
         "ges1.0-tools", [["ges-launch-1.0", "--help"]], VIDEO_BYTES),
     Application(
         "opencv", [PYTHON, "-B", beside("opencv-capture.py"), "{video.mp4}"],
-        "python3-opencv with GStreamer",
+        "python3-opencv",
         [[PYTHON, "-B", beside("opencv-capture.py"), "--probe"]],
         VIDEO_BYTES),
     Application(
         "qt", [PYTHON, "-B", beside("qt-player.py"), "{slow.mp4}"],
-        "python3-pyqt5.qtmultimedia and libqt5multimedia5-plugins",
+        "python3-pyqt5.qtmultimedia or libqt5multimedia5-plugins",
         [[PYTHON, "-B", beside("qt-player.py"), "--probe"]],
         SLOW_BYTES, env={"QT_QPA_PLATFORM": "offscreen"}),
     Application(
         "webkit",
         ["xvfb-run", "-a", PYTHON, "-B", beside("webkit-page.py"),
          "{slow.mp4}"],
-        "gir1.2-webkit2-4.1, python3-gi, xvfb and xauth",
+        "one of gir1.2-webkit2-4.1, python3-gi, xvfb, xauth",
         [[PYTHON, "-B", beside("webkit-page.py"), "--probe"],
          ["xvfb-run", "--help"], ["xauth", "-V"]],
         SLOW_BYTES, process="WebKitWebProcess"),
@@ -161,12 +161,11 @@ def run(argv, env, **more):
     return out, err
 
 
-def works(argv):
+def works(argv, env):
     try:
-        return subprocess.run(argv, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL).returncode == 0
-    except OSError:
+        run(argv, env)
+        return True
+    except (Failed, OSError):
         return False
 
 
@@ -253,9 +252,21 @@ class Case:
         return [re.sub(r"{([\w.]+)}", lambda found: str(
             self.fields[found.group(1)]), word) for word in command]
 
+    def missing(self):
+        """What the test needs and is not installed, as text."""
+        env = self.scratch.environment(self.work, "plain")
+        if not works(["gst-launch-1.0", "--version"], env):
+            return "gstreamer1.0-tools"
+        self.scratch.scan([], env)
+        for element in ELEMENTS:
+            if not works(["gst-inspect-1.0", "--exists", element], env):
+                return f"the element {element}"
+        if not all(works(probe, env) for probe in self.application.probes):
+            return self.application.packages
+        return None
+
     def prepare(self):
         env = self.scratch.environment(self.work, "plain")
-        self.scratch.scan([], env)
         for name in MEDIA:
             if any("{" + name + "}" in word
                    for word in self.application.command):
@@ -301,14 +312,12 @@ class Case:
         return output
 
 
-def test(application, scratch, launcher):
-    with tempfile.TemporaryDirectory(dir=scratch.directory) as directory:
-        case = Case(application, scratch, pathlib.Path(directory))
-        case.prepare()
-        plain = case.run_plain()
-        if not plain:
-            raise Failed("no output: nothing can be compared")
-        with_filemem = case.run_filemem(launcher)
+def test(case, launcher):
+    case.prepare()
+    plain = case.run_plain()
+    if not plain:
+        raise Failed("no output: nothing can be compared")
+    with_filemem = case.run_filemem(launcher)
     print(f"output: {len(plain)} bytes, "
           f"{hashlib.sha256(plain).hexdigest()[:16]}")
     if with_filemem != plain:
@@ -330,21 +339,18 @@ def main():
         return 0
     if not (options.launcher and options.scratch and options.name):
         parser.error("--launcher, --scratch and a name are needed")
-    application = applications[options.name]
-    missing = [element for element in ELEMENTS
-               if not works(["gst-inspect-1.0", "--exists", element])]
-    if missing:
-        print(f"skipped: no element {' '.join(missing)}")
-        return SKIP
-    if not all(map(works, application.probes)):
-        print(f"skipped: needs {application.packages}")
-        return SKIP
-    try:
-        test(application, Scratch(options.scratch),
-             os.path.abspath(options.launcher))
-    except Failed as reason:
-        print(f"failed: {reason}")
-        return 1
+    scratch = Scratch(options.scratch)
+    with tempfile.TemporaryDirectory(dir=scratch.directory) as work:
+        case = Case(applications[options.name], scratch, pathlib.Path(work))
+        try:
+            missing = case.missing()
+            if missing:
+                print(f"skipped: {missing} is not installed")
+                return SKIP
+            test(case, os.path.abspath(options.launcher))
+        except Failed as reason:
+            print(f"failed: {reason}")
+            return 1
     return 0
 
 
