@@ -381,7 +381,7 @@ def test_options(doctor):
     # What keeps filemem out of the doctor does not mislead it.
     doctor.set(GST_TRACERS="filemem", GST_FILEMEM_EXE="player",
                GST_FILEMEM_REPORT="stderr", GST_FILEMEM_MIN_SIZE="1G",
-               GST_FILEMEM_REPORT_SIGNAL="USR2")
+               GST_FILEMEM_SIGBUS_GUARD="yes")
     answer = doctor.run(0)
     answer.find("note", "options", "only programs of these names use filemem: "
                 "player", "unset GST_FILEMEM_EXE")
