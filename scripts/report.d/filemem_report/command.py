@@ -1,0 +1,109 @@
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# command: the command line of gst-filemem report.
+
+import argparse
+import os
+import sys
+
+from . import figures, page, records
+
+NO_RECORDS, FAILED = 1, 2
+
+DESCRIPTION = "Makes a web page, one file, of GStreamer logs with filemem's records."
+EPILOG = f"""A log is made with
+  {figures.HOW_TO}
+
+Several logs, or several processes in one, are compared.
+
+Exit status: 0 if all is well; 1 if there are no records, so that the page says
+how to make them; 2 if a file can't be read or written, or dygraphs is missing.
+"""
+
+
+class Failure(Exception):
+    pass
+
+
+def say(line):
+    print(f"gst-filemem report: {line}", file=sys.stderr)
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="gst-filemem report",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log of GStreamer")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="the page (default: the first LOG with .html; -: standard output)",
+    )
+    return parser.parse_args(arguments)
+
+
+def reason(error):
+    return error.strerror or str(error)
+
+
+def read(logs):
+    runs = []
+    for log in logs:
+        try:
+            runs += records.read_log(log)
+        except OSError as error:
+            raise Failure(f"{figures.printable(log)}: {reason(error)}") from error
+    return runs
+
+
+def write(output, logs, text):
+    data = text.encode("utf-8")
+    try:
+        if output == "-":
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+            return
+        for log in logs:
+            if os.path.exists(output) and os.path.samefile(output, log):
+                raise Failure(f"{figures.printable(output)}: that is a log")
+        with open(output, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise Failure(f"{figures.printable(output)}: {reason(error)}") from error
+    say(f"wrote {figures.printable(output)}")
+
+
+def report(options):
+    output = options.output or options.logs[0] + ".html"
+    try:
+        maker = page.Maker()
+    except page.NoLibrary as error:
+        raise Failure(str(error)) from error
+    runs, notes = figures.choose_runs(read(options.logs))
+    figures.label_runs(runs)
+    model = figures.model(runs, options.logs, notes)
+    write(output, options.logs, maker.make(model))
+    for note in notes:
+        say(note)
+    for run in model["runs"]:
+        for line in run["missing"]:
+            say(f"{run['label']}: {line}")
+    if not runs:
+        say(f"no filemem records; make a log with: {figures.HOW_TO}")
+    return 0 if runs else NO_RECORDS
+
+
+def main(arguments):
+    try:
+        return report(parse(arguments))
+    except Failure as failure:
+        say(failure)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130

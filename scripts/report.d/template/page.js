@@ -1,0 +1,605 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * page.js: builds the page from its data: key numbers, plots, tables.
+ *
+ * What is shown was decided by whoever made the data (figures.py); here are
+ * number formats, colours, and what happens under the mouse. Text gets into the
+ * page as text nodes alone. dygraphs takes some of its texts as HTML: it is
+ * given numbers and units, no names.
+ */
+"use strict";
+
+(function () {
+  const model = JSON.parse(document.getElementById("data").textContent);
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  // Where a finger moves the page, a plot must not take it for a zoom.
+  const coarse = matchMedia("(pointer: coarse)").matches;
+  const DASHES = [null, [7, 4], [2, 3]];
+  const MIB = 1 << 20;
+  const plots = [];
+
+  /* element ("p.quiet.name", TEXT or CHILD, ...) */
+  function element(what, ...children) {
+    const [tag, ...classes] = what.split(".");
+    const node = document.createElement(tag);
+    if (classes.length) node.className = classes.join(" ");
+    node.append(...children.filter((child) => child !== null));
+    return node;
+  }
+
+  /* Numbers. */
+
+  function number(value, digits) {
+    return value.toLocaleString("en", { maximumFractionDigits: digits });
+  }
+
+  /* As many digits as are read: 1,234, 12.3, 0.0123. */
+  function sensible(value) {
+    const size = Math.abs(value);
+    if (size === 0 || size >= 100) return number(value, 0);
+    return number(value, size >= 1 ? 1 : Math.min(6, 1 - Math.floor(Math.log10(size))));
+  }
+
+  function bytes(value) {
+    if (value >= 10240 * MIB) return number(value / MIB / 1024, 1) + " GiB";
+    return sensible(value / MIB) + " MiB";
+  }
+
+  function time(ns) {
+    if (ns === 0) return "0 s";
+    if (ns < 999.5e3) return sensible(ns / 1e3) + " µs";
+    if (ns < 999.5e6) return sensible(ns / 1e6) + " ms";
+    if (ns < 600e9) return sensible(ns / 1e9) + " s";
+    if (ns < 7200e9) return number(ns / 60e9, 1) + " min";
+    return number(ns / 3600e9, 1) + " h";
+  }
+
+  function withUnit(value, unit) {
+    if (value === null || value === undefined) return "–";
+    if (unit === "bytes") return bytes(value);
+    if (unit === "ns") return time(value);
+    return number(value, 0);
+  }
+
+  /* In a column all values have one unit, which its head tells. */
+  const COLUMN_UNITS = {
+    bytes: { name: "MiB", format: (value) => sensible(value / MIB) },
+    ns: { name: "ms", format: (value) => sensible(value / 1e6) },
+    "": { name: "", format: (value) => number(value, 0) },
+  };
+
+  /* The top of the page. */
+
+  function total(label) {
+    const row = model.totals.rows.find((each) => each.label === label);
+    return row ? row.values[0] : null;
+  }
+
+  function tile(label, value, more) {
+    if (value === null) return null;
+    return element(
+      "div.tile.sheet",
+      element("dt", label),
+      element("dd", element("div.big", value), more ? element("div.quiet", more) : null)
+    );
+  }
+
+  function tileOf(label, name, unit, more) {
+    const value = total(name);
+    return value === null ? null : tile(label, withUnit(value, unit), more);
+  }
+
+  function of(name, words) {
+    const value = total(name);
+    return value === null ? "" : words.replace("%", bytes(value));
+  }
+
+  function waitTile() {
+    const waited = total("Maps that waited");
+    const maps = (total("Maps to read") || 0) + (total("Maps to write") || 0);
+    if (waited === null) return null;
+    const share = maps ? sensible((100 * waited) / maps) + "% of " : "of ";
+    return tile("Maps that waited", number(waited, 0), share + number(maps, 0));
+  }
+
+  function trouble() {
+    const names = ["I/O errors", "Became system memory", "Disk full, times"];
+    return names
+      .filter((name) => total(name))
+      .map((name) => tile(name, number(total(name), 0), "see Totals"));
+  }
+
+  function tiles() {
+    const longest = total("Map wait, longest");
+    const list = element(
+      "dl.tiles",
+      tileOf("Duration", "Duration", "ns"),
+      tileOf("Allocated", "Allocated", "bytes"),
+      tileOf("Resident, highest", "Resident, highest", "bytes", of("Budget (ram)", "budget %")),
+      tileOf("On disk, highest", "On disk, highest", "bytes", of("Most on disk (size)", "limit %")),
+      tileOf("Written to disk", "Written to disk", "bytes", of("Read from disk", "% read back")),
+      waitTile(),
+      tileOf(
+        "Map wait, 99%",
+        "Map wait, 99%",
+        "ns",
+        longest === null ? "" : "longest " + time(longest)
+      ),
+      ...trouble()
+    );
+    return list;
+  }
+
+  function colour(index) {
+    return getComputedStyle(document.documentElement).getPropertyValue("--c" + (index % 8)).trim();
+  }
+
+  function swatch(index, dash, bar) {
+    const node = element("span.swatch.dash" + dash + (bar ? ".bar" : ""));
+    node.style.color = "var(--c" + (index % 8) + ")";
+    return node;
+  }
+
+  function runLine(run, several, index) {
+    const pid = run.pid === null ? "" : ", pid " + run.pid;
+    return element(
+      several ? "li" : "p",
+      several ? swatch(index, index % 3, false) : "",
+      several ? " " : "",
+      element("span.name", run.log),
+      element("span.quiet", pid + ", " + number(run.records, 0) + " records")
+    );
+  }
+
+  function missingBox() {
+    const several = model.runs.length > 1;
+    const lines = new Map();
+    for (const run of model.runs)
+      for (const line of run.missing) lines.set(line, (lines.get(line) || []).concat(run.label));
+    if (!lines.size && !model.notes.length) return null;
+    const list = element("ul");
+    for (const note of model.notes) list.append(element("li", note));
+    for (const [line, labels] of lines) {
+      const all = !several || labels.length === model.runs.length;
+      list.append(
+        element("li", ...(all ? [] : [element("span.name", labels.join(", ")), ": "]), line + ".")
+      );
+    }
+    return element("section.box.warn", element("h2", "What is not here"), list);
+  }
+
+  function top() {
+    const header = document.getElementById("top");
+    if (model.runs.length === 1) header.append(runLine(model.runs[0], false, 0), tiles());
+    if (model.runs.length > 1)
+      header.append(
+        element("ul.runs", ...model.runs.map((run, index) => runLine(run, true, index)))
+      );
+    header.append(missingBox() || "");
+  }
+
+  function empty() {
+    return element(
+      "section.box.warn",
+      element("h2", "No records of filemem"),
+      element("p", "There is nothing to show in:"),
+      element("ul", ...model.logs.map((log) => element("li", element("span.name", log)))),
+      element("p", "A log is made with:"),
+      element("pre", element("code", model.how))
+    );
+  }
+
+  /* Plots. */
+
+  function timeUnit(seconds) {
+    if (seconds <= 600) return ["s", 1];
+    return seconds <= 7200 ? ["min", 60] : ["h", 3600];
+  }
+
+  /* Ticks of a logarithmic axis: powers of ten, thinned out to fit. */
+  function powers(low, high, room, format) {
+    const first = Math.ceil(low - 1e-9);
+    const last = Math.floor(high + 1e-9);
+    const every = Math.max(1, Math.ceil((last - first) / room));
+    const ticks = [];
+    for (let power = first; power <= last; power++)
+      ticks.push({ power, label: (power - first) % every === 0 ? format(power) : "" });
+    return ticks;
+  }
+
+  function logTicks(a, b, pixels, options, graph) {
+    return powers(Math.log10(a), Math.log10(b), pixels / 28, (power) =>
+      number(Math.pow(10, power), 6)
+    ).map((tick) => ({ v: Math.pow(10, tick.power), label: tick.label }));
+  }
+
+  /* Durations, whose logarithms are the axis. */
+  function durationTicks(a, b, pixels) {
+    return powers(a, b, pixels / 62, (power) => time(Math.pow(10, power))).map((tick) => ({
+      v: tick.power,
+      label: tick.label,
+    }));
+  }
+
+  /* The width of a bucket, four an octave, as a logarithm. */
+  const BUCKET = Math.log10(2) / 4;
+
+  /* Bars beside each other within their bucket. */
+  function bars(drawn) {
+    if (drawn.seriesIndex !== 0) return;
+    const { drawingContext: context, plotArea, dygraph: graph } = drawn;
+    const bottom = plotArea.y + plotArea.h;
+    const bucket = graph.toDomXCoord(BUCKET) - graph.toDomXCoord(0);
+    const width = Math.max(1, (bucket - Math.min(2, bucket / 4)) / drawn.seriesCount);
+    drawn.allSeriesPoints.forEach((points, index) => {
+      context.fillStyle = graph.getColors()[index];
+      for (const point of points) {
+        if (!point.yval || Number.isNaN(point.canvasy)) continue;
+        const left = point.canvasx + width * (index - drawn.seriesCount / 2);
+        context.fillRect(left, point.canvasy, width, bottom - point.canvasy);
+      }
+    });
+  }
+
+  class Plot {
+    constructor(chart, place) {
+      this.chart = chart;
+      this.isHistogram = chart.kind === "histogram";
+      this.isLog = this.isHistogram || Boolean(chart.log);
+      this.shown = chart.series.map(() => true);
+      [this.xUnit, this.xScale] = timeUnit(Math.max(...chart.x));
+      this.build(place);
+      this.draw();
+    }
+
+    build(place) {
+      const chart = this.chart;
+      this.at = element("span.at");
+      this.area = element("div.plot");
+      this.area.setAttribute("role", "img");
+      this.area.setAttribute("aria-label", this.inWords());
+      this.values = chart.series.map(() => element("span.value"));
+      this.buttons = chart.series.map((series, index) => {
+        const button = element(
+          "button",
+          swatch(series.colour, series.dash, this.isHistogram),
+          element("span.name", series.label),
+          this.values[index]
+        );
+        button.type = "button";
+        button.title = "Show or hide";
+        button.setAttribute("aria-pressed", "true");
+        button.addEventListener("click", () => this.toggle(index));
+        return button;
+      });
+      this.rest();
+      const step = chart.step
+        ? "Each point stands for " + time(chart.step * 1e9) + "."
+        : "";
+      const note = [chart.note, step].filter(Boolean).join(" ");
+      place.append(
+        element(
+          "figure.sheet" + (chart.wide ? ".wide" : ""),
+          element("figcaption", element("h3", chart.title), this.at),
+          element("div.legend", ...this.buttons),
+          element("div.unit", chart.unit),
+          this.area,
+          note ? element("p.note", note) : null
+        )
+      );
+    }
+
+    highest(index) {
+      return this.chart.series[index].y.reduce((a, b) => (b !== null && b > a ? b : a), 0);
+    }
+
+    inWords() {
+      const parts = this.chart.series.map((series, index) =>
+        this.isHistogram
+          ? series.label + ": " + number(series.y.reduce((a, b) => a + b, 0), 0)
+          : series.label + ": highest " + sensible(this.highest(index))
+      );
+      return this.chart.title + ", " + this.chart.unit + "; " + parts.join("; ");
+    }
+
+    /* What the legend says while nothing is under the mouse. */
+    rest() {
+      this.at.textContent = "";
+      this.values.forEach((node, index) => {
+        const y = this.chart.series[index].y;
+        node.classList.add("resting");
+        node.textContent = this.isHistogram
+          ? number(y.reduce((a, b) => a + b, 0), 0) + " in all"
+          : "max " + sensible(this.highest(index));
+      });
+    }
+
+    show(row) {
+      const x = this.chart.x[row];
+      this.at.textContent = this.isHistogram
+        ? time(x / Math.pow(2, 0.25)) + " to " + time(x)
+        : "at " + number(x / this.xScale, this.xScale === 1 ? 1 : 2) + " " + this.xUnit;
+      this.values.forEach((node, index) => {
+        const value = this.chart.series[index].y[row];
+        node.classList.remove("resting");
+        node.textContent =
+          value === null ? (this.isHistogram ? "0" : "–") : sensible(value) + " " + this.yUnit();
+      });
+    }
+
+    yUnit() {
+      return this.isHistogram ? "" : this.chart.unit;
+    }
+
+    toggle(index) {
+      this.shown[index] = !this.shown[index];
+      this.buttons[index].setAttribute("aria-pressed", String(this.shown[index]));
+      this.graph.updateOptions({ visibility: this.shown, valueRange: this.range() });
+    }
+
+    rows() {
+      const { x, series } = this.chart;
+      return x.map((at, row) => [
+        this.isHistogram ? Math.log10(at) - BUCKET / 2 : at / this.xScale,
+        ...series.map((each) => each.y[row]),
+      ]);
+    }
+
+    /* The y axis: from 0 to above the highest; a logarithmic one to whole
+     * powers of ten, and so far down that bars of 1 are seen. */
+    range() {
+      const shown = this.chart.series.filter((_, index) => this.shown[index]);
+      const values = shown.flatMap((series) => series.y).filter((y) => y !== null);
+      const highest = values.reduce((a, b) => Math.max(a, b), 0);
+      if (!this.isLog) return [0, highest > 0 ? highest * 1.08 : 1];
+      const lowest = values.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Infinity);
+      if (!(highest > 0)) return [0.1, 1];
+      const top = Math.pow(10, Math.ceil(Math.log10(highest * 1.05)));
+      if (this.isHistogram) return [0.5, Math.max(10, top)];
+      return [Math.pow(10, Math.floor(Math.log10(lowest))), top];
+    }
+
+    xRange() {
+      const x = this.chart.x;
+      if (!this.isHistogram) {
+        const from = x[0] / this.xScale;
+        const to = x[x.length - 1] / this.xScale;
+        const pad = (to - from) * 0.01 || 0.5;
+        return [Math.min(from, Math.max(0, from - pad)), to + pad];
+      }
+      const low = Math.log10(x[0]) - BUCKET;
+      const high = Math.log10(x[x.length - 1]);
+      const pad = Math.max(BUCKET, (1 - (high - low)) / 2);
+      return [low - pad, high + pad];
+    }
+
+    looks() {
+      const style = getComputedStyle(document.documentElement);
+      return {
+        colors: this.chart.series.map((series) => colour(series.colour)),
+        axisLineColor: style.getPropertyValue("--line").trim(),
+        gridLineColor: style.getPropertyValue("--grid").trim(),
+      };
+    }
+
+    options() {
+      const series = {};
+      this.chart.series.forEach((each, index) => {
+        series["s" + index] = { strokePattern: DASHES[each.dash] };
+      });
+      const few = this.chart.x.length <= 60;
+      const options = {
+        ...this.looks(),
+        labels: ["x", ...this.chart.series.map((_, index) => "s" + index)],
+        series,
+        legend: "never",
+        logscale: this.isLog,
+        valueRange: this.range(),
+        dateWindow: this.xRange(),
+        strokeWidth: 2,
+        drawPoints: few && !this.isHistogram,
+        drawGapEdgePoints: true,
+        pointSize: 2.5,
+        highlightCircleSize: 4,
+        rightGap: 14,
+        axisLabelFontSize: 12,
+        axes: {
+          x: {
+            pixelsPerLabel: 70,
+            drawGrid: false,
+            axisLabelFormatter: (value) => number(value, 3) + " " + this.xUnit,
+          },
+          y: {
+            pixelsPerLabel: 40,
+            axisLabelWidth: 52,
+            axisLabelFormatter: (value) => number(value, 6),
+          },
+        },
+        highlightCallback: (event, x, points, row) => this.show(row),
+        unhighlightCallback: () => this.rest(),
+        zoomCallback: (from, to) => zoomAll(this, from, to),
+      };
+      if (this.isLog) options.axes.y.ticker = logTicks;
+      if (this.isHistogram) {
+        options.axes.x.ticker = durationTicks;
+        options.plotter = bars;
+        options.highlightCircleSize = 0;
+      }
+      if (coarse) options.interactionModel = {};
+      return options;
+    }
+
+    draw() {
+      this.graph = new Dygraph(this.area, this.rows(), this.options());
+      // where a double click leads back to, in place of what dygraphs finds
+      this.graph.resetZoom = () => {
+        this.graph.updateOptions({ dateWindow: this.xRange(), valueRange: this.range() });
+        zoomAll(this, ...this.xRange());
+      };
+    }
+  }
+
+  /* All plots over time show the same time. */
+  function zoomAll(from, low, high) {
+    if (from.isHistogram) return;
+    for (const plot of plots) {
+      if (plot === from || plot.isHistogram) continue;
+      const scale = from.xScale / plot.xScale;
+      plot.graph.updateOptions({ dateWindow: [low * scale, high * scale] });
+    }
+  }
+
+  function drawCharts(group, place) {
+    for (const chart of group.charts) plots.push(new Plot(chart, place));
+  }
+
+  function groupSection(group, folded) {
+    const grid = element("div.charts");
+    const remarks = (group.remarks || []).map((remark) => element("p.quiet", remark));
+    if (!folded) {
+      const section = element("section", element("h2", group.title || "Plots"), ...remarks, grid);
+      return [section, () => drawCharts(group, grid)];
+    }
+    const title = element("h2", "Only ", element("span.name", group.title));
+    const details = element("details", element("summary", title), ...remarks, grid);
+    details.addEventListener("toggle", () => drawCharts(group, grid), { once: true });
+    return [details, () => {}];
+  }
+
+  /* Tables. */
+
+  function scrollBox(title, table) {
+    const box = element("div.scroll.sheet", table);
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", title);
+    return box;
+  }
+
+  function head(text, className) {
+    const cell = element("th" + className, text);
+    cell.scope = "col";
+    return cell;
+  }
+
+  function totalsSection() {
+    const { columns, rows, title } = model.totals;
+    const first = head("figure", ".text");
+    const heads = columns.map((label) => head(element("span.name", label), ""));
+    const body = rows.map((row) => {
+      const name = element("th.text", row.label);
+      name.scope = "row";
+      const cells = row.values.map((value) => {
+        const cell = element("td", withUnit(value, row.unit));
+        if (value !== null) cell.title = number(value, 0) + (row.unit ? " " + row.unit : "");
+        return cell;
+      });
+      return element("tr", name, ...cells);
+    });
+    const table = element(
+      "table",
+      element("thead", element("tr", first, ...heads)),
+      element("tbody", ...body)
+    );
+    return element("section.totals", element("h2", title), scrollBox(title, table));
+  }
+
+  function cellOf(value, column, isFirst) {
+    if (column.unit === "text") {
+      const cell = element(isFirst ? "th.text" : "td.text", element("span.name", value));
+      if (isFirst) cell.scope = "row";
+      return cell;
+    }
+    if (value === null) return element("td", "–");
+    const cell = element("td", COLUMN_UNITS[column.unit].format(value));
+    cell.title = number(value, 0) + (column.unit ? " " + column.unit : "");
+    return cell;
+  }
+
+  function compare(a, b) {
+    if (a === null || b === null) return (a === null) - (b === null);
+    return typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : b - a;
+  }
+
+  class Table {
+    constructor(table) {
+      this.table = table;
+      this.sorted = null;
+      this.rows = table.rows.map((values) => ({
+        values,
+        node: element(
+          "tr",
+          ...values.map((value, index) => cellOf(value, table.columns[index], index === 0))
+        ),
+      }));
+      this.heads = table.columns.map((column, index) => this.head(column, index));
+      this.body = element("tbody", ...this.rows.map((row) => row.node));
+    }
+
+    head(column, index) {
+      const isText = column.unit === "text";
+      const unit = isText ? "" : COLUMN_UNITS[column.unit].name;
+      const button = element("button", column.label + (unit ? ", " + unit : ""));
+      button.type = "button";
+      button.addEventListener("click", () => this.sort(index));
+      return head(button, isText ? ".text" : "");
+    }
+
+    /* Numbers begin with the highest, texts with the first; again: reversed. */
+    sort(index) {
+      const again = this.sorted === index && !this.reversed;
+      this.sorted = index;
+      this.reversed = again;
+      const sign = again ? -1 : 1;
+      this.rows.sort((a, b) => sign * compare(a.values[index], b.values[index]));
+      this.body.append(...this.rows.map((row) => row.node));
+      const upwards = (this.table.columns[index].unit === "text") !== again;
+      this.heads.forEach((each) => each.removeAttribute("aria-sort"));
+      this.heads[index].setAttribute("aria-sort", upwards ? "ascending" : "descending");
+    }
+
+    section() {
+      const { title, note } = this.table;
+      const table = element(
+        "table",
+        element("thead", element("tr", ...this.heads)),
+        this.body
+      );
+      return element(
+        "section",
+        element("h2", title),
+        note ? element("p.quiet", note) : null,
+        scrollBox(title, table)
+      );
+    }
+  }
+
+  function recolour() {
+    for (const plot of plots) plot.graph.updateOptions(plot.looks());
+  }
+
+  function build() {
+    const main = document.getElementById("main");
+    top();
+    if (!model.runs.length) {
+      main.append(empty());
+      return;
+    }
+    const several = model.runs.length > 1;
+    if (several) main.append(totalsSection());
+    model.groups.forEach((group, index) => {
+      if (!several) group.title = "";
+      if (!group.charts.length) return;
+      // a plot has to know its width when it is drawn
+      const [section, draw] = groupSection(group, several && index > 0);
+      main.append(section);
+      draw();
+    });
+    for (const table of model.tables) main.append(new Table(table).section());
+    if (!several) main.append(totalsSection());
+    dark.addEventListener("change", recolour);
+  }
+
+  build();
+})();
