@@ -117,6 +117,23 @@ def printable(name):
     )
 
 
+def short_names(paths):
+    """For each path of a pad what a legend has room for: names without types,
+    and without the pipeline that all are in."""
+
+    def short(path):
+        parts = [part.split(":", 1)[-1] for part in path.split("/")]
+        pads = parts[-1].split(".GstPad:", 1)
+        return printable("/".join([*parts[2:-1], ".".join(pads)]))
+
+    def short_or_whole(path):
+        name = short(path)
+        return name if name and names.count(name) == 1 else printable(path)
+
+    names = [short(path) for path in paths]
+    return {path: short_or_whole(path) for path in paths}
+
+
 def label_runs(runs):
     """Gives each run its `label`: the name of the log, and as much more as it
     takes to tell it from the others."""
@@ -296,20 +313,29 @@ def run_charts(run):
         run.queues.items(),
         key=lambda item: -max(_known(item[1].level.values), default=0),
     )
+    names = short_names([name for name, _ in queues[:MOST_QUEUES]])
     source, wait_curves = waits(run)
     return [
         chart(
             "memory",
-            "Memory and disk",
+            "Memory",
             "MiB",
             [
                 ("resident", 0, level(run, "resident-bytes"), 0),
                 ("budget", 7, level(run, "budget"), 1),
-                ("spilled", 1, level(run, "spilled-bytes"), 0),
-                ("on disk", 3, level(run, "disk-bytes"), 2),
-                ("page cache", 2, level(run, "page-cache-bytes"), 0),
+                ("page cache", 1, level(run, "page-cache-bytes"), 0),
             ],
-            wide=True,
+        ),
+        chart(
+            "disk",
+            "Disk",
+            "MiB",
+            [
+                ("live", 7, level(run, "live-bytes"), 1),
+                ("spilled", 0, level(run, "spilled-bytes"), 0),
+                ("on disk", 1, level(run, "disk-bytes"), 2),
+            ],
+            note="Live is all that is in buffers, in memory or on disk.",
         ),
         chart(
             "queues",
@@ -317,7 +343,7 @@ def run_charts(run):
             "MiB",
             [
                 (
-                    printable(name),
+                    names[name],
                     number,
                     (queue.level.ts, [v / MIB for v in queue.level.values]),
                     number % 3,
@@ -344,9 +370,10 @@ def run_charts(run):
             "Waits of maps over time",
             "ms",
             [
-                (label, colour, curve, 0)
-                for (_, label, _), colour, curve in zip(
-                    PERCENTILES, (0, 2, 1, 3), wait_curves
+                # of those on top of each other, the one below is seen
+                (label, colour, curve, dash)
+                for (_, label, _), (colour, dash), curve in zip(
+                    PERCENTILES, ((0, 0), (2, 0), (1, 1), (3, 2)), wait_curves
                 )
             ],
             log=True,
@@ -468,7 +495,10 @@ def _table(name, title, runs, heads, columns, rows_of, weight):
         "name": name,
         "title": title,
         "note": note,
-        "columns": [{"label": head, "unit": "text"} for head in heads]
+        "columns": [
+            {"label": head, "unit": "word" if head == "tid" else "text"}
+            for head in heads
+        ]
         + ([{"label": "run", "unit": "text"}] if several else [])
         + [{"label": label, "unit": unit} for _, label, unit in columns],
         "rows": [
@@ -536,13 +566,17 @@ def tables(runs):
 # What is missing.
 
 
+def _number(count, noun):
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def missing(run):
     """What the page can't show of a run, and how to get it."""
     out = []
     if run.cut:
         out.append(
-            f"{run.cut} records are cut short, as when the program is killed or the "
-            "disk is full; they count as far as they go"
+            f"{_number(run.cut, 'record')} cut short, as when the program is killed "
+            "or the disk is full: counted as far as readable"
         )
     if not run.ts:
         out.append(
@@ -551,8 +585,8 @@ def missing(run):
         )
     elif len(run.ts) < 3:
         out.append(
-            f"only {len(run.ts)} filemem records, too few for curves: run with "
-            "stats-interval=1 (or less often) for longer than that"
+            f"only {_number(len(run.ts), 'filemem record')}, too few for curves: run "
+            "with stats-interval=1, for some seconds"
         )
     if not run.queues:
         out.append(

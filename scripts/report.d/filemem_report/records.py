@@ -53,8 +53,9 @@ _PREFIX = re.compile(rb"\d+:\d\d:\d\d\.\d+\s+(\d{1,10})\s+0x[0-9a-f]+\s")
 _RECORD = re.compile(
     rb"\bGST_TRACER\s+\S*:\d+:\S*\s+(filemem(?:-[a-z]+)?(?:\.class)?),(.*)", re.S
 )
-_NUMBER = re.compile(r"([a-z0-9-]+)=\(guint64\)(\d{1,20})(?=[,;])")
-_STRING = re.compile(r"([a-z0-9-]+)=\(string\)(\"(?:[^\"\\]|\\.)*\"|[^,;]*)(?=[,;])")
+# The blank in front keeps the search from starting within names.
+_NUMBER = re.compile(r" ([a-z0-9-]+)=\(guint64\)(\d{1,20})(?=[,;])")
+_STRING = re.compile(r" ([a-z0-9-]+)=\(string\)(\"(?:[^\"\\]|\\.)*\"|[^,;]*)(?=[,;])")
 _ESCAPE = re.compile(rb"\\([0-3][0-7][0-7]|.)", re.S)
 
 # What comes before the figures: the names, each up to the field that follows.
@@ -205,7 +206,7 @@ def _lines(file):
             if parts < LONGEST_RECORD and not _PREFIX.search(line):
                 pending += line
                 parts += 1
-                if line.rstrip().endswith(b";"):
+                if line.endswith((b";\n", b";\r\n")):
                     yield pending
                     pending = None
                 continue
@@ -215,7 +216,7 @@ def _lines(file):
             continue
         if b"\x1b" in line:
             line = _COLOUR.sub(b"", line)
-        if line.rstrip().endswith(b";") or not _RECORD.search(line):
+        if line.endswith((b";\n", b";\r\n")) or not _RECORD.search(line):
             yield line
         else:
             pending, parts = line, 1

@@ -41,25 +41,37 @@
     return number(value, size >= 1 ? 1 : Math.min(6, 1 - Math.floor(Math.log10(size))));
   }
 
+  /* Units: up to which value, what it is called, how much it is. */
+  const UNITS = {
+    bytes: [
+      [10240 * MIB, "MiB", MIB],
+      [Infinity, "GiB", 1024 * MIB],
+    ],
+    ns: [
+      [999.5e3, "µs", 1e3],
+      [999.5e6, "ms", 1e6],
+      [600e9, "s", 1e9],
+      [7200e9, "min", 60e9],
+      [Infinity, "h", 3600e9],
+    ],
+  };
+
+  /* In the unit that suits it, or another value that it is compared with. */
+  function withUnit(value, unit, other) {
+    if (value === null) return "–";
+    if (!unit) return number(value, 0);
+    if (value === 0) return "0";
+    const suits = other || value;
+    const [, name, size] = UNITS[unit].find(([upto]) => suits < upto);
+    return sensible(value / size) + " " + name;
+  }
+
   function bytes(value) {
-    if (value >= 10240 * MIB) return number(value / MIB / 1024, 1) + " GiB";
-    return sensible(value / MIB) + " MiB";
+    return withUnit(value, "bytes");
   }
 
   function time(ns) {
-    if (ns === 0) return "0 s";
-    if (ns < 999.5e3) return sensible(ns / 1e3) + " µs";
-    if (ns < 999.5e6) return sensible(ns / 1e6) + " ms";
-    if (ns < 600e9) return sensible(ns / 1e9) + " s";
-    if (ns < 7200e9) return number(ns / 60e9, 1) + " min";
-    return number(ns / 3600e9, 1) + " h";
-  }
-
-  function withUnit(value, unit) {
-    if (value === null || value === undefined) return "–";
-    if (unit === "bytes") return bytes(value);
-    if (unit === "ns") return time(value);
-    return number(value, 0);
+    return withUnit(ns, "ns");
   }
 
   /* In a column all values have one unit, which its head tells. */
@@ -197,7 +209,7 @@
     return seconds <= 7200 ? ["min", 60] : ["h", 3600];
   }
 
-  /* Ticks of a logarithmic axis: powers of ten, thinned out to fit. */
+  /* Ticks of a logarithmic axis: powers of ten, with labels as far as these fit. */
   function powers(low, high, room, format) {
     const first = Math.ceil(low - 1e-9);
     const last = Math.floor(high + 1e-9);
@@ -208,10 +220,16 @@
     return ticks;
   }
 
-  function logTicks(a, b, pixels, options, graph) {
-    return powers(Math.log10(a), Math.log10(b), pixels / 28, (power) =>
-      number(Math.pow(10, power), 6)
-    ).map((tick) => ({ v: Math.pow(10, tick.power), label: tick.label }));
+  /* On a short axis there is room for 2 and 5 between the powers. */
+  function logTicks(a, b, pixels) {
+    const [low, high] = [Math.log10(a), Math.log10(b)];
+    const ticks = powers(low, high, pixels / 28, (power) => number(Math.pow(10, power), 9));
+    const all = ticks.map((tick) => ({ v: Math.pow(10, tick.power), label: tick.label }));
+    if (high - low > 2.5) return all;
+    for (let power = Math.floor(low); power <= high; power++)
+      for (const v of [2 * Math.pow(10, power), 5 * Math.pow(10, power)])
+        if (v > a && v < b) all.push({ v, label: number(v, 9) });
+    return all;
   }
 
   /* Durations, whose logarithms are the axis. */
@@ -250,7 +268,6 @@
       this.shown = chart.series.map(() => true);
       [this.xUnit, this.xScale] = timeUnit(Math.max(...chart.x));
       this.build(place);
-      this.draw();
     }
 
     build(place) {
@@ -280,7 +297,7 @@
       const note = [chart.note, step].filter(Boolean).join(" ");
       place.append(
         element(
-          "figure.sheet" + (chart.wide ? ".wide" : ""),
+          "figure.sheet",
           element("figcaption", element("h3", chart.title), this.at),
           element("div.legend", ...this.buttons),
           element("div.unit", chart.unit),
@@ -346,27 +363,25 @@
       ]);
     }
 
-    /* The y axis: from 0 to above the highest; a logarithmic one to whole
-     * powers of ten, and so far down that bars of 1 are seen. */
+    /* The y axis: from 0 to above the highest; a logarithmic one from below the
+     * lowest, so that bars of 1 are seen. */
     range() {
       const shown = this.chart.series.filter((_, index) => this.shown[index]);
       const values = shown.flatMap((series) => series.y).filter((y) => y !== null);
       const highest = values.reduce((a, b) => Math.max(a, b), 0);
       if (!this.isLog) return [0, highest > 0 ? highest * 1.08 : 1];
-      const lowest = values.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Infinity);
       if (!(highest > 0)) return [0.1, 1];
-      const top = Math.pow(10, Math.ceil(Math.log10(highest * 1.05)));
-      if (this.isHistogram) return [0.5, Math.max(10, top)];
-      return [Math.pow(10, Math.floor(Math.log10(lowest))), top];
+      const lowest = values.reduce((a, b) => (b > 0 ? Math.min(a, b) : a), Infinity);
+      return [this.isHistogram ? 0.5 : lowest / 1.5, Math.max(highest, 3 * lowest) * 1.5];
     }
 
     xRange() {
       const x = this.chart.x;
       if (!this.isHistogram) {
-        const from = x[0] / this.xScale;
         const to = x[x.length - 1] / this.xScale;
+        const from = x[0] / this.xScale < to / 4 ? 0 : x[0] / this.xScale;
         const pad = (to - from) * 0.01 || 0.5;
-        return [Math.min(from, Math.max(0, from - pad)), to + pad];
+        return [from && from - pad, to + pad];
       }
       const low = Math.log10(x[0]) - BUCKET;
       const high = Math.log10(x[x.length - 1]);
@@ -404,9 +419,10 @@
         highlightCircleSize: 4,
         rightGap: 14,
         axisLabelFontSize: 12,
+        xAxisHeight: 24,
         axes: {
           x: {
-            pixelsPerLabel: 70,
+            pixelsPerLabel: 60,
             drawGrid: false,
             axisLabelFormatter: (value) => number(value, 3) + " " + this.xUnit,
           },
@@ -450,8 +466,11 @@
     }
   }
 
+  /* All get their place first: what is beside a plot changes its width. */
   function drawCharts(group, place) {
-    for (const chart of group.charts) plots.push(new Plot(chart, place));
+    const drawn = group.charts.map((chart) => new Plot(chart, place));
+    for (const plot of drawn) plot.draw();
+    plots.push(...drawn);
   }
 
   function groupSection(group, folded) {
@@ -490,8 +509,9 @@
     const body = rows.map((row) => {
       const name = element("th.text", row.label);
       name.scope = "row";
+      const highest = Math.max(...row.values);
       const cells = row.values.map((value) => {
-        const cell = element("td", withUnit(value, row.unit));
+        const cell = element("td", withUnit(value, row.unit, highest));
         if (value !== null) cell.title = number(value, 0) + (row.unit ? " " + row.unit : "");
         return cell;
       });
@@ -505,9 +525,20 @@
     return element("section.totals", element("h2", title), scrollBox(title, table));
   }
 
+  function isText(column) {
+    return column.unit === "text" || column.unit === "word";
+  }
+
+  /* A path, which may be broken at its separators. */
+  function path(name) {
+    const node = element("span.name");
+    for (const part of name.split(/(?<=[/.])/)) node.append(part, element("wbr"));
+    return node;
+  }
+
   function cellOf(value, column, isFirst) {
-    if (column.unit === "text") {
-      const cell = element(isFirst ? "th.text" : "td.text", element("span.name", value));
+    if (isText(column)) {
+      const cell = element((isFirst ? "th." : "td.") + column.unit, path(value));
       if (isFirst) cell.scope = "row";
       return cell;
     }
@@ -538,12 +569,11 @@
     }
 
     head(column, index) {
-      const isText = column.unit === "text";
-      const unit = isText ? "" : COLUMN_UNITS[column.unit].name;
+      const unit = isText(column) ? "" : COLUMN_UNITS[column.unit].name;
       const button = element("button", column.label + (unit ? ", " + unit : ""));
       button.type = "button";
       button.addEventListener("click", () => this.sort(index));
-      return head(button, isText ? ".text" : "");
+      return head(button, isText(column) ? "." + column.unit : "");
     }
 
     /* Numbers begin with the highest, texts with the first; again: reversed. */
@@ -554,7 +584,7 @@
       const sign = again ? -1 : 1;
       this.rows.sort((a, b) => sign * compare(a.values[index], b.values[index]));
       this.body.append(...this.rows.map((row) => row.node));
-      const upwards = (this.table.columns[index].unit === "text") !== again;
+      const upwards = isText(this.table.columns[index]) !== again;
       this.heads.forEach((each) => each.removeAttribute("aria-sort"));
       this.heads[index].setAttribute("aria-sort", upwards ? "ascending" : "descending");
     }
@@ -587,14 +617,14 @@
       return;
     }
     const several = model.runs.length > 1;
-    if (several) main.append(totalsSection());
     model.groups.forEach((group, index) => {
       if (!several) group.title = "";
-      if (!group.charts.length) return;
+      if (!group.charts.length && !(group.remarks || []).length) return;
       // a plot has to know its width when it is drawn
       const [section, draw] = groupSection(group, several && index > 0);
       main.append(section);
       draw();
+      if (several && index === 0) main.append(totalsSection());
     });
     for (const table of model.tables) main.append(new Table(table).section());
     if (!several) main.append(totalsSection());
