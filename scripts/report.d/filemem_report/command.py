@@ -53,13 +53,18 @@ def reason(error):
 
 
 def read(logs):
+    """The runs of all logs, and the names of the logs that have none."""
     runs = []
+    empty = []
     for log in logs:
         try:
-            runs += records.read_log(log)
+            found = records.read_log(log)
         except OSError as error:
             raise Failure(f"{figures.printable(log)}: {reason(error)}") from error
-    return runs
+        if not found:
+            empty.append(figures.printable(log))
+        runs += found
+    return runs, empty
 
 
 def write(output, logs, text):
@@ -85,7 +90,10 @@ def report(options):
         maker = page.Maker()
     except page.NoLibrary as error:
         raise Failure(str(error)) from error
-    runs, notes = figures.choose_runs(read(options.logs))
+    found, empty = read(options.logs)
+    runs, notes = figures.choose_runs(found)
+    if runs:
+        notes += [f"No filemem records in {name}: {figures.HOW_TO}" for name in empty]
     figures.label_runs(runs)
     model = figures.model(runs, options.logs, notes)
     write(output, options.logs, maker.make(model))

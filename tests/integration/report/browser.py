@@ -177,27 +177,16 @@ class Browser:
             if event["method"] == "Network.requestWillBeSent"
         ]
 
-    def picture(self, whole=True):
-        """A PNG, of the whole page or of what a window shows."""
-        answer = self.call(
-            "Page.captureScreenshot", format="png", captureBeyondViewport=whole
-        ) if not whole else self._whole()
-        return base64.b64decode(answer["data"])
-
-    def _whole(self):
+    def picture(self):
+        """A PNG of the whole page."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-        return self.call(
+        answer = self.call(
             "Page.captureScreenshot",
             format="png",
             captureBeyondViewport=True,
-            clip={
-                "x": 0,
-                "y": 0,
-                "width": size["width"],
-                "height": size["height"],
-                "scale": 1,
-            },
+            clip=dict(x=0, y=0, scale=1, width=size["width"], height=size["height"]),
         )
+        return base64.b64decode(answer["data"])
 
 
 class Picture:

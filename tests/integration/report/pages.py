@@ -1,0 +1,286 @@
+#!/usr/bin/python3
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# pages.py: the page of gst-filemem report in a browser: drawn, in both widths
+# and both colour schemes, without an error and without a request.
+#
+#   pages.py SOURCE      the directory of gst-filemem in the source tree
+#
+# Exit code: 77 without chromium or dygraphs.
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import browser
+import logs
+from logs import MIB, line
+
+SKIP = 77
+LIBRARY = pathlib.Path("/usr/share/javascript/dygraphs/dygraph.min.js")
+SOURCE = None
+EVIL = "</script><script>window.evil=1</script><img src=x onerror=window.evil=2>\"'&"
+# The middle of all plots of the page: rectangles of canvases.
+BOXES = """
+Array.from(document.querySelectorAll(".plot"), plot => {
+  const box = plot.getBoundingClientRect();
+  return [box.left + 60, box.top + scrollY + 4, box.width - 70, box.height - 40];
+})
+"""
+COLOURS = """
+Array.from(document.querySelectorAll("figure"), figure =>
+  Array.from(figure.querySelectorAll(".swatch"), swatch =>
+    getComputedStyle(swatch).color.match(/\\d+/g).map(Number)))
+"""
+# Texts that are wider than the box around them, or lie on one another.
+COLLISIONS = """
+Array.from(document.querySelectorAll(".plot"), plot => {
+  const boxes = Array.from(plot.querySelectorAll(".dygraph-axis-label"), label => {
+    const range = document.createRange();
+    range.selectNodeContents(label);
+    return [label.textContent, range.getBoundingClientRect()];
+  }).filter(([text]) => text);
+  return boxes.flatMap(([a, p], i) => boxes.slice(i + 1).filter(([, q]) =>
+    p.left < q.right - 1 && q.left < p.right - 1 &&
+    p.top < q.bottom - 2 && q.top < p.bottom - 2).map(([b]) => a + " on " + b));
+}).flat()
+"""
+
+
+class Pages(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory(prefix="filemem-pages-")
+        cls.path = pathlib.Path(cls.directory.name)
+        cls.browser = browser.Browser(browser.find())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.__exit__()
+        cls.directory.cleanup()
+
+    def make(self, *texts, status=0):
+        names = [f"log{number}" for number in range(len(texts))]
+        for name, text in zip(names, texts):
+            (self.path / name).write_text(text)
+        program = [SOURCE / "gst-filemem", "report", "-o", "page.html", *names]
+        done = subprocess.run(program, cwd=self.path, capture_output=True, timeout=120)
+        self.assertEqual(done.returncode, status, done.stderr)
+
+    def open(self, width=1280, dark=False):
+        self.browser.open(self.path / "page.html", width, dark=dark)
+        self.check()
+
+    def check(self):
+        self.assertEqual(self.browser.errors(), [])
+        self.assertEqual(
+            self.browser.requests(), [(self.path / "page.html").resolve().as_uri()]
+        )
+        wide, window = self.browser.run(
+            "[document.documentElement.scrollWidth, innerWidth]"
+        )
+        self.assertLessEqual(wide, window)
+        self.assertIsNone(self.browser.run("window.evil || null"))
+
+    def each(self, check):
+        """Decorates what is to be checked in each width and colour scheme."""
+        for width in (1280, 400):
+            for dark in (False, True):
+                with self.subTest(width=width, dark=dark):
+                    self.open(width, dark)
+                    self.assertEqual(self.browser.run("innerWidth"), width)
+                    check(dark)
+
+    def text(self, selector):
+        return self.browser.run(
+            f"Array.from(document.querySelectorAll({selector!r}), e => e.textContent)"
+        )
+
+    def check_drawn(self, dark):
+        """Each curve's colour is in its plot, and the page has the right side."""
+        picture = browser.Picture(self.browser.picture())
+        boxes, colours = self.browser.run(BOXES), self.browser.run(COLOURS)
+        self.assertEqual(len(boxes), len(colours))
+        for box, swatches in zip(boxes, colours):
+            found = picture.colours(box)
+            common = max(found, key=found.get)
+            self.assertEqual(sum(common) < 3 * 128, dark)
+            missing = [colour for colour in swatches if tuple(colour) not in found]
+            # a curve may lie under another
+            self.assertLess(len(missing), len(swatches), swatches)
+        return len(boxes)
+
+    def test_one(self):
+        self.make(logs.process(30))
+
+        @self.each
+        def _(dark):
+            self.assertEqual(self.check_drawn(dark), 8)
+            self.assertEqual(self.browser.run(COLLISIONS), [])
+            self.assertEqual(
+                self.text("h2"), ["Plots", "Queues", "Elements", "Threads", "Totals"]
+            )
+
+    def test_compared(self):
+        self.make(logs.process(30, pid=1), logs.process(20, pid=2, minor_faults=7))
+
+        @self.each
+        def _(dark):
+            self.assertEqual(self.check_drawn(dark), 14)
+            self.assertEqual(self.browser.run(COLLISIONS), [])
+            # the plots of one run are drawn when they are asked for
+            self.browser.run(
+                "new Promise(done => { const d = document.querySelector('details');"
+                "d.addEventListener('toggle', () => setTimeout(done)); d.open = true; })"
+            )
+            self.check()
+            self.assertEqual(self.check_drawn(dark), 22)
+
+    def test_long(self):
+        """Many hours, in hours."""
+        text = "".join(
+            line(logs.main_record(second)) for second in range(60, 90000, 60)
+        )
+        self.make(text)
+
+        @self.each
+        def _(dark):
+            self.check_drawn(dark)
+            self.assertEqual(self.browser.run(COLLISIONS), [])
+            self.assertTrue(any("h" in t for t in self.text(".dygraph-axis-label-x")))
+
+    def test_one_record(self):
+        self.make(line(logs.main_record(1)))
+
+        @self.each
+        def _(dark):
+            self.assertIn("stats-interval=1", self.text(".warn")[0])
+            self.check_drawn(dark)
+
+    def test_nothing(self):
+        self.make("", status=1)
+
+        @self.each
+        def _(dark):
+            self.assertIn("GST_DEBUG=GST_TRACER:7", self.text("pre")[0])
+            self.assertEqual(self.text(".plot"), [])
+
+    def test_hostile_names(self):
+        text = logs.process(3)
+        for name in (EVIL, "x" * 3000, "\u202etxet\x07", "__proto__", "@data@ $& $1"):
+            for second in (1, 2, 3):
+                text += line(logs.queue_record(second, name, 99 * MIB))
+                text += line(logs.element_record(second, name))
+                text += line(logs.thread_record(second, name, 5, name))
+        self.make(text, logs.process(4, pid=2))
+
+        @self.each
+        def _(dark):
+            self.assertIn(EVIL, self.text("tbody .name"))
+            self.assertEqual(self.browser.run("document.images.length"), 0)
+            self.browser.run(
+                "document.querySelectorAll('details').forEach(d => { d.open = true; })"
+            )
+            self.check()
+
+    def test_policy(self):
+        """A script that got in would not run, nor would anything be loaded."""
+        self.make(logs.process(3))
+        self.open()
+        self.browser.run(
+            "document.body.insertAdjacentHTML('beforeend',"
+            "'<img src=http://127.0.0.1:9/ onerror=\"window.evil=1\">');"
+            "const s = document.createElement('script'); s.textContent = 'window.evil=2';"
+            "document.body.append(s)"
+        )
+        self.assertIsNone(self.browser.run("window.evil || null"))
+        self.assertNotEqual(self.browser.errors(), [])
+
+    def test_hover(self):
+        self.make(logs.process(30))
+        self.open()
+        self.assertIn("max 21", self.text("figure .value"))
+        x, y, width, height = self.browser.run(BOXES)[0]
+        self.browser.move(x + width - 4, y + height / 2)
+        self.assertEqual(self.text("figure .at")[0], "at 30 s")
+        self.assertEqual(self.text("figure .value")[:3], ["20 MiB", "32 MiB", "1 MiB"])
+        self.browser.move(1, 1)
+        self.assertEqual(self.text("figure .at")[0], "")
+
+    def test_hide(self):
+        self.make(logs.process(30))
+        self.open()
+        self.browser.run("document.querySelectorAll('.legend button')[1].click()")
+        picture = browser.Picture(self.browser.picture())
+        budget = tuple(self.browser.run(COLOURS)[0][1])
+        self.assertNotIn(budget, picture.colours(self.browser.run(BOXES)[0]))
+        self.check()
+
+    def test_sort(self):
+        text = logs.process(3)
+        for number, waited in ((10, 3), (9, 5), (11, 4)):
+            text += line(logs.element_record(3, f"/e{number}", waited * 10**9))
+        self.make(text)
+        self.open()
+
+        def names():
+            return [n for n in self.text("tbody th .name") if n.startswith("/e")]
+
+        def click(label):
+            self.browser.run(
+                "Array.from(document.querySelectorAll('thead button')).filter("
+                f"b => b.textContent === {label!r})[0].click()"
+            )
+            return self.browser.run(
+                "document.querySelector('[aria-sort]').getAttribute('aria-sort')"
+            )
+
+        self.assertEqual(names(), ["/e9", "/e11", "/e10"])
+        self.assertEqual(click("waited for maps, ms"), "descending")
+        self.assertEqual(names(), ["/e9", "/e11", "/e10"])
+        self.assertEqual(click("waited for maps, ms"), "ascending")
+        self.assertEqual(names(), ["/e10", "/e11", "/e9"])
+        self.assertEqual(click("element"), "ascending")
+        self.assertEqual(names(), ["/e9", "/e10", "/e11"])
+
+    def test_scheme_changes(self):
+        self.make(logs.process(30))
+        self.open(dark=False)
+        self.browser.call(
+            "Emulation.setEmulatedMedia",
+            features=[{"name": "prefers-color-scheme", "value": "dark"}],
+        )
+        self.browser.run("new Promise(done => requestAnimationFrame(done))")
+        self.check_drawn(True)
+
+    def test_accessible(self):
+        self.make(logs.process(3))
+        self.open()
+        self.assertEqual(self.browser.run("document.documentElement.lang"), "en")
+        self.assertEqual(self.browser.run("document.title"), "filemem: log0")
+        self.assertEqual(len(self.text("h1")), 1)
+        plots = self.browser.run(
+            "Array.from(document.querySelectorAll('.plot'),"
+            " p => p.getAttribute('aria-label'))"
+        )
+        self.assertEqual(
+            plots[0],
+            "Memory, MiB; resident: highest 21; budget: highest 32; "
+            "page cache: highest 1",
+        )
+        bare = "th:not([scope]), .scroll:not([tabindex]), button:empty"
+        self.assertEqual(self.text(bare), [])
+
+
+if __name__ == "__main__":
+    SOURCE = pathlib.Path(sys.argv[1]).resolve()
+    if not browser.find():
+        print("chromium is missing")
+        sys.exit(SKIP)
+    if not LIBRARY.exists():
+        print("dygraphs is missing (libjs-dygraphs)")
+        sys.exit(SKIP)
+    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
