@@ -290,7 +290,7 @@ def histogram_chart(name, title, bars):
             {
                 "label": label,
                 "colour": colour,
-                "dash": 0,
+                "dash": colour % 3 if len(bars) > 2 else 0,
                 "y": [counts.get(upto) for upto in uptos],
             }
             for label, colour, counts in bars
@@ -442,13 +442,19 @@ def compared_charts(runs):
         chart("spill", "Written to disk", "MiB/s", rate("spill-bytes", MIB), **fast),
         chart("fill", "Read from disk", "MiB/s", rate("fill-bytes", MIB), **fast),
         chart("p99", "Wait of maps, 99%", "ms", each(lambda r: wait[id(r)][1]), **gaps),
-        chart("max", "Wait of maps, longest", "ms", each(lambda r: wait[id(r)][3]), **gaps),
+        chart(
+            "max", "Wait of maps, longest", "ms", each(lambda r: wait[id(r)][3]), **gaps
+        ),
         histogram_chart("map-histogram", "How long maps waited", bars("map")),
         histogram_chart(
             "alloc-histogram", "How long allocations waited", bars("alloc")
         ),
-        chart("minor", "Minor page faults", "faults/s", rate("minor-faults", 1), **fast),
-        chart("major", "Major page faults", "faults/s", rate("major-faults", 1), **fast),
+        chart(
+            "minor", "Minor page faults", "faults/s", rate("minor-faults", 1), **fast
+        ),
+        chart(
+            "major", "Major page faults", "faults/s", rate("major-faults", 1), **fast
+        ),
     ]
 
 
@@ -600,7 +606,8 @@ def missing(run):
     waited = run.last.get("map-waits") or run.last.get("alloc-waits")
     if not run.waits and waited:
         out.append(
-            "no filemem-waits records, so no histogram of waits: run with a newer filemem"
+            "no filemem-waits records, so no histogram of waits: run with a newer "
+            "filemem"
         )
     if run.ts:
         out += _missing_fields(run)

@@ -191,7 +191,9 @@ def _split(kind, body):
     if not match:
         return None, ""
     names = {
-        key: text(value) for key, value in match.groupdict().items() if value is not None
+        key: text(value)
+        for key, value in match.groupdict().items()
+        if value is not None
     }
     return names, body[at:]
 

@@ -243,21 +243,54 @@
   /* The width of a bucket, four an octave, as a logarithm. */
   const BUCKET = Math.log10(2) / 4;
 
-  /* Bars beside each other within their bucket. */
-  function bars(drawn) {
+  /* Bars beside each other within their bucket; of more than two series these
+   * would be hairs, so outlines on top of each other. */
+  function histogram(drawn) {
     if (drawn.seriesIndex !== 0) return;
     const { drawingContext: context, plotArea, dygraph: graph } = drawn;
     const bottom = plotArea.y + plotArea.h;
     const bucket = graph.toDomXCoord(BUCKET) - graph.toDomXCoord(0);
-    const width = Math.max(1, (bucket - Math.min(2, bucket / 4)) / drawn.seriesCount);
+    const draw = drawn.allSeriesPoints.length > 2 ? outline : bars;
     drawn.allSeriesPoints.forEach((points, index) => {
-      context.fillStyle = graph.getColors()[index];
-      for (const point of points) {
-        if (!point.yval || Number.isNaN(point.canvasy)) continue;
-        const left = point.canvasx + width * (index - drawn.seriesCount / 2);
-        context.fillRect(left, point.canvasy, width, bottom - point.canvasy);
-      }
+      const place = { index, count: drawn.allSeriesPoints.length, bucket, bottom };
+      context.save();
+      context.fillStyle = context.strokeStyle = graph.getColors()[index];
+      context.setLineDash(graph.getOption("strokePattern", points[0].name) || []);
+      draw(context, points, place);
+      context.restore();
     });
+  }
+
+  function isEmpty(point) {
+    return !point.yval || Number.isNaN(point.canvasy);
+  }
+
+  function bars(context, points, { index, count, bucket, bottom }) {
+    const width = Math.max(1, (bucket - Math.min(2, bucket / 4)) / count);
+    for (const point of points) {
+      if (isEmpty(point)) continue;
+      const left = point.canvasx + width * (index - count / 2);
+      context.fillRect(left, point.canvasy, width, bottom - point.canvasy);
+    }
+  }
+
+  function outline(context, points, { bucket, bottom }) {
+    let end = null;
+    context.lineWidth = 2;
+    context.beginPath();
+    for (const point of points) {
+      const left = point.canvasx - bucket / 2;
+      const y = isEmpty(point) ? bottom : point.canvasy;
+      if (end === null || left - end > 1) {
+        if (end !== null) context.lineTo(end, bottom);
+        context.moveTo(left, bottom);
+      }
+      end = left + bucket;
+      context.lineTo(left, y);
+      context.lineTo(end, y);
+    }
+    context.lineTo(end, bottom);
+    context.stroke();
   }
 
   class Plot {
@@ -280,7 +313,7 @@
       this.buttons = chart.series.map((series, index) => {
         const button = element(
           "button",
-          swatch(series.colour, series.dash, this.isHistogram),
+          swatch(series.colour, series.dash, this.isHistogram && chart.series.length <= 2),
           element("span.name", series.label),
           this.values[index]
         );
@@ -439,7 +472,7 @@
       if (this.isLog) options.axes.y.ticker = logTicks;
       if (this.isHistogram) {
         options.axes.x.ticker = durationTicks;
-        options.plotter = bars;
+        options.plotter = histogram;
         options.highlightCircleSize = 0;
       }
       if (coarse) options.interactionModel = {};

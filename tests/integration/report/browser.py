@@ -57,7 +57,14 @@ class Browser:
         shell = f'exec "$0" "$@" 3<&{high[0]} 4>&{high[1]}'
         environment = dict(os.environ, HOME=self.home.name)
         self.process = subprocess.Popen(
-            ["bash", "-c", shell, program, *OPTIONS, f"--user-data-dir={self.home.name}"],
+            [
+                "bash",
+                "-c",
+                shell,
+                program,
+                *OPTIONS,
+                f"--user-data-dir={self.home.name}",
+            ],
             pass_fds=high,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -152,13 +159,16 @@ class Browser:
         self.events.clear()
         self.call("Page.navigate", url=pathlib.Path(path).resolve().as_uri())
         until = time.monotonic() + TIMEOUT
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        while not any(
+            event["method"] == "Page.loadEventFired" for event in self.events
+        ):
             message = self._receive(until)
             if "method" in message:
                 self.events.append(message)
         # two frames: whatever was to be drawn has been
         self.run(
-            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            "new Promise("
+            "  done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
 
     def move(self, x, y):
@@ -167,7 +177,11 @@ class Browser:
     def errors(self):
         """What went wrong since `open`: exceptions, and what the policy or the
         network refused."""
-        wrong = ("Runtime.exceptionThrown", "Log.entryAdded", "Network.loadingFailed")
+        wrong = (
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+            "Network.loadingFailed",
+        )
         return [event["params"] for event in self.events if event["method"] in wrong]
 
     def requests(self):

@@ -125,7 +125,9 @@ def process(seconds=10, pid=100, colours=False, noise=True, **more):
             waits_record(ts, "alloc", 8_000_000, ts),
             element_record(ts, "/GstPipeline:pipeline0/GstQueue:queue0", 7 * 10**6),
             element_record(ts, "/GstPipeline:pipeline0/GstX264Enc:x264enc0"),
-            thread_record(ts, "queue0:src", pid + 1, "/GstPipeline:pipeline0/GstQueue:q"),
+            thread_record(
+                ts, "queue0:src", pid + 1, "/GstPipeline:pipeline0/GstQueue:q"
+            ),
         ]
         if noise:
             bodies.append(OTHER_TRACER)

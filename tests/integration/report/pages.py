@@ -35,7 +35,13 @@ Array.from(document.querySelectorAll("figure"), figure =>
   Array.from(figure.querySelectorAll(".swatch"), swatch =>
     getComputedStyle(swatch).color.match(/\\d+/g).map(Number)))
 """
-# Texts that are wider than the box around them, or lie on one another.
+# Plots that are wider than the figure around them.
+OUTSIDE = """
+Array.from(document.querySelectorAll("canvas")).filter(canvas =>
+  canvas.getBoundingClientRect().right >
+    canvas.closest("figure").getBoundingClientRect().right).length
+"""
+# Texts of axes that lie on one another.
 COLLISIONS = """
 Array.from(document.querySelectorAll(".plot"), plot => {
   const boxes = Array.from(plot.querySelectorAll(".dygraph-axis-label"), label => {
@@ -83,6 +89,7 @@ class Pages(unittest.TestCase):
             "[document.documentElement.scrollWidth, innerWidth]"
         )
         self.assertLessEqual(wide, window)
+        self.assertEqual(self.browser.run(OUTSIDE), 0)
         self.assertIsNone(self.browser.run("window.evil || null"))
 
     def each(self, check):
@@ -125,7 +132,7 @@ class Pages(unittest.TestCase):
             )
 
     def test_compared(self):
-        self.make(logs.process(30, pid=1), logs.process(20, pid=2, minor_faults=7))
+        self.make(*(logs.process(10 * n, pid=n) for n in (1, 2, 3)))
 
         @self.each
         def _(dark):
@@ -133,8 +140,10 @@ class Pages(unittest.TestCase):
             self.assertEqual(self.browser.run(COLLISIONS), [])
             # the plots of one run are drawn when they are asked for
             self.browser.run(
-                "new Promise(done => { const d = document.querySelector('details');"
-                "d.addEventListener('toggle', () => setTimeout(done)); d.open = true; })"
+                "new Promise(done => {"
+                "  const details = document.querySelector('details');"
+                "  details.addEventListener('toggle', () => setTimeout(done));"
+                "  details.open = true; })"
             )
             self.check()
             self.assertEqual(self.check_drawn(dark), 22)
@@ -193,8 +202,9 @@ class Pages(unittest.TestCase):
         self.browser.run(
             "document.body.insertAdjacentHTML('beforeend',"
             "'<img src=http://127.0.0.1:9/ onerror=\"window.evil=1\">');"
-            "const s = document.createElement('script'); s.textContent = 'window.evil=2';"
-            "document.body.append(s)"
+            "const script = document.createElement('script');"
+            "script.textContent = 'window.evil=2';"
+            "document.body.append(script)"
         )
         self.assertIsNone(self.browser.run("window.evil || null"))
         self.assertNotEqual(self.browser.errors(), [])

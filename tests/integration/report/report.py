@@ -242,7 +242,9 @@ class Damage(Report):
 
     def test_no_utf8(self):
         data = self.make(logs.process(3).encode().replace(b"queue0", b"q\xff\xfe0"))
-        self.assertIn("q\ufffd\ufffd0", self.column(self.table(data, "queues"), "queue")[0])
+        self.assertIn(
+            "q\ufffd\ufffd0", self.column(self.table(data, "queues"), "queue")[0]
+        )
 
     def test_no_text(self):
         self.make(bytes(range(256)) * 5000 + b"filemem, ts=" * 1000, status=1)
@@ -312,7 +314,8 @@ class Damage(Report):
 
         def seconds(count):
             text = "".join(
-                line(logs.queue_record(1, f"/a/b{n}")) + line(logs.element_record(1, f"e{n}"))
+                line(logs.queue_record(1, f"/a/b{n}"))
+                + line(logs.element_record(1, f"e{n}"))
                 for n in range(count)
             )
             self.log(text + "filemem, ts=" * count * 20)
@@ -362,7 +365,9 @@ class Names(Report):
 
     def test_quoted(self):
         data = self.hostile('"a\\ \\"b\\"\\303\\244"')
-        self.assertIn('a "b"\u00e4', self.column(self.table(data, "elements"), "element"))
+        self.assertIn(
+            'a "b"\u00e4', self.column(self.table(data, "elements"), "element")
+        )
 
     def test_terminal(self):
         """What is said of a log can't command the terminal."""
@@ -399,7 +404,9 @@ class Names(Report):
 class Several(Report):
     def test_compared(self):
         data = self.make(logs.process(10, pid=1), logs.process(5, pid=2))
-        self.assertEqual([g["title"] for g in data["groups"]], ["Compared", "log0", "log1"])
+        self.assertEqual(
+            [g["title"] for g in data["groups"]], ["Compared", "log0", "log1"]
+        )
         self.assertEqual(
             self.curve(data, "spilled", "log0"), [4 * ts for ts in range(1, 11)]
         )
@@ -409,7 +416,9 @@ class Several(Report):
         self.assertEqual(self.total(data, "Allocated"), [100 * MIB, 50 * MIB])
         colours = [s["colour"] for s in self.chart(data, "resident")["series"]]
         self.assertEqual(len(set(colours)), 2)
-        self.assertEqual(self.column(self.table(data, "queues"), "run"), ["log0", "log1"])
+        self.assertEqual(
+            self.column(self.table(data, "queues"), "run"), ["log0", "log1"]
+        )
 
     def test_same_name(self):
         for directory in ("a", "b"):
@@ -478,7 +487,9 @@ class CommandLine(Report):
 
     def test_build_tree(self):
         self.log(logs.process(3))
-        self.assertEqual(self.call("my.log", program=BUILD / "gst-filemem").returncode, 0)
+        self.assertEqual(
+            self.call("my.log", program=BUILD / "gst-filemem").returncode, 0
+        )
 
     def test_installed_tree(self):
         """A tree that was moved, reached through a link."""
@@ -486,7 +497,9 @@ class CommandLine(Report):
         text = (BUILD / "gst-filemem").read_text()
         from_bin = re.search("^libexecdir_from_bindir='(.*)'$", text, re.M)[1]
         bin_directory = self.path / "moved/prefix/bin"
-        libexec = pathlib.Path(os.path.normpath(bin_directory / from_bin)) / "gst-filemem"
+        libexec = (
+            pathlib.Path(os.path.normpath(bin_directory / from_bin)) / "gst-filemem"
+        )
         if self.path not in libexec.parents:
             self.skipTest("an absolute libexecdir")
         bin_directory.mkdir(parents=True)
