@@ -48,14 +48,21 @@ LONGEST_LINE = 1 << 20
 # Lines that a name with line feeds may break a record into.
 LONGEST_RECORD = 8
 
+# Repetitions have bounds, so that no line takes time with its length's square.
 _COLOUR = re.compile(rb"\x1b\[[0-9;]*m")
-_PREFIX = re.compile(rb"\d+:\d\d:\d\d\.\d+\s+(\d{1,10})\s+0x[0-9a-f]+\s")
+_PREFIX = re.compile(
+    rb"\d{1,9}:\d\d:\d\d\.\d{1,9}\s{1,20}(\d{1,10})\s{1,20}0x[0-9a-f]{1,16}\s"
+)
 _RECORD = re.compile(
-    rb"\bGST_TRACER\s+\S*:\d+:\S*\s+(filemem(?:-[a-z]+)?(?:\.class)?),(.*)", re.S
+    rb"\bGST_TRACER\s{1,20}\S{0,200}:\d{1,9}:\S{0,200}\s{1,20}"
+    rb"(filemem(?:-[a-z]{1,20})?(?:\.class)?),(.*)",
+    re.S,
 )
 # The blank in front keeps the search from starting within names.
-_NUMBER = re.compile(r" ([a-z0-9-]+)=\(guint64\)(\d{1,20})(?=[,;])")
-_STRING = re.compile(r" ([a-z0-9-]+)=\(string\)(\"(?:[^\"\\]|\\.)*\"|[^,;]*)(?=[,;])")
+_NUMBER = re.compile(r" ([a-z0-9-]{1,40})=\(guint64\)(\d{1,20})(?=[,;])")
+_STRING = re.compile(
+    r" ([a-z0-9-]{1,40})=\(string\)(\"(?:[^\"\\]|\\.)*\"|[^,;]*)(?=[,;])"
+)
 _ESCAPE = re.compile(rb"\\([0-3][0-7][0-7]|.)", re.S)
 
 # What comes before the figures: the names, each up to the field that follows.
