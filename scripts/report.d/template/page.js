@@ -565,7 +565,7 @@
   /* A path, which may be broken at its separators. */
   function path(name) {
     const node = element("span.name");
-    for (const part of name.match(/[^][^/.]*[/.]?/g) || [])
+    for (const part of name.match(/[/.]?[^/.]*/g))
       node.append(part, element("wbr"));
     return node;
   }
