@@ -65,6 +65,13 @@ test_options ()
   same 'option from outside' 1G "$(GST_FILEMEM_RAM=1G \
     "$launcher" run sh -c "$variable" sh GST_FILEMEM_RAM)"
 
+  # shellcheck disable=SC2016
+  same '--json' 'json|stderr' "$("$launcher" run --json sh -c \
+    'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
+  # shellcheck disable=SC2016
+  same '--json' "json|$tmp/out" "$("$launcher" run --report "$tmp/out" --json \
+    sh -c 'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
+
   # Relative paths are the caller's.
   cd "$tmp"
   same 'dir' "$tmp/dir" \
