@@ -9,6 +9,7 @@
  */
 #include "page.h"
 
+#include "page-files.h"
 #include "seam.h"
 
 #include <errno.h>
@@ -42,6 +43,8 @@ make_file (const gchar *runtime_dir, gchar **ret_path)
 
   if (mkdir (dir, 0700) < 0 && errno != EEXIST)
     return -1;
+  /* Before ours is there: to close a file is to lose one's lock on it. */
+  fm_page_remove_all_dead (dir);
   fd = g_mkstemp_full (path, O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0)
     return -1;

@@ -16,6 +16,10 @@
 /* Queues, elements and threads that the report names, of each. */
 #define NAMED_MOST 10
 
+/* An element that has no more page faults than this, and nothing else, is not
+ * named. */
+#define FAULTS_LEAST 100
+
 /* In JSON, which is read by programs. */
 #define LISTED_MOST 1000
 
@@ -313,6 +317,16 @@ fm_report_sorted_tallies (GPtrArray *tallies)
   return sorted;
 }
 
+/* Buffers only pass through most elements; that takes them a page fault or
+ * two. */
+static gboolean
+is_worth_a_line (FmTally *tally)
+{
+  return mapped (tally) > 0 || fm_tally_get (tally, FM_TALLY_ALLOCS) > 0
+      || sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS)
+      >= FAULTS_LEAST;
+}
+
 static void
 add_tally (GString *text, FmTally *tally)
 {
@@ -339,11 +353,15 @@ static void
 add_tallies (GString *text, const gchar *label, GPtrArray *tallies)
 {
   g_autoptr (GPtrArray) sorted = fm_report_sorted_tallies (tallies);
-  guint i;
+  guint i, n = 0;
 
-  for (i = 0; i < MIN (sorted->len, NAMED_MOST); i++)
-    add_tally (text, g_ptr_array_index (sorted, i));
-  add_rest (text, label, sorted->len);
+  for (i = 0; i < sorted->len; i++) {
+    FmTally *tally = g_ptr_array_index (sorted, i);
+
+    if (is_worth_a_line (tally) && n++ < NAMED_MOST)
+      add_tally (text, tally);
+  }
+  add_rest (text, label, n);
 }
 
 static void

@@ -1,0 +1,100 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * page-files.c: see page-files.h. A file without a magic may be one that is
+ * being made, so it has to be old as well.
+ */
+#include "page-files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A page that has no magic after this long will not get one. */
+#define UNFINISHED_S 60
+
+gboolean
+fm_page_is_name (const gchar *name)
+{
+  gsize digits = strspn (name, "0123456789");
+
+  return digits > 0 && name[digits] == '-' && strlen (name + digits + 1) == 6
+      && strspn (name + digits + 1, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS)
+      == 6;
+}
+
+int
+fm_page_open (int dir, const gchar *name)
+{
+  struct stat status;
+  int fd = openat (
+      dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+  if (fd >= 0 && (fstat (fd, &status) < 0 || !S_ISREG (status.st_mode))) {
+    close (fd);
+    return -1;
+  }
+  return fd;
+}
+
+gint64
+fm_page_owner (int fd)
+{
+  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+  if (fcntl (fd, F_GETLK, &lock) < 0)
+    return 0;
+  return lock.l_type == F_UNLCK ? -1 : MAX (lock.l_pid, 0);
+}
+
+static gboolean
+looks_like_page (int fd, const struct stat *status)
+{
+  gchar magic[sizeof FM_PAGE_MAGIC] = {0};
+  gssize length = pread (fd, magic, sizeof magic, 0);
+
+  if (length == sizeof magic && memcmp (magic, FM_PAGE_MAGIC, length) == 0)
+    return TRUE;
+  return (length == 0 || (length == sizeof magic && magic[0] == '\0'))
+      && time (NULL) - status->st_mtime > UNFINISHED_S;
+}
+
+void
+fm_page_remove_dead (int dir, const gchar *name, int fd)
+{
+  struct stat file, path;
+
+  if (fstat (fd, &file) < 0 || !looks_like_page (fd, &file))
+    return;
+  if (fstatat (dir, name, &path, AT_SYMLINK_NOFOLLOW) == 0
+      && path.st_dev == file.st_dev && path.st_ino == file.st_ino)
+    unlinkat (dir, name, 0);
+}
+
+void
+fm_page_remove_all_dead (const gchar *path)
+{
+  int dir = open (path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+  DIR *stream = dir >= 0 ? fdopendir (dir) : NULL;
+  const struct dirent *entry;
+
+  if (stream == NULL) {
+    if (dir >= 0)
+      close (dir);
+    return;
+  }
+  while ((entry = readdir (stream)) != NULL) {
+    int fd = fm_page_is_name (entry->d_name) ? fm_page_open (dir, entry->d_name)
+                                             : -1;
+
+    if (fd < 0)
+      continue;
+    if (fm_page_owner (fd) < 0)
+      fm_page_remove_dead (dir, entry->d_name, fd);
+    close (fd);
+  }
+  closedir (stream);
+}
