@@ -1,0 +1,362 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * page-reader.c: see page-reader.h and tracer/page-layout.h.
+ *
+ * The sequence lock's reader: the sequence, the text, the sequence again, each
+ * by a pread() of its own, with fences that keep them in this order. The number
+ * `asked` is raised by the kernel (FUTEX_WAKE_OP adds and wakes in one call),
+ * which answers EFAULT where a store of ours into a page that has been cut
+ * short would be SIGBUS.
+ *
+ * Single-threaded; other processes are what has to be reckoned with. What looks
+ * like a page (its name, its magic) and is not locked is removed if its path
+ * still leads to the file that was looked at. A file without a magic may be one
+ * that is being made, so it has to be old as well.
+ */
+#include "page-reader.h"
+
+#include "page-layout.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A page that has no magic after this long will not get one. */
+#define UNFINISHED_S 60
+
+/* A text that is longer than this is none of ours. */
+#define TEXT_MOST (1024 * 1024)
+
+#define POLL_US 1000
+
+typedef struct
+{
+  FmProgramPage public; /* first */
+  int fd;
+  void *mapping;    /* of the header; never read nor written by us; or NULL */
+  guint32 sequence; /* when the program was asked */
+  gboolean waiting; /* for the answer */
+} Page;
+
+struct FmPages
+{
+  gchar *directory;
+  GPtrArray *list; /* Page */
+  gint64 deadline; /* of the answers */
+};
+
+static void
+page_free (Page *page)
+{
+  if (page->mapping)
+    munmap (page->mapping, sizeof (FmPage));
+  close (page->fd);
+  g_free (page->public.text);
+  g_free (page->public.name);
+  g_free (page);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Page, page_free)
+
+/* PID-XXXXXX */
+static gboolean
+is_page_name (const gchar *name)
+{
+  gsize digits = strspn (name, "0123456789");
+
+  return digits > 0 && name[digits] == '-' && strlen (name + digits + 1) == 6
+      && strspn (name + digits + 1, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS)
+      == 6;
+}
+
+static gboolean
+read_header (int fd, FmPage *ret_header)
+{
+  return pread (fd, ret_header, sizeof *ret_header, 0)
+      == (gssize) sizeof *ret_header;
+}
+
+/* The owner's pid, 0 if it has none here; -1 if there is no owner. */
+static gint64
+get_owner (int fd)
+{
+  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+
+  if (fcntl (fd, F_GETLK, &lock) != 0)
+    return 0;
+  return lock.l_type == F_UNLCK ? -1 : MAX (lock.l_pid, 0);
+}
+
+static gboolean
+looks_like_page (int fd, const struct stat *status)
+{
+  gchar magic[sizeof FM_PAGE_MAGIC] = {0};
+  gssize length = pread (fd, magic, sizeof magic, 0);
+
+  if (length == sizeof magic && memcmp (magic, FM_PAGE_MAGIC, length) == 0)
+    return TRUE;
+  return (length == 0 || (length == sizeof magic && magic[0] == '\0'))
+      && time (NULL) - status->st_mtime > UNFINISHED_S;
+}
+
+/* Removes the page of a program that has died. */
+static void
+remove_dead (int dir, const gchar *name, int fd)
+{
+  struct stat file, path;
+
+  if (fstat (fd, &file) != 0 || !looks_like_page (fd, &file))
+    return;
+  if (fstatat (dir, name, &path, AT_SYMLINK_NOFOLLOW) == 0
+      && path.st_dev == file.st_dev && path.st_ino == file.st_ino)
+    unlinkat (dir, name, 0);
+}
+
+/* Whether the figures in @header make sense for the file as it is now. */
+static FmPageState
+check_header (int fd, const FmPage *header)
+{
+  struct stat status;
+
+  if (memcmp (header->magic, FM_PAGE_MAGIC, sizeof header->magic) != 0)
+    return FM_PAGE_DAMAGED;
+  if (header->version != FM_PAGE_VERSION)
+    return FM_PAGE_OTHER_VERSION;
+  if (fstat (fd, &status) != 0 || header->size < sizeof *header
+      || header->size > status.st_size
+      || header->length > header->size - sizeof *header
+      || header->length > TEXT_MOST)
+    return FM_PAGE_DAMAGED;
+  return FM_PAGE_READABLE;
+}
+
+/* The page behind @name if it is one, and somebody's; removes it if it is one
+ * and nobody's. */
+static Page *
+open_page (int dir, const gchar *name)
+{
+  g_autoptr (Page) page = NULL;
+  FmPage header;
+  struct stat status;
+  void *mapping;
+  int fd = openat (
+      dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+  if (fd < 0)
+    return NULL;
+  page = g_new0 (Page, 1);
+  page->fd = fd;
+  if (fstat (fd, &status) != 0 || !S_ISREG (status.st_mode))
+    return NULL;
+
+  page->public.pid = get_owner (fd);
+  if (page->public.pid < 0) {
+    remove_dead (dir, name, fd);
+    return NULL;
+  }
+  if (!read_header (fd, &header)
+      || memcmp (header.magic, FM_PAGE_MAGIC, sizeof header.magic) != 0)
+    return NULL;
+
+  if (page->public.pid == 0)
+    page->public.pid = g_ascii_strtoll (name, NULL, 10);
+  page->public.name = g_strdup (name);
+  page->public.state = check_header (fd, &header);
+  mapping =
+      mmap (NULL, sizeof header, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  page->mapping = mapping == MAP_FAILED ? NULL : mapping;
+  return g_steal_pointer (&page);
+}
+
+/* One attempt at the text; @fresh: only if it is newer than the question.
+ * FALSE if it is not, or is being written. */
+static gboolean
+read_text (Page *page, gboolean fresh)
+{
+  FmPage before, after;
+  g_autofree gchar *text = NULL;
+  gssize length;
+
+  if (!read_header (page->fd, &before)) {
+    page->public.state = FM_PAGE_DAMAGED;
+    return FALSE;
+  }
+  page->public.state = check_header (page->fd, &before);
+  if (page->public.state != FM_PAGE_READABLE || before.sequence % 2 != 0
+      || (fresh && before.sequence == page->sequence))
+    return FALSE;
+
+  text = g_malloc (before.length + 1);
+  atomic_thread_fence (memory_order_acquire);
+  length = pread (page->fd, text, before.length, offsetof (FmPage, text));
+  atomic_thread_fence (memory_order_acquire);
+  if (length != before.length || !read_header (page->fd, &after)
+      || after.sequence != before.sequence || after.length != before.length)
+    return FALSE;
+
+  text[length] = '\0';
+  g_free (page->public.text);
+  page->public.text = g_steal_pointer (&text);
+  page->public.length = length;
+  return TRUE;
+}
+
+static void
+ask (Page *page)
+{
+  FmPage header;
+
+  page->public.answering = FALSE;
+  page->waiting = FALSE;
+  if (!page->mapping || !read_header (page->fd, &header))
+    return;
+  page->sequence = header.sequence;
+  page->public.state = check_header (page->fd, &header);
+  if (page->public.state != FM_PAGE_READABLE)
+    return;
+  /* The comparison, which decides whether to wake once more, has no use here:
+   * both addresses are the same. */
+  page->waiting =
+      syscall (SYS_futex, (gchar *) page->mapping + offsetof (FmPage, asked),
+          FUTEX_WAKE_OP, INT_MAX, NULL,
+          (gchar *) page->mapping + offsetof (FmPage, asked),
+          FUTEX_OP (FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0))
+      >= 0;
+}
+
+static gint
+compare_pids (gconstpointer a, gconstpointer b)
+{
+  const FmProgramPage *x = *(FmProgramPage *const *) a;
+  const FmProgramPage *y = *(FmProgramPage *const *) b;
+
+  if (x->pid != y->pid)
+    return x->pid < y->pid ? -1 : 1;
+  return strcmp (x->name, y->name);
+}
+
+static gboolean
+has_page (FmPages *pages, const gchar *name)
+{
+  for (guint i = 0; i < pages->list->len; i++) {
+    const Page *page = g_ptr_array_index (pages->list, i);
+
+    if (strcmp (page->public.name, name) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+forget_dead (FmPages *pages, int dir)
+{
+  for (guint i = pages->list->len; i-- > 0;) {
+    Page *page = g_ptr_array_index (pages->list, i);
+
+    if (get_owner (page->fd) >= 0)
+      continue;
+    if (dir >= 0)
+      remove_dead (dir, page->public.name, page->fd);
+    g_ptr_array_remove_index (pages->list, i);
+  }
+}
+
+FmPages *
+fm_pages_new (const gchar *directory)
+{
+  FmPages *pages = g_new0 (FmPages, 1);
+
+  pages->directory = g_strdup (directory);
+  pages->list = g_ptr_array_new_with_free_func ((GDestroyNotify) page_free);
+  return pages;
+}
+
+void
+fm_pages_free (FmPages *pages)
+{
+  g_ptr_array_unref (pages->list);
+  g_free (pages->directory);
+  g_free (pages);
+}
+
+void
+fm_pages_scan (FmPages *pages)
+{
+  int dir =
+      open (pages->directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+  DIR *stream;
+  struct dirent *entry;
+
+  forget_dead (pages, dir);
+  if (dir < 0)
+    return;
+  stream = fdopendir (dir);
+  if (!stream) {
+    close (dir);
+    return;
+  }
+  while ((entry = readdir (stream)) != NULL) {
+    Page *page;
+
+    if (!is_page_name (entry->d_name) || has_page (pages, entry->d_name))
+      continue;
+    page = open_page (dir, entry->d_name);
+    if (page)
+      g_ptr_array_add (pages->list, page);
+  }
+  closedir (stream);
+  g_ptr_array_sort (pages->list, compare_pids);
+}
+
+void
+fm_pages_ask (FmPages *pages)
+{
+  for (guint i = 0; i < pages->list->len; i++)
+    ask (g_ptr_array_index (pages->list, i));
+  pages->deadline = g_get_monotonic_time () + FM_PAGES_WAIT_US;
+}
+
+gboolean
+fm_pages_collect (FmPages *pages)
+{
+  gboolean over = g_get_monotonic_time () >= pages->deadline;
+  gboolean waiting = FALSE;
+
+  for (guint i = 0; i < pages->list->len; i++) {
+    Page *page = g_ptr_array_index (pages->list, i);
+
+    if (page->waiting && read_text (page, TRUE)) {
+      page->public.answering = TRUE;
+      page->waiting = FALSE;
+    }
+    if (page->waiting && over) {
+      page->waiting = FALSE;
+      if (!page->public.text)
+        read_text (page, FALSE);
+    }
+    waiting |= page->waiting;
+  }
+  return !waiting;
+}
+
+void
+fm_pages_refresh (FmPages *pages)
+{
+  fm_pages_ask (pages);
+  while (!fm_pages_collect (pages))
+    g_usleep (POLL_US);
+}
+
+const GPtrArray *
+fm_pages_list (FmPages *pages)
+{
+  return pages->list;
+}

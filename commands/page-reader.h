@@ -1,0 +1,64 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * page-reader.h: the statistics pages of running programs, found and read.
+ *
+ * The set of pages is brought up to date by a scan, which removes those of dead
+ * programs. Then all programs are asked at once, and whoever answers in time is
+ * fresh: one that hangs costs a viewer FM_PAGES_WAIT_US, however many hang.
+ *
+ * What is in a page is the program's to choose and may change at any moment, a
+ * page being cut short included. So a page is copied with pread(), which cannot
+ * raise SIGBUS, and the mapping is only ever an address for the futex call.
+ */
+#ifndef FM_PAGE_READER_H
+#define FM_PAGE_READER_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* How long a program has to answer. */
+#define FM_PAGES_WAIT_US (250 * G_TIME_SPAN_MILLISECOND)
+
+typedef enum {
+  FM_PAGE_READABLE,
+  FM_PAGE_OTHER_VERSION,
+  FM_PAGE_DAMAGED, /* its sizes do not fit together */
+} FmPageState;
+
+typedef struct
+{
+  gchar *name; /* of the file: it names one run of one program */
+  gint64 pid;  /* as the caller sees it, or as the program does */
+  FmPageState state;
+  gboolean answering; /* answered the last fm_pages_ask() */
+  gchar *text;        /* the last that was read, ended by NUL; NULL: none */
+  gsize length;
+} FmProgramPage;
+
+typedef struct FmPages FmPages;
+
+/* @directory need not be there, not yet. */
+FmPages *fm_pages_new (const gchar *directory);
+void fm_pages_free (FmPages *pages);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmPages, fm_pages_free)
+
+/* Finds new pages, forgets and removes those of the dead. */
+void fm_pages_scan (FmPages *pages);
+
+/* Asks every program for fresh figures and returns at once. */
+void fm_pages_ask (FmPages *pages);
+
+/* Reads what has been answered so far. TRUE once there is nothing more to wait
+ * for: all have answered, or the time is over. */
+gboolean fm_pages_collect (FmPages *pages);
+
+/* Asks and waits. */
+void fm_pages_refresh (FmPages *pages);
+
+/* FmProgramPage, in the order of their pids. Valid until the next scan. */
+const GPtrArray *fm_pages_list (FmPages *pages);
+
+G_END_DECLS
+#endif

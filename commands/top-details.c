@@ -1,0 +1,291 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-details.c: see top-view.h; all about one program.
+ */
+#include "top-view.h"
+
+#include "top-parts.h"
+
+#define BAR_LEAST 12
+/* What the figures of a level take, with all of their words or the first. */
+#define MANY_COLUMNS 42
+#define FEW_COLUMNS 27
+#define BAR_MOST 60
+#define ADVICE_LINES 4
+
+static gchar *
+bytes_rate (FmProgram *program, const gchar *name)
+{
+  g_autofree gchar *words = NULL;
+  gdouble rate;
+
+  if (!fm_program_rate (program, name, &rate))
+    return g_strdup ("-");
+  words = fm_words_bytes (rate);
+  return g_strconcat (words, "/s", NULL);
+}
+
+static void
+put_title (FmSheet *sheet, FmProgram *program)
+{
+  const gchar *name = fm_program_string (program, "program");
+  const gchar *active = fm_program_string (program, "active");
+  g_autofree gchar *uptime = fm_words_uptime (fm_program_uptime_ns (program));
+  g_autofree gchar *title = g_strdup_printf (
+      "%s (%" G_GINT64_FORMAT ")", name ? name : "?", program->pid);
+  g_autofree gchar *since = g_strdup_printf ("up %s", uptime);
+
+  fm_sheet_put (sheet, FM_STYLE_HEADING, title);
+  fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+  if (!program->answering) {
+    fm_sheet_flow (sheet, FM_STYLE_WARNING, "not answering", FM_PART_INDENT);
+    fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+  }
+  fm_sheet_flow (sheet, FM_STYLE_NORMAL, since, FM_PART_INDENT);
+  fm_sheet_end_line (sheet);
+  if (active) {
+    fm_sheet_put (sheet, FM_STYLE_FAINT, active);
+    fm_sheet_end_line (sheet);
+  }
+}
+
+/* A label, the bar and its figures: as many words as leave a bar, or the fewest
+ * and the bar below. What decides is the width alone, so that one bar is as
+ * long as the other. */
+static void
+put_level (FmSheet *sheet, FmProgram *program, const gchar *label,
+    const gchar *used, const gchar *most, const gchar *peak, gdouble kept_from)
+{
+  guint64 level = fm_part_figure (program, used);
+  guint64 limit = fm_part_figure (program, most);
+  gdouble unit = limit > 0 ? 1.0 / (gdouble) limit : 0;
+  g_autofree gchar *a = fm_part_bytes (program, used);
+  g_autofree gchar *b = fm_part_bytes (program, most);
+  g_autofree gchar *c = fm_part_bytes (program, peak);
+  g_autofree gchar *few =
+      g_strdup_printf ("%s of %s, %.0f%%", a, b, 100 * (gdouble) level * unit);
+  g_autofree gchar *many = g_strdup_printf ("%s, most %s", few, c);
+  const FmBarMark marks[] = {
+      {(gdouble) fm_part_figure (program, peak) * unit, TRUE},
+      {kept_from, FALSE},
+  };
+  guint bar = sheet->width, room;
+  const gchar *words = NULL;
+
+  fm_part_label (sheet, label);
+  room = fm_sheet_room (sheet);
+  if (room >= BAR_LEAST + MANY_COLUMNS) {
+    bar = MIN (room - MANY_COLUMNS, BAR_MOST);
+    words = many;
+  } else if (room >= BAR_LEAST + FEW_COLUMNS) {
+    bar = room - FEW_COLUMNS;
+    words = few;
+  } else {
+    fm_sheet_flow (sheet, FM_STYLE_NORMAL, few, FM_PART_INDENT);
+    fm_sheet_end_line (sheet);
+  }
+  fm_sheet_put_bar (
+      sheet, bar, (gdouble) level * unit, marks, G_N_ELEMENTS (marks));
+  if (words) {
+    fm_sheet_put (sheet, FM_STYLE_NORMAL, " ");
+    fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
+  }
+  fm_sheet_end_line (sheet);
+}
+
+static void
+put_rates (FmSheet *sheet, FmProgram *program)
+{
+  static const struct
+  {
+    const gchar *words, *name;
+  } rates[] = {
+      {"allocated", "alloc-bytes"},
+      {"written", "spill-bytes"},
+      {"read", "fill-bytes"},
+  };
+
+  fm_part_label (sheet, "Rates");
+  for (guint i = 0; i < G_N_ELEMENTS (rates); i++) {
+    g_autofree gchar *rate = bytes_rate (program, rates[i].name);
+
+    fm_part_piece (sheet, FM_STYLE_NORMAL,
+        g_strdup_printf ("%s %s", rates[i].words, rate));
+  }
+  fm_sheet_end_line (sheet);
+}
+
+static void
+put_waits_of (FmSheet *sheet, FmProgram *program, const gchar *words,
+    const gchar *count, const gchar *time)
+{
+  gdouble per_s, ns_per_s;
+
+  if (fm_program_rate (program, count, &per_s)
+      && fm_program_rate (program, time, &ns_per_s)) {
+    g_autofree gchar *often = fm_words_number (per_s);
+    g_autofree gchar *ms = fm_words_number (ns_per_s / 1e6);
+
+    fm_part_piece (sheet, ns_per_s > 0 ? FM_STYLE_WARNING : FM_STYLE_NORMAL,
+        g_strdup_printf ("%s %s/s, %s ms/s", words, often, ms));
+  } else {
+    fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup_printf ("%s -", words));
+  }
+}
+
+static void
+put_waits (FmSheet *sheet, FmProgram *program)
+{
+  fm_part_label (sheet, "Waits");
+  put_waits_of (sheet, program, "maps", "map-waits", "map-wait-ns");
+  put_waits_of (sheet, program, "allocations", "alloc-waits", "alloc-wait-ns");
+  fm_sheet_end_line (sheet);
+}
+
+static void
+put_percentiles (FmSheet *sheet, FmProgram *program)
+{
+  static const struct
+  {
+    const gchar *words, *name;
+  } percentiles[] = {
+      {"50%:", "map-wait-p50-ns"},
+      {"99%:", "map-wait-p99-ns"},
+      {"99.9%:", "map-wait-p999-ns"},
+      {"longest:", "map-wait-max-ns"},
+  };
+
+  fm_part_label (sheet, "Map waits");
+  if (fm_part_figure (program, "map-waits") == 0)
+    fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup ("none so far"));
+  for (guint i = 0; i < G_N_ELEMENTS (percentiles); i++) {
+    g_autofree gchar *words = NULL;
+    guint64 ns;
+
+    if (fm_part_figure (program, "map-waits") == 0
+        || !fm_program_figure (program, percentiles[i].name, &ns))
+      continue;
+    words = fm_words_ns (ns);
+    fm_part_piece (sheet, FM_STYLE_NORMAL,
+        g_strdup_printf ("%s %s", percentiles[i].words, words));
+  }
+  fm_sheet_end_line (sheet);
+}
+
+static void
+put_advice (FmSheet *sheet, FmProgram *program)
+{
+  g_autoptr (GPtrArray) advice = fm_program_advice (program);
+
+  for (guint i = 0; i < advice->len; i++) {
+    fm_part_label (sheet, "Advice");
+    fm_sheet_wrap (sheet, FM_STYLE_WARNING, g_ptr_array_index (advice, i),
+        fm_part_indent (sheet), ADVICE_LINES);
+    fm_sheet_end_line (sheet);
+  }
+}
+
+static void
+put_extents (FmSheet *sheet, FmProgram *program)
+{
+  static const gchar *const kinds[] = {
+      "resident", "idle", "moving", "spilled", "retired"};
+
+  fm_part_label (sheet, "Extents");
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++) {
+    g_autofree gchar *name = g_strconcat ("extents-", kinds[i], NULL);
+    g_autofree gchar *words = fm_part_number (program, name);
+    guint64 value;
+
+    if (fm_program_figure (program, name, &value))
+      fm_part_piece (
+          sheet, FM_STYLE_NORMAL, g_strdup_printf ("%s %s", words, kinds[i]));
+  }
+  fm_sheet_end_line (sheet);
+}
+
+static void
+put_fallbacks (FmSheet *sheet, FmProgram *program)
+{
+  static const gchar *const reasons[][2] = {
+      {"fallbacks-small", "below min-size"},
+      {"fallbacks-full", "size reached"},
+      {"fallbacks-too-large", "larger than size"},
+      {"fallbacks-addresses", "no addresses"},
+      {"fallbacks-dir", "no usable directory"},
+      {"fallbacks-memory", "no memory from the kernel"},
+  };
+  g_autofree gchar *count = fm_part_number (program, "fallbacks");
+  g_autofree gchar *size = fm_part_bytes (program, "fallback-bytes");
+
+  fm_part_label (sheet, "Fallbacks");
+  if (fm_part_figure (program, "fallbacks") == 0)
+    fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup ("none"));
+  else
+    fm_part_piece (sheet, FM_STYLE_WARNING,
+        g_strdup_printf ("%s to system memory, %s", count, size));
+  for (guint i = 0; i < G_N_ELEMENTS (reasons); i++) {
+    g_autofree gchar *words = fm_part_number (program, reasons[i][0]);
+
+    if (fm_part_figure (program, reasons[i][0]) > 0)
+      fm_part_piece (sheet, FM_STYLE_NORMAL,
+          g_strdup_printf ("%s: %s", reasons[i][1], words));
+  }
+  fm_sheet_end_line (sheet);
+}
+
+/* What should never happen; silent if it has not. */
+static void
+put_trouble (FmSheet *sheet, FmProgram *program)
+{
+  static const gchar *const troubles[][2] = {
+      {"io-errors", "I/O errors"},
+      {"maps-failed", "failed maps"},
+      {"disk-full", "times no disk space"},
+      {"over-budget", "times over budget"},
+  };
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < G_N_ELEMENTS (troubles); i++) {
+    g_autofree gchar *words = fm_part_number (program, troubles[i][0]);
+
+    if (fm_part_figure (program, troubles[i][0]) == 0)
+      continue;
+    if (!any)
+      fm_part_label (sheet, "Trouble");
+    any = TRUE;
+    fm_part_piece (sheet, FM_STYLE_WARNING,
+        g_strdup_printf ("%s %s", words, troubles[i][1]));
+  }
+  if (any)
+    fm_sheet_end_line (sheet);
+}
+
+void
+fm_view_program (FmSheet *sheet, FmProgram *program, guint queues)
+{
+  const gchar *problem = fm_program_problem (program);
+
+  if (problem) {
+    g_autofree gchar *text = g_strdup_printf (
+        "Program %" G_GINT64_FORMAT ": %s", program->pid, problem);
+
+    fm_sheet_wrap (sheet, FM_STYLE_WARNING, text, 0, 3);
+    fm_sheet_end_line (sheet);
+    return;
+  }
+  put_title (sheet, program);
+  put_level (sheet, program, "RAM", "resident-bytes", "budget", "resident-peak",
+      7.0 / 8);
+  put_level (sheet, program, "Disk", "disk-bytes", "size", "disk-peak", 0);
+  put_rates (sheet, program);
+  put_waits (sheet, program);
+  put_percentiles (sheet, program);
+  put_trouble (sheet, program);
+  fm_part_queues (sheet, program, queues);
+  put_advice (sheet, program);
+  put_extents (sheet, program);
+  put_fallbacks (sheet, program);
+  fm_part_elements (sheet, program, queues);
+}

@@ -1,0 +1,293 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-model.c: see top-model.h. Single-threaded.
+ *
+ * The time between two answers is taken from the answers themselves
+ * (uptime-ns), which a slow viewer does not blur; from our own clock where they
+ * do not tell.
+ */
+#include "top-model.h"
+
+#include <string.h>
+
+FmProgram *
+fm_program_new (const gchar *id)
+{
+  FmProgram *program = g_new0 (FmProgram, 1);
+
+  program->id = g_strdup (id);
+  return program;
+}
+
+void
+fm_program_free (FmProgram *program)
+{
+  g_clear_pointer (&program->now, json_node_unref);
+  g_clear_pointer (&program->before, json_node_unref);
+  g_free (program->id);
+  g_free (program);
+}
+
+void
+fm_program_take (
+    FmProgram *program, const gchar *text, gsize length, gint64 now_us)
+{
+  g_clear_pointer (&program->before, json_node_unref);
+  program->before = program->now;
+  program->before_us = program->now_us;
+  program->now = fm_json_parse (text, length);
+  program->now_us = now_us;
+}
+
+/* The one with that id, taken out of @programs; a new one if there is none. */
+static FmProgram *
+steal_program (GPtrArray *programs, const gchar *id)
+{
+  for (guint i = 0; i < programs->len; i++) {
+    FmProgram *program = g_ptr_array_index (programs, i);
+
+    if (strcmp (program->id, id) == 0)
+      return g_ptr_array_steal_index (programs, i);
+  }
+  return fm_program_new (id);
+}
+
+static void
+update_program (FmProgram *program, const FmProgramPage *page)
+{
+  program->pid = page->pid;
+  program->state = page->state;
+  program->answering = page->answering;
+  /* The first figures are shown even where they are no answer. */
+  if (page->text && (page->answering || !program->now))
+    fm_program_take (
+        program, page->text, page->length, g_get_monotonic_time ());
+}
+
+void
+fm_programs_update (GPtrArray *programs, const GPtrArray *pages, gint64 pid)
+{
+  g_autoptr (GPtrArray) list = g_ptr_array_new ();
+
+  for (guint i = 0; i < pages->len; i++) {
+    const FmProgramPage *page = g_ptr_array_index (pages, i);
+    FmProgram *program;
+
+    if (pid != 0 && page->pid != pid)
+      continue;
+    program = steal_program (programs, page->name);
+    update_program (program, page);
+    g_ptr_array_add (list, program);
+  }
+  /* What is left has ended. */
+  g_ptr_array_set_size (programs, 0);
+  g_ptr_array_extend (programs, list, NULL, NULL);
+}
+
+const gchar *
+fm_program_problem (FmProgram *program)
+{
+  switch (program->state) {
+    case FM_PAGE_OTHER_VERSION:
+      return "made by another version";
+    case FM_PAGE_DAMAGED:
+      return "its page is damaged";
+    case FM_PAGE_READABLE:
+      break;
+  }
+  if (program->now)
+    return NULL;
+  return program->answering ? "its figures make no sense" : "no figures yet";
+}
+
+static JsonObject *
+get_root (JsonNode *node)
+{
+  return node ? json_node_get_object (node) : NULL;
+}
+
+const gchar *
+fm_program_string (FmProgram *program, const gchar *name)
+{
+  return fm_json_string (get_root (program->now), name);
+}
+
+guint64
+fm_program_uptime_ns (FmProgram *program)
+{
+  guint64 uptime = 0;
+
+  fm_json_figure (get_root (program->now), "uptime-ns", &uptime);
+  return uptime;
+}
+
+static JsonObject *
+get_stats (JsonNode *node)
+{
+  return fm_json_object (get_root (node), "stats");
+}
+
+gboolean
+fm_program_figure (FmProgram *program, const gchar *name, guint64 *ret_value)
+{
+  return fm_json_figure (get_stats (program->now), name, ret_value);
+}
+
+/* Seconds between the last two answers; 0 if there is nothing to compare. */
+static gdouble
+get_interval (FmProgram *program)
+{
+  guint64 now, before;
+
+  if (!program->now || !program->before || !program->answering)
+    return 0;
+  if (fm_json_figure (get_root (program->now), "uptime-ns", &now)
+      && fm_json_figure (get_root (program->before), "uptime-ns", &before))
+    return now > before ? (gdouble) (now - before) / 1e9 : 0;
+  return (gdouble) MAX (program->now_us - program->before_us, 0) / 1e6;
+}
+
+/* How much the counter @name grew in a second. */
+static gboolean
+get_growth (FmProgram *program, JsonObject *now, JsonObject *before,
+    const gchar *name, gdouble *ret_per_s)
+{
+  gdouble seconds = get_interval (program);
+  guint64 new_value, old_value;
+
+  if (seconds <= 0 || !fm_json_figure (now, name, &new_value)
+      || !fm_json_figure (before, name, &old_value))
+    return FALSE;
+  *ret_per_s =
+      new_value > old_value ? (gdouble) (new_value - old_value) / seconds : 0;
+  return TRUE;
+}
+
+gboolean
+fm_program_rate (FmProgram *program, const gchar *name, gdouble *ret_per_s)
+{
+  return get_growth (program, get_stats (program->now),
+      get_stats (program->before), name, ret_per_s);
+}
+
+/* The objects in the array @name of @node by the name in their member @key. */
+static GHashTable *
+index_objects (JsonNode *node, const gchar *name, const gchar *key)
+{
+  GHashTable *table = g_hash_table_new (g_str_hash, g_str_equal);
+  JsonArray *array = fm_json_array (get_root (node), name);
+  guint length = array ? json_array_get_length (array) : 0;
+
+  for (guint i = 0; i < length; i++) {
+    JsonObject *object = fm_json_element_object (array, i);
+    const gchar *value = fm_json_string (object, key);
+
+    if (value)
+      g_hash_table_insert (table, (gpointer) value, object);
+  }
+  return table;
+}
+
+static gint
+compare_levels (gconstpointer a, gconstpointer b)
+{
+  const FmQueueFigures *x = a, *y = b;
+
+  if (x->level_bytes != y->level_bytes)
+    return x->level_bytes < y->level_bytes ? 1 : -1;
+  return strcmp (x->name, y->name);
+}
+
+GArray *
+fm_program_queues (FmProgram *program)
+{
+  GArray *queues = g_array_new (FALSE, TRUE, sizeof (FmQueueFigures));
+  g_autoptr (GHashTable) now = index_objects (program->now, "queues", "queue");
+  g_autoptr (GHashTable) before =
+      index_objects (program->before, "queues", "queue");
+  GHashTableIter iter;
+  gpointer name, object;
+
+  g_hash_table_iter_init (&iter, now);
+  while (g_hash_table_iter_next (&iter, &name, &object)) {
+    FmQueueFigures queue = {.name = name};
+
+    fm_json_figure (object, "level-bytes", &queue.level_bytes);
+    queue.has_rate = get_growth (program, object,
+        g_hash_table_lookup (before, name), "bytes", &queue.bytes_per_s);
+    g_array_append_val (queues, queue);
+  }
+  g_array_sort (queues, compare_levels);
+  return queues;
+}
+
+static gint
+compare_waits (gconstpointer a, gconstpointer b)
+{
+  const FmElementFigures *x = a, *y = b;
+
+  if (x->waited != y->waited)
+    return x->waited < y->waited ? 1 : -1;
+  return strcmp (x->name, y->name);
+}
+
+static gdouble
+sum_of_growth (FmProgram *program, JsonObject *now, JsonObject *before,
+    const gchar *first, const gchar *second)
+{
+  gdouble a = 0, b = 0;
+
+  get_growth (program, now, before, first, &a);
+  get_growth (program, now, before, second, &b);
+  return a + b;
+}
+
+GArray *
+fm_program_elements (FmProgram *program)
+{
+  g_autoptr (GHashTable) now =
+      index_objects (program->now, "elements", "element");
+  g_autoptr (GHashTable) before =
+      index_objects (program->before, "elements", "element");
+  GArray *elements;
+  GHashTableIter iter;
+  gpointer name, object;
+
+  if (g_hash_table_size (now) == 0)
+    return NULL;
+  elements = g_array_new (FALSE, TRUE, sizeof (FmElementFigures));
+  g_hash_table_iter_init (&iter, now);
+  while (g_hash_table_iter_next (&iter, &name, &object)) {
+    JsonObject *old = g_hash_table_lookup (before, name);
+    FmElementFigures element = {
+        .name = name,
+        .waits_per_s =
+            sum_of_growth (program, object, old, "map-waits", "alloc-waits"),
+        .waited =
+            sum_of_growth (program, object, old, "map-wait-ns", "alloc-wait-ns")
+            / 1e9,
+    };
+
+    if (element.waited > 0)
+      g_array_append_val (elements, element);
+  }
+  g_array_sort (elements, compare_waits);
+  return elements;
+}
+
+GPtrArray *
+fm_program_advice (FmProgram *program)
+{
+  GPtrArray *advice = g_ptr_array_new ();
+  JsonArray *array = fm_json_array (get_root (program->now), "advice");
+  guint length = array ? json_array_get_length (array) : 0;
+
+  for (guint i = 0; i < length; i++) {
+    const gchar *text = fm_json_element_string (array, i);
+
+    if (text)
+      g_ptr_array_add (advice, (gpointer) text);
+  }
+  return advice;
+}

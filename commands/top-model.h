@@ -1,0 +1,85 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-model.h: what is known of each program: its figures, and how fast the
+ * counters among them grow, from the last two answers that it gave.
+ *
+ * A figure that the program does not tell, and a rate where there are no two
+ * answers or the program does not answer, is unknown: the functions return
+ * FALSE. Strings belong to the program and live until its next answer; they are
+ * what the program wrote, not made harmless.
+ */
+#ifndef FM_TOP_MODEL_H
+#define FM_TOP_MODEL_H
+
+#include "page-json.h"
+#include "page-reader.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  gchar *id; /* the page's file name */
+  gint64 pid;
+  FmPageState state;
+  gboolean answering;
+
+  JsonNode *now; /* NULL: no figures, or no sense in them */
+  JsonNode *before;
+  gint64 now_us; /* when they were taken, by this process's clock */
+  gint64 before_us;
+} FmProgram;
+
+typedef struct
+{
+  const gchar *name;
+  guint64 level_bytes;
+  gboolean has_rate;
+  gdouble bytes_per_s; /* that came in */
+} FmQueueFigures;
+
+typedef struct
+{
+  const gchar *name;
+  gdouble waits_per_s;
+  gdouble waited; /* of each second, in seconds; more than 1 with threads */
+} FmElementFigures;
+
+FmProgram *fm_program_new (const gchar *id);
+void fm_program_free (FmProgram *program);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmProgram, fm_program_free)
+
+/* Takes an answer, at @now_us of some clock. */
+void fm_program_take (
+    FmProgram *program, const gchar *text, gsize length, gint64 now_us);
+
+/* Brings @programs (FmProgram) in line with @pages (FmProgramPage); with a
+ * @pid other than 0, this one alone counts. */
+void fm_programs_update (
+    GPtrArray *programs, const GPtrArray *pages, gint64 pid);
+
+/* Why there are no figures to believe, NULL if there are. */
+const gchar *fm_program_problem (FmProgram *program);
+
+/* A member of the page itself. */
+const gchar *fm_program_string (FmProgram *program, const gchar *name);
+guint64 fm_program_uptime_ns (FmProgram *program);
+
+/* A member of "stats", and how fast it grows in a second. */
+gboolean fm_program_figure (
+    FmProgram *program, const gchar *name, guint64 *ret_value);
+gboolean fm_program_rate (
+    FmProgram *program, const gchar *name, gdouble *ret_per_s);
+
+/* FmQueueFigures, the fullest first. */
+GArray *fm_program_queues (FmProgram *program);
+
+/* FmElementFigures of those that waited since the last answer, the longest
+ * waiting first; NULL if the program does not tell. */
+GArray *fm_program_elements (FmProgram *program);
+
+/* (const gchar *) */
+GPtrArray *fm_program_advice (FmProgram *program);
+
+G_END_DECLS
+#endif

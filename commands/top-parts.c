@@ -1,0 +1,64 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-parts.c: see top-parts.h.
+ */
+#include "top-parts.h"
+
+#include <string.h>
+
+#define LABEL_COLUMNS 12
+
+guint
+fm_part_indent (FmSheet *sheet)
+{
+  return fm_part_is_wide (sheet) ? LABEL_COLUMNS : FM_PART_INDENT;
+}
+
+void
+fm_part_label (FmSheet *sheet, const gchar *label)
+{
+  guint columns = strlen (label) + 1;
+
+  fm_sheet_put_cell (sheet, FM_STYLE_LABEL, label,
+      fm_part_is_wide (sheet) ? LABEL_COLUMNS : columns, FM_ALIGN_LEFT,
+      FM_CUT_END);
+}
+
+/* One more piece behind a label; takes @text. */
+void
+fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text)
+{
+  g_autofree gchar *piece = text;
+
+  fm_sheet_flow (sheet, style, piece, fm_part_indent (sheet));
+  fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+}
+
+/* A figure of @program in words, "-" if it is unknown. */
+gchar *
+fm_part_bytes (FmProgram *program, const gchar *name)
+{
+  guint64 value;
+
+  return fm_program_figure (program, name, &value) ? fm_words_bytes (value)
+                                                   : g_strdup ("-");
+}
+
+gchar *
+fm_part_number (FmProgram *program, const gchar *name)
+{
+  guint64 value;
+
+  return fm_program_figure (program, name, &value) ? fm_words_number (value)
+                                                   : g_strdup ("-");
+}
+
+guint64
+fm_part_figure (FmProgram *program, const gchar *name)
+{
+  guint64 value = 0;
+
+  fm_program_figure (program, name, &value);
+  return value;
+}

@@ -1,0 +1,44 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-parts.h: what all about one program is made of.
+ *
+ * A part is a label and what follows it. On a wide sheet the labels are a
+ * column of their own; on a narrow one what does not fit beside goes below, a
+ * little indented.
+ */
+#ifndef FM_TOP_PARTS_H
+#define FM_TOP_PARTS_H
+
+#include "top-model.h"
+#include "top-sheet.h"
+
+G_BEGIN_DECLS
+
+/* Of what is below something else. */
+#define FM_PART_INDENT 2
+
+static inline gboolean
+fm_part_is_wide (FmSheet *sheet)
+{
+  return sheet->width >= 50;
+}
+
+/* Where the lines of a part begin. */
+guint fm_part_indent (FmSheet *sheet);
+void fm_part_label (FmSheet *sheet, const gchar *label);
+/* One more piece behind the label; takes @text. */
+void fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text);
+
+/* A figure of @program; 0 if it is unknown. */
+guint64 fm_part_figure (FmProgram *program, const gchar *name);
+/* The same in words; "-" if it is unknown. */
+gchar *fm_part_bytes (FmProgram *program, const gchar *name);
+gchar *fm_part_number (FmProgram *program, const gchar *name);
+
+/* The fullest queues, and the elements that wait most: @most of them. */
+void fm_part_queues (FmSheet *sheet, FmProgram *program, guint most);
+void fm_part_elements (FmSheet *sheet, FmProgram *program, guint most);
+
+G_END_DECLS
+#endif

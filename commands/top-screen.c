@@ -1,0 +1,312 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-screen.c: see top-screen.h.
+ *
+ * One thread, one loop over poll(): the keyboard, the signals (through a
+ * signalfd, so that there is no handler that could meet curses half done), and
+ * the time of the next refresh. While programs are being asked, keys work.
+ * Signals that were ignored when we were started stay so. Being stopped and
+ * continued (Ctrl-Z) is curses' own affair.
+ */
+#include "top-screen.h"
+
+#include "top-terminal.h"
+#include "top-view.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define REFRESH_US G_TIME_SPAN_SECOND
+/* How often answers are looked for. */
+#define COLLECT_MS 2
+
+/* Lines that it takes to spend one on the keys, or on an empty one. */
+#define LINES_FOR_KEYS 8
+#define LINES_FOR_SPACE 22
+#define QUEUES_LEAST 3
+
+typedef struct
+{
+  FmPages *pages;
+  gint64 pid;
+  gboolean utf8;
+  GPtrArray *programs; /* FmProgram */
+  gchar *chosen;       /* id of one; NULL: the first */
+  gboolean help;
+  gboolean asking;
+  gint64 next; /* refresh */
+  int signals; /* signalfd */
+  int end;     /* the signal that said so, 0: a key or the terminal did */
+  gboolean over;
+} Screen;
+
+/* FALSE, and the first, if the chosen one has ended, or none was chosen. */
+static gboolean
+find_chosen (Screen *screen, guint *ret_index)
+{
+  *ret_index = 0;
+  for (guint i = 0; screen->chosen && i < screen->programs->len; i++) {
+    const FmProgram *program = g_ptr_array_index (screen->programs, i);
+
+    if (g_str_equal (program->id, screen->chosen)) {
+      *ret_index = i;
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+static void
+choose (Screen *screen, guint index)
+{
+  const FmProgram *program;
+
+  if (screen->programs->len == 0)
+    return;
+  program = g_ptr_array_index (
+      screen->programs, MIN (index, screen->programs->len - 1));
+  g_free (screen->chosen);
+  screen->chosen = g_strdup (program->id);
+}
+
+/* Draws the line @i of @sheet at @y. */
+static void
+draw_line (FmSheet *sheet, guint i, int y)
+{
+  const GArray *line = g_ptr_array_index (sheet->lines, i);
+
+  move (y, 0);
+  for (guint j = 0; j < line->len; j++) {
+    const FmSpan *span = &g_array_index (line, FmSpan, j);
+
+    attrset (fm_terminal_attribute (span->style));
+    addstr (span->text);
+  }
+  attrset (A_NORMAL);
+}
+
+static void
+draw_sheet (FmSheet *sheet, guint rows)
+{
+  for (guint i = 0; i < fm_sheet_length (sheet) && i < rows; i++)
+    draw_line (sheet, i, i);
+}
+
+static void
+draw_keys (Screen *screen, guint hidden)
+{
+  g_autoptr (FmSheet) sheet = fm_sheet_new (COLS, screen->utf8);
+  g_autofree gchar *more = g_strdup_printf ("  %u more below", hidden);
+
+  fm_sheet_put (sheet, FM_STYLE_FAINT, "q quit  h help");
+  if (screen->programs->len > 1)
+    fm_sheet_put (sheet, FM_STYLE_FAINT, "  up/down choose");
+  if (hidden > 0)
+    fm_sheet_put (sheet, FM_STYLE_FAINT, more);
+  draw_line (sheet, 0, LINES - 1);
+}
+
+static void
+write_programs (Screen *screen, FmSheet *sheet, guint rows)
+{
+  guint list = MIN (screen->programs->len, MAX (rows / 4, 1));
+  guint used, chosen;
+
+  find_chosen (screen, &chosen);
+  fm_view_list (sheet, screen->programs, chosen, list);
+  if (rows >= LINES_FOR_SPACE)
+    fm_sheet_end_line (sheet);
+  used = fm_sheet_length (sheet) + 16;
+  fm_view_program (sheet, g_ptr_array_index (screen->programs, chosen),
+      MAX ((rows - MIN (rows, used)) / 2, QUEUES_LEAST));
+}
+
+static void
+draw (Screen *screen)
+{
+  guint rows = LINES >= LINES_FOR_KEYS ? LINES - 1 : LINES;
+  g_autoptr (FmSheet) sheet = fm_sheet_new (COLS, screen->utf8);
+  guint length;
+
+  if (screen->help)
+    fm_view_help (sheet);
+  else if (screen->programs->len == 0)
+    fm_view_nobody (sheet, screen->pid);
+  else
+    write_programs (screen, sheet, rows);
+  length = fm_sheet_length (sheet);
+  erase ();
+  draw_sheet (sheet, rows);
+  if (LINES >= LINES_FOR_KEYS)
+    draw_keys (screen, length > rows ? length - rows : 0);
+  refresh ();
+}
+
+/* The terminal may have changed its size while we were stopped as well. */
+static void
+fit_terminal (void)
+{
+  struct winsize size;
+
+  if (ioctl (STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0
+      && size.ws_col > 0 && is_term_resized (size.ws_row, size.ws_col))
+    resizeterm (size.ws_row, size.ws_col);
+}
+
+static void
+handle_key (Screen *screen, int key)
+{
+  guint n = MAX (screen->programs->len, 1);
+  guint chosen;
+
+  find_chosen (screen, &chosen);
+  if (key == 'q' || key == 'Q') {
+    screen->over = TRUE;
+    return;
+  }
+  if (screen->help) {
+    screen->help = FALSE;
+    return;
+  }
+  switch (key) {
+    case 'h':
+    case 'H':
+    case '?':
+      screen->help = TRUE;
+      break;
+    case KEY_UP:
+    case 'k':
+      choose (screen, chosen > 0 ? chosen - 1 : 0);
+      break;
+    case KEY_DOWN:
+    case 'j':
+      choose (screen, chosen + 1);
+      break;
+    case '\t':
+      choose (screen, (chosen + 1) % n);
+      break;
+    case KEY_BTAB:
+      choose (screen, (chosen + n - 1) % n);
+      break;
+    default:
+      break;
+  }
+}
+
+static void
+handle_signal (Screen *screen)
+{
+  struct signalfd_siginfo info;
+
+  if (read (screen->signals, &info, sizeof info) != sizeof info)
+    return;
+  if (info.ssi_signo == SIGWINCH)
+    return;
+  screen->end = info.ssi_signo;
+  screen->over = TRUE;
+}
+
+/* One refresh is a question and, when all answers are in, a new view. */
+static void
+advance (Screen *screen)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (!screen->asking && now >= screen->next) {
+    fm_pages_scan (screen->pages);
+    fm_pages_ask (screen->pages);
+    screen->asking = TRUE;
+    screen->next = now + REFRESH_US;
+  }
+  if (screen->asking && fm_pages_collect (screen->pages)) {
+    guint chosen, place;
+
+    find_chosen (screen, &place);
+    screen->asking = FALSE;
+    fm_programs_update (
+        screen->programs, fm_pages_list (screen->pages), screen->pid);
+    /* One that has ended leaves its place to the next. */
+    if (!find_chosen (screen, &chosen))
+      choose (screen, place);
+    fit_terminal ();
+    draw (screen);
+  }
+}
+
+static void
+wait_for_something (Screen *screen)
+{
+  struct pollfd fds[] = {
+      {.fd = STDIN_FILENO, .events = POLLIN},
+      {.fd = screen->signals, .events = POLLIN},
+  };
+  gint64 ms = (screen->next - g_get_monotonic_time ()) / 1000 + 1;
+  int key;
+
+  if (poll (fds, G_N_ELEMENTS (fds),
+          screen->asking ? COLLECT_MS : (int) CLAMP (ms, 0, 1000))
+      <= 0)
+    return;
+  if (fds[1].revents)
+    handle_signal (screen);
+  if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+    screen->over = TRUE;
+  while (!screen->over && (fds[0].revents & POLLIN) && (key = getch ()) != ERR)
+    handle_key (screen, key);
+  if (!screen->over) {
+    fit_terminal ();
+    draw (screen);
+  }
+}
+
+/* From now on the signals that end us, and those that tell of a new size, come
+ * through the returned descriptor alone. */
+static int
+take_signals (sigset_t *ret_before)
+{
+  static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
+  sigset_t set;
+
+  sigemptyset (&set);
+  for (guint i = 0; i < G_N_ELEMENTS (taken); i++) {
+    struct sigaction action;
+
+    if (sigaction (taken[i], NULL, &action) == 0
+        && action.sa_handler != SIG_IGN)
+      sigaddset (&set, taken[i]);
+  }
+  sigprocmask (SIG_BLOCK, &set, ret_before);
+  return signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+fm_screen_run (FmPages *pages, gint64 pid, gboolean utf8)
+{
+  sigset_t before;
+  Screen screen = {.pages = pages, .pid = pid, .utf8 = utf8};
+  gboolean opened;
+
+  screen.signals = take_signals (&before);
+  opened = fm_terminal_open ();
+  if (opened) {
+    screen.programs =
+        g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
+    while (!screen.over) {
+      advance (&screen);
+      wait_for_something (&screen);
+    }
+    fm_terminal_close ();
+    g_ptr_array_unref (screen.programs);
+    g_free (screen.chosen);
+  }
+  close (screen.signals);
+  if (screen.end != 0)
+    signal (screen.end, SIG_DFL);
+  sigprocmask (SIG_SETMASK, &before, NULL);
+  return opened ? screen.end : -1;
+}

@@ -1,0 +1,22 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-screen.h: the view on a terminal, live, with keys to choose.
+ *
+ * The terminal is left as it was found, whatever ends the view: a key, a
+ * signal, or the terminal's own end.
+ */
+#ifndef FM_TOP_SCREEN_H
+#define FM_TOP_SCREEN_H
+
+#include "page-reader.h"
+
+G_BEGIN_DECLS
+
+/* Runs until it is told to end. @pid: the one program that counts; 0: all
+ * count. Returns the signal that ended it, which the caller has to raise, 0: a
+ * key did, -1: the terminal can't show it. */
+int fm_screen_run (FmPages *pages, gint64 pid, gboolean utf8);
+
+G_END_DECLS
+#endif

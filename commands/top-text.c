@@ -1,0 +1,131 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-text.c: see top-text.h.
+ */
+#include "top-text.h"
+
+#include "top-view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WIDTH_DEFAULT 80
+#define WIDTH_LEAST 20
+#define WIDTH_MOST 1000
+#define QUEUES_MOST 20
+
+static guint
+get_width (void)
+{
+  const gchar *columns = g_getenv ("COLUMNS");
+  guint64 width = 0;
+
+  if (columns
+      && g_ascii_string_to_unsigned (
+          columns, 10, WIDTH_LEAST, WIDTH_MOST, &width, NULL))
+    return width;
+  return WIDTH_DEFAULT;
+}
+
+static void
+refresh (FmPages *pages, GPtrArray *programs, gint64 pid)
+{
+  fm_pages_scan (pages);
+  fm_pages_refresh (pages);
+  fm_programs_update (programs, fm_pages_list (pages), pid);
+}
+
+static void
+say_nobody (gint64 pid)
+{
+  if (pid != 0)
+    fprintf (stderr,
+        "gst-filemem top: no program %" G_GINT64_FORMAT " uses filemem\n", pid);
+  else
+    fprintf (stderr,
+        "gst-filemem top: no program that uses filemem is running;"
+        " start one with: gst-filemem run PROGRAM\n");
+}
+
+/* Without the spaces at the ends of the lines. */
+static void
+print_sheet (FmSheet *sheet)
+{
+  for (guint i = 0; i < fm_sheet_length (sheet); i++) {
+    const GArray *line = g_ptr_array_index (sheet->lines, i);
+    g_autoptr (GString) text = g_string_new (NULL);
+
+    for (guint j = 0; j < line->len; j++)
+      g_string_append (text, g_array_index (line, FmSpan, j).text);
+    puts (g_strchomp (text->str));
+  }
+}
+
+int
+fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
+{
+  g_autoptr (GPtrArray) programs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
+  g_autoptr (FmSheet) sheet = fm_sheet_new (get_width (), utf8);
+
+  refresh (pages, programs, pid);
+  if (programs->len > 0) {
+    g_usleep (G_USEC_PER_SEC);
+    refresh (pages, programs, pid);
+  }
+  if (programs->len == 0) {
+    say_nobody (pid);
+    return 1;
+  }
+  fm_view_list (sheet, programs, FM_VIEW_NONE_CHOSEN, programs->len);
+  for (guint i = 0; i < programs->len; i++) {
+    fm_sheet_end_line (sheet);
+    fm_view_program (sheet, g_ptr_array_index (programs, i), QUEUES_MOST);
+  }
+  print_sheet (sheet);
+  return 0;
+}
+
+/* What the page says, and what the viewer knows better. */
+static JsonNode *
+describe (FmProgram *program)
+{
+  const gchar *problem = fm_program_problem (program);
+  JsonObject *object;
+  JsonNode *node;
+
+  if (problem) {
+    object = json_object_new ();
+    node = json_node_init_object (json_node_alloc (), object);
+    json_object_unref (object);
+    json_object_set_string_member (object, "problem", problem);
+  } else {
+    node = json_node_ref (program->now);
+    object = json_node_get_object (node);
+  }
+  json_object_set_int_member (object, "pid", program->pid);
+  json_object_set_boolean_member (object, "answering", program->answering);
+  return node;
+}
+
+int
+fm_text_print_json (FmPages *pages, gint64 pid)
+{
+  g_autoptr (GPtrArray) programs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
+  g_autoptr (JsonNode) root = json_node_alloc ();
+  JsonArray *array = json_array_new ();
+  g_autofree gchar *text = NULL;
+
+  json_node_take_array (json_node_init (root, JSON_NODE_ARRAY), array);
+  refresh (pages, programs, pid);
+  for (guint i = 0; i < programs->len; i++)
+    json_array_add_element (array, describe (g_ptr_array_index (programs, i)));
+  text = json_to_string (root, TRUE);
+  puts (text);
+  if (programs->len > 0)
+    return 0;
+  say_nobody (pid);
+  return 1;
+}

@@ -1,0 +1,21 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-text.h: the view printed once, for people or for programs.
+ *
+ * @pid is the one program that counts, 0: all count. Both return the exit
+ * status: 1 if there is no such program.
+ */
+#ifndef FM_TOP_TEXT_H
+#define FM_TOP_TEXT_H
+
+#include "page-reader.h"
+
+G_BEGIN_DECLS
+
+/* Takes a second, in which rates are measured. */
+int fm_text_print (FmPages *pages, gint64 pid, gboolean utf8);
+int fm_text_print_json (FmPages *pages, gint64 pid);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,32 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-view.h: what is shown, and where: the list of programs, and all about one
+ * of them, written on a sheet of any width.
+ *
+ * The most telling comes first: a low screen shows as much of it as it has
+ * lines. The view knows neither terminals nor pages.
+ */
+#ifndef FM_TOP_VIEW_H
+#define FM_TOP_VIEW_H
+
+#include "top-model.h"
+#include "top-sheet.h"
+
+G_BEGIN_DECLS
+
+#define FM_VIEW_NONE_CHOSEN G_MAXUINT
+
+/* A heading and up to @rows of @programs (FmProgram), @chosen among them. */
+void fm_view_list (
+    FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows);
+
+/* All about @program; no more than @queues queues and as many elements. */
+void fm_view_program (FmSheet *sheet, FmProgram *program, guint queues);
+
+/* @pid: the one program that counts, 0: all count. */
+void fm_view_nobody (FmSheet *sheet, gint64 pid);
+void fm_view_help (FmSheet *sheet);
+
+G_END_DECLS
+#endif

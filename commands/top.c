@@ -1,0 +1,143 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top.c: gst-filemem top: its command line, and which of the views is wanted.
+ */
+#include "page-layout.h"
+#include "page-reader.h"
+#include "top-screen.h"
+#include "top-text.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WRONG_USE 2
+
+typedef struct
+{
+  gint64 pid; /* 0: all programs */
+  gboolean once;
+  gboolean json;
+} Arguments;
+
+static int G_GNUC_PRINTF (1, 2) complain (const gchar *format, ...)
+{
+  g_autofree gchar *text = NULL;
+  va_list values;
+
+  va_start (values, format);
+  text = g_strdup_vprintf (format, values);
+  va_end (values);
+  fprintf (stderr, "gst-filemem top: %s\n", text);
+  return WRONG_USE;
+}
+
+/* FALSE after a complaint. */
+static gboolean
+read_arguments (int argc, char **argv, Arguments *ret_arguments)
+{
+  GOptionEntry entries[] = {
+      {"once", 0, 0, G_OPTION_ARG_NONE, &ret_arguments->once,
+          "print the view once; rates are measured over a second", NULL},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &ret_arguments->json,
+          "print once, as JSON, all that the programs tell", NULL},
+      {NULL},
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("[PID]");
+  g_autoptr (GError) error = NULL;
+  guint64 pid;
+
+  g_option_context_set_summary (context,
+      "Shows the running programs that use filemem, and all about one of "
+      "them.");
+  g_option_context_set_description (context,
+      "Keys: up, down and tab choose a program, h explains, q quits.\n"
+      "\n"
+      "Exit status: 0; with PID, --once or --json 1 if there is no such "
+      "program;\n2 if the command line is wrong or this is no terminal.\n");
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, &argc, &argv, &error)) {
+    complain ("%s; try: gst-filemem top --help", error->message);
+    return FALSE;
+  }
+  if (argc > 2) {
+    complain ("one PID at most; try: gst-filemem top --help");
+    return FALSE;
+  }
+  if (argc == 2) {
+    if (!g_ascii_string_to_unsigned (argv[1], 10, 1, G_MAXINT32, &pid, NULL)) {
+      complain ("%s: not the number of a process", argv[1]);
+      return FALSE;
+    }
+    ret_arguments->pid = pid;
+  }
+  return TRUE;
+}
+
+static gboolean
+has_program (FmPages *pages, gint64 pid)
+{
+  const GPtrArray *list;
+
+  fm_pages_scan (pages);
+  list = fm_pages_list (pages);
+  for (guint i = 0; i < list->len; i++) {
+    if (((const FmProgramPage *) g_ptr_array_index (list, i))->pid == pid)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static int
+show_screen (FmPages *pages, gint64 pid, gboolean utf8)
+{
+  int end;
+
+  if (!isatty (STDIN_FILENO) || !isatty (STDOUT_FILENO))
+    return complain ("this is no terminal; try: gst-filemem top --once");
+  if (pid != 0 && !has_program (pages, pid)) {
+    complain ("no program %" G_GINT64_FORMAT " uses filemem", pid);
+    return 1;
+  }
+  end = fm_screen_run (pages, pid, utf8);
+  if (end < 0)
+    return complain (
+        "this terminal can't show it (TERM); try: gst-filemem top --once");
+  /* Whoever waits for us is to see that it was the signal. */
+  if (end > 0)
+    raise (end);
+  return 0;
+}
+
+int
+main (int argc, char **argv)
+{
+  const gchar *runtime = g_getenv ("XDG_RUNTIME_DIR");
+  Arguments arguments = {0};
+  g_autoptr (FmPages) pages = NULL;
+  g_autofree gchar *directory = NULL;
+  gboolean utf8;
+
+  /* Not numbers: they are English, as the words around them. */
+  setlocale (LC_CTYPE, "");
+  utf8 = strcmp (nl_langinfo (CODESET), "UTF-8") == 0;
+  g_set_prgname ("gst-filemem top");
+  if (!read_arguments (argc, argv, &arguments))
+    return WRONG_USE;
+
+  if (!runtime || *runtime == '\0') {
+    complain ("XDG_RUNTIME_DIR is not set: there is nothing to look at");
+    return 1;
+  }
+  directory = g_build_filename (runtime, FM_PAGE_DIRECTORY, NULL);
+  pages = fm_pages_new (directory);
+  if (arguments.json)
+    return fm_text_print_json (pages, arguments.pid);
+  if (arguments.once)
+    return fm_text_print (pages, arguments.pid, utf8);
+  return show_screen (pages, arguments.pid, utf8);
+}
