@@ -66,6 +66,10 @@ put_level (FmSheet *sheet, FmProgram *program, const gchar *label,
   g_autofree gchar *few =
       g_strdup_printf ("%s of %s, %.0f%%", a, b, 100 * (gdouble) level * unit);
   g_autofree gchar *many = g_strdup_printf ("%s, most %s", few, c);
+  g_autofree gchar *d = fm_words_short_bytes (level);
+  g_autofree gchar *e = fm_words_short_bytes (limit);
+  g_autofree gchar *fewest =
+      g_strdup_printf ("%s/%s, %.0f%%", d, e, 100 * (gdouble) level * unit);
   const FmBarMark marks[] = {
       {(gdouble) fm_part_figure (program, peak) * unit, TRUE},
       {kept_from, FALSE},
@@ -82,7 +86,8 @@ put_level (FmSheet *sheet, FmProgram *program, const gchar *label,
     bar = room - FEW_COLUMNS;
     words = few;
   } else {
-    fm_sheet_flow (sheet, FM_STYLE_NORMAL, few, FM_PART_INDENT);
+    fm_sheet_put (
+        sheet, FM_STYLE_NORMAL, fm_columns (few) > room ? fewest : few);
     fm_sheet_end_line (sheet);
   }
   fm_sheet_put_bar (
@@ -263,7 +268,8 @@ put_trouble (FmSheet *sheet, FmProgram *program)
 }
 
 void
-fm_view_program (FmSheet *sheet, FmProgram *program, guint queues)
+fm_view_program (
+    FmSheet *sheet, FmProgram *program, gboolean with_title, guint queues)
 {
   const gchar *problem = fm_program_problem (program);
 
@@ -275,7 +281,8 @@ fm_view_program (FmSheet *sheet, FmProgram *program, guint queues)
     fm_sheet_end_line (sheet);
     return;
   }
-  put_title (sheet, program);
+  if (with_title)
+    put_title (sheet, program);
   put_level (sheet, program, "RAM", "resident-bytes", "budget", "resident-peak",
       7.0 / 8);
   put_level (sheet, program, "Disk", "disk-bytes", "size", "disk-peak", 0);

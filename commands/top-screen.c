@@ -25,8 +25,10 @@
 /* How often answers are looked for. */
 #define COLLECT_MS 2
 
-/* Lines that it takes to spend one on the keys, or on an empty one. */
+/* Lines that it takes to spend one on the keys, or on a title or an empty one.
+ */
 #define LINES_FOR_KEYS 8
+#define LINES_FOR_TITLE 12
 #define LINES_FOR_SPACE 22
 #define QUEUES_LEAST 3
 
@@ -121,8 +123,10 @@ write_programs (Screen *screen, FmSheet *sheet, guint rows)
   fm_view_list (sheet, screen->programs, chosen, list);
   if (rows >= LINES_FOR_SPACE)
     fm_sheet_end_line (sheet);
+  /* What is not a queue nor an element takes about as many. */
   used = fm_sheet_length (sheet) + 16;
   fm_view_program (sheet, g_ptr_array_index (screen->programs, chosen),
+      rows >= LINES_FOR_TITLE,
       MAX ((rows - MIN (rows, used)) / 2, QUEUES_LEAST));
 }
 

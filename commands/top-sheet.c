@@ -137,26 +137,26 @@ fm_sheet_wrap (
     FmSheet *sheet, FmStyle style, const gchar *text, guint indent, guint lines)
 {
   g_auto (GStrv) words = g_strsplit_set (text, " \t\r\n", -1);
-  guint last = fm_sheet_length (sheet) + lines;
+  guint last = fm_sheet_length (sheet) + lines - 1;
+  guint gap = 0;
 
   for (guint i = 0; words[i] != NULL; i++) {
     g_autofree gchar *tame = fm_tame (words[i], sheet->utf8);
-    gboolean first = sheet->column <= indent;
 
     if (*tame == '\0')
       continue;
-    if (!first && fm_columns (tame) + 1 > fm_sheet_room (sheet)
-        && fm_sheet_length (sheet) + 1 < last) {
+    if (gap + fm_columns (tame) > fm_sheet_room (sheet)
+        && sheet->column > indent && fm_sheet_length (sheet) < last) {
       fm_sheet_end_line (sheet);
-      first = TRUE;
+      gap = 0;
     }
-    if (fm_sheet_room (sheet) == 0)
-      break;
     if (sheet->column < indent)
       put_spaces (sheet, FM_STYLE_NORMAL, indent - sheet->column);
-    else if (!first)
-      put_spaces (sheet, style, 1);
+    put_spaces (sheet, style, gap);
+    if (fm_sheet_room (sheet) == 0)
+      break;
     fm_sheet_put (sheet, style, tame);
+    gap = 1;
   }
 }
 

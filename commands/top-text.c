@@ -81,7 +81,7 @@ fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
   fm_view_list (sheet, programs, FM_VIEW_NONE_CHOSEN, programs->len);
   for (guint i = 0; i < programs->len; i++) {
     fm_sheet_end_line (sheet);
-    fm_view_program (sheet, g_ptr_array_index (programs, i), QUEUES_MOST);
+    fm_view_program (sheet, g_ptr_array_index (programs, i), TRUE, QUEUES_MOST);
   }
   print_sheet (sheet);
   return 0;

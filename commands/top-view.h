@@ -21,8 +21,10 @@ G_BEGIN_DECLS
 void fm_view_list (
     FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows);
 
-/* All about @program; no more than @queues queues and as many elements. */
-void fm_view_program (FmSheet *sheet, FmProgram *program, guint queues);
+/* All about @program; no more than @queues queues and as many elements. What
+ * the list tells as well, its name and pid, only @with_title. */
+void fm_view_program (
+    FmSheet *sheet, FmProgram *program, gboolean with_title, guint queues);
 
 /* @pid: the one program that counts, 0: all count. */
 void fm_view_nobody (FmSheet *sheet, gint64 pid);

@@ -11,13 +11,12 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-/* Two digits where there is but one before the point. */
+/* Two digits at least, so that a figure does not change its width all the time.
+ */
 static gchar *
 round_figure (gdouble value, const gchar *unit)
 {
-  return g_strdup_printf (
-      value < 9.95 && value != floor (value) ? "%.1f%s" : "%.0f%s", value,
-      unit);
+  return g_strdup_printf (value < 9.95 ? "%.1f%s" : "%.0f%s", value, unit);
 }
 
 static gchar *
@@ -30,7 +29,8 @@ scale_bytes (gdouble bytes, const gchar *const *units)
     bytes /= 1024;
     i++;
   }
-  return round_figure (i == 0 ? round (bytes) : bytes, units[i]);
+  return i == 0 ? g_strdup_printf ("%.0f%s", bytes, units[0])
+                : round_figure (bytes, units[i]);
 }
 
 gchar *
@@ -54,7 +54,7 @@ gchar *
 fm_words_ns (gdouble ns)
 {
   if (ns < 1e3)
-    return round_figure (ns, " ns");
+    return g_strdup_printf ("%.0f ns", ns);
   if (ns < 999.5e3)
     return round_figure (ns / 1e3, " us");
   if (ns < 999.5e6)
@@ -65,8 +65,10 @@ fm_words_ns (gdouble ns)
 gchar *
 fm_words_number (gdouble number)
 {
-  return number > 0 && number < 0.05 ? g_strdup ("<0.1")
-                                     : round_figure (number, "");
+  if (number > 0 && number < 0.05)
+    return g_strdup ("<0.1");
+  return number == floor (number) ? g_strdup_printf ("%.0f", number)
+                                  : round_figure (number, "");
 }
 
 gchar *

@@ -16,9 +16,10 @@ import json
 import mmap
 import os
 import platform
+import random
+import string
 import struct
 import sys
-import tempfile
 
 HEADER = struct.Struct("<8sIIIIII")
 ASKED, SEQUENCE = 16, 20
@@ -80,8 +81,8 @@ class Page:
         self.args = args
         self.answers = 0
         os.makedirs(args.dir, 0o700, exist_ok=True)
-        # mkstemp() itself puts 8 characters there.
-        self.path = tempfile.mktemp("", f"{os.getpid()}-", args.dir)[:-2]
+        letters = random.choices(string.ascii_letters + string.digits, k=6)
+        self.path = os.path.join(args.dir, f"{os.getpid()}-{''.join(letters)}")
         self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         if not args.unlocked:
             fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,11 +109,11 @@ class Page:
             text = json.dumps(figures(args, self.answers)).encode()
         length = len(text) if args.length is None else args.length
         sequence = self.get(SEQUENCE)
-        struct.pack_into("<I", self.page, SEQUENCE, sequence + 1)
+        struct.pack_into("<I", self.page, SEQUENCE, sequence | 1)
         struct.pack_into("<I", self.page, 24, length)
         self.page[HEADER.size:HEADER.size + len(text)] = text
         if not args.odd:
-            struct.pack_into("<I", self.page, SEQUENCE, sequence + 2)
+            struct.pack_into("<I", self.page, SEQUENCE, (sequence | 1) + 1)
         self.answers += 1
 
     def serve(self):

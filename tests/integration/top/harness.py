@@ -1,0 +1,88 @@
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# harness.py: a runtime directory with publishers (publisher.py) in it, and
+# gst-filemem-top to look at them, for the tests beside it.
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SKIP = 77
+PATIENCE = 20
+PUBLISHER = pathlib.Path(__file__).with_name("publisher.py")
+
+top = None  # the program
+
+
+def wait_until(what, condition):
+    """Polls; gives what the condition did."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.02)
+    raise AssertionError(f"waited {PATIENCE} s in vain: {what()}")
+
+
+class TopTest(unittest.TestCase):
+    def setUp(self):
+        self.runtime = tempfile.mkdtemp(prefix="filemem-top-")
+        self.addCleanup(shutil.rmtree, self.runtime, ignore_errors=True)
+        self.directory = os.path.join(self.runtime, "gst-filemem")
+
+    def environment(self, **more):
+        environment = {
+            name: value for name, value in os.environ.items()
+            if name not in ("COLUMNS", "LINES", "NO_COLOR", "LC_CTYPE", "LANG",
+                            "LANGUAGE")}
+        environment.update(XDG_RUNTIME_DIR=self.runtime, LC_ALL="C.UTF-8")
+        environment.update(more)
+        return environment
+
+    def publish(self, *options):
+        """A running publisher; .path is its page."""
+        process = subprocess.Popen(
+            [sys.executable, "-B", PUBLISHER, "--dir", self.directory, *options],
+            stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        words = process.stdout.readline().split()
+        self.assertEqual(words[:1], ["ready"], "the publisher did not start")
+        process.path = words[1]
+        return process
+
+    def run_top(self, *arguments, status=0, error="", **environment):
+        """Its standard output. It must say ERROR, or nothing if that is empty,
+        on standard error, in one line."""
+        result = subprocess.run(
+            [top, *arguments], env=self.environment(**environment),
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE)
+        self.assertEqual(result.returncode, status,
+                         result.stdout + result.stderr)
+        if error:
+            self.assertIn(error, result.stderr)
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        else:
+            self.assertEqual(result.stderr, "")
+        return result.stdout
+
+    def run_json(self, *arguments, **more):
+        return json.loads(self.run_top("--once", "--json", *arguments, **more))
+
+
+def main():
+    global top
+    top = os.path.abspath(sys.argv.pop(1))
+    # The tests name the module, this is the same one.
+    sys.modules["harness"].top = top
+    unittest.main(verbosity=2)

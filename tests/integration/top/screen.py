@@ -1,0 +1,339 @@
+#!/usr/bin/python3
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# screen.py: gst-filemem top on a terminal: a pseudo-terminal, and pyte, which
+# makes of what is written to it the screen that a person would see.
+#
+#   screen.py GST-FILEMEM-TOP [TEST...]
+#
+# Exit code 77 without pyte.
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import sys
+import termios
+import unicodedata
+
+import harness
+
+try:
+    import pyte
+except ImportError:
+    print("skipped: no pyte for this Python")
+    sys.exit(harness.SKIP)
+
+ALTERNATE_SCREEN = b"\x1b[?1049"
+DOWN, UP = b"\x1bOB", b"\x1bOA"
+
+
+class Terminal:
+    """A terminal with gst-filemem-top in it."""
+
+    def __init__(self, test, columns, lines, *arguments, **environment):
+        self.test = test
+        self.output = b""
+        self.master, self.slave = pty.openpty()
+        self.screen = pyte.Screen(columns, lines)
+        self.stream = pyte.ByteStream(self.screen)
+        self.set_size(columns, lines)
+        self.before = termios.tcgetattr(self.slave)
+        environment = test.environment(**{"TERM": "xterm-256color",
+                                          **environment})
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.setsid()
+            fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+            for fd in 0, 1, 2:
+                os.dup2(self.slave, fd)
+            os.execve(harness.top, [harness.top, *arguments], environment)
+        self.status = None
+        test.addCleanup(self.close)
+
+    def close(self):
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.master)
+        os.close(self.slave)
+
+    def set_size(self, columns, lines):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", lines, columns, 0, 0))
+
+    def resize(self, columns, lines):
+        self.screen.resize(lines, columns)
+        self.set_size(columns, lines)
+
+    def read(self):
+        while select.select([self.master], [], [], 0)[0]:
+            data = os.read(self.master, 65536)
+            self.output += data
+            self.stream.feed(data)
+
+    def text(self):
+        self.read()
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def wait_for(self, pattern):
+        harness.wait_until(lambda: f"{pattern!r} in\n{self.text()}",
+                           lambda: re.search(pattern, self.text(), re.M))
+
+    def press(self, keys):
+        os.write(self.master, keys)
+
+    def has_ended(self):
+        self.read()
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid:
+            self.status = status
+        return pid
+
+    def wait_for_end(self):
+        """Its wait status; the terminal must be as it was."""
+        harness.wait_until(self.text, self.has_ended)
+        self.read()
+        self.test.assertEqual(termios.tcgetattr(self.slave), self.before)
+        entered = self.output.rfind(ALTERNATE_SCREEN + b"h")
+        left = self.output.rfind(ALTERNATE_SCREEN + b"l")
+        self.test.assertGreater(left, entered)
+        self.test.assertEqual(self.output.count(b"\x1b[?25l"), 1)
+        self.test.assertGreater(self.output.rfind(b"\x1b[?12l\x1b[?25h"),
+                                self.output.rfind(b"\x1b[?25l"))
+        return self.status
+
+
+class Screen(harness.TopTest):
+    def open(self, columns=80, lines=24, *arguments, **environment):
+        return Terminal(self, columns, lines, *arguments, **environment)
+
+    def test_sizes(self):
+        """Every line is what it is supposed to be: nothing has wrapped."""
+        process = self.publish("--queues", "30", "--elements", "4", "--advice",
+                               "words " * 50, "--program", "name" * 30)
+        for columns, lines in ((20, 5), (40, 12), (80, 24), (80, 60), (200, 50)):
+            with self.subTest(columns=columns, lines=lines):
+                terminal = self.open(columns, lines)
+                terminal.wait_for(r"96(M| MiB)")
+                if columns >= 80:
+                    terminal.wait_for("written 280 MiB/s")
+                shown = terminal.text().split("\n")
+                self.assertTrue(shown[0].lstrip().startswith("PID PROGRAM"), shown)
+                self.assertRegex(shown[1], rf"^> +{process.pid} name")
+                if lines >= 24:
+                    self.assertEqual(
+                        sum(line.startswith("RAM ") for line in shown), 1)
+                    self.assertRegex(terminal.text(), r"(?m)^  and \d+ with less")
+                if lines >= 8:
+                    self.assertRegex(shown[-1], "^q quit  h help")
+                terminal.press(b"q")
+                self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_tiny(self):
+        """Anything goes, but an end."""
+        self.publish()
+        terminal = self.open(80, 24)
+        terminal.wait_for("RAM ")
+        for columns, lines in (1, 1), (3, 2), (2, 40), (200, 1):
+            terminal.resize(columns, lines)
+            harness.wait_until(terminal.text, lambda: terminal.text() != "")
+        terminal.resize(80, 24)
+        terminal.wait_for("^RAM .*most 120 MiB$")
+        terminal.press(b"q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_resize(self):
+        self.publish("--program", "resized")
+        terminal = self.open(80, 24)
+        terminal.wait_for("WAITS/S$")
+        terminal.resize(40, 15)
+        terminal.wait_for("RAM$")
+        terminal.wait_for(r"^Disk 2.0 GiB of 8.0 GiB, 25%\n\[")
+        terminal.resize(200, 50)
+        terminal.wait_for("WAITS/S$")
+        terminal.wait_for(r"^Disk +\[.{58}\] 2.0 GiB")
+        terminal.press(b"q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_refreshes(self):
+        """Each second is one answer more."""
+        self.publish()
+        terminal = self.open()
+        terminal.wait_for("up 1:01$")
+        terminal.wait_for("Waits +maps 12/s, 33 ms/s")
+        terminal.wait_for("up 1:04$")
+
+    def test_choosing(self):
+        pids = sorted(
+            (self.publish("--program", name).pid, name)
+            for name in ("one", "two", "three"))
+        (a, first), (b, second), (c, third) = pids
+        terminal = self.open()
+        terminal.wait_for(rf"^> +{a} {first} [\s\S]*^{first} \({a}\)")
+        terminal.press(DOWN)
+        terminal.wait_for(rf"^> +{b} {second} [\s\S]*^{second} \({b}\)")
+        terminal.press(UP + UP)
+        terminal.wait_for(rf"^> +{a} ")
+        terminal.press(b"\t\t")
+        terminal.wait_for(rf"^> +{c} {third} [\s\S]*^{third} \({c}\)")
+        terminal.press(b"\t")
+        terminal.wait_for(rf"^> +{a} ")
+        # back tab, then one too far
+        terminal.press(b"\x1b[Z" + DOWN)
+        terminal.wait_for(rf"^> +{c} ")
+
+    def test_the_chosen_one_ends(self):
+        processes = sorted((self.publish() for _ in range(3)),
+                           key=lambda process: process.pid)
+        terminal = self.open()
+        terminal.wait_for(rf"^> +{processes[0].pid} ")
+        terminal.press(DOWN)
+        terminal.wait_for(rf"^> +{processes[1].pid} ")
+        # another one's end does not matter
+        processes[0].kill()
+        terminal.wait_for(rf"\A.*\n> +{processes[1].pid} ")
+        processes[1].kill()
+        terminal.wait_for(rf"\A.*\n> +{processes[2].pid} ")
+        processes[2].kill()
+        terminal.wait_for("^No program that uses filemem is running")
+        self.assertEqual(os.listdir(self.directory), [])
+
+    def test_many_programs(self):
+        """The chosen one is always among those that are listed."""
+        pids = sorted(self.publish().pid for _ in range(9))
+        terminal = self.open(80, 12)
+        terminal.wait_for(rf"^> +{pids[0]} ")
+        for pid in pids[1:]:
+            terminal.press(DOWN)
+            terminal.wait_for(rf"^> +{pid} ")
+
+    def test_not_answering(self):
+        process = self.publish("--silent")
+        terminal = self.open()
+        terminal.wait_for(rf"^>! +{process.pid} .*96M/128M.*not answering$")
+        terminal.press(b"h")
+        terminal.wait_for("^q: quit")
+
+    def test_help(self):
+        self.publish()
+        terminal = self.open()
+        terminal.wait_for("^RAM ")
+        terminal.press(b"h")
+        terminal.wait_for("^h: this help")
+        terminal.press(b"x")
+        terminal.wait_for("^RAM .*most 120 MiB")
+        terminal.press(b"h")
+        terminal.wait_for("^h: this help")
+        terminal.press(b"q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_nobody_then_somebody(self):
+        terminal = self.open()
+        terminal.wait_for("^Start one with: gst-filemem run PROGRAM")
+        self.publish("--program", "late")
+        terminal.wait_for("^late ")
+        terminal.press(b"q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_one_pid(self):
+        self.publish("--program", "other")
+        process = self.publish("--program", "wanted")
+        terminal = self.open(80, 24, str(process.pid))
+        terminal.wait_for("^wanted ")
+        self.assertNotIn("other", terminal.text())
+        process.kill()
+        terminal.wait_for(rf"^Program {process.pid} has ended")
+        terminal = self.open(80, 24, str(process.pid))
+        harness.wait_until(terminal.text, terminal.has_ended)
+        self.assertEqual(os.waitstatus_to_exitcode(terminal.status), 1)
+        self.assertIn(f"no program {process.pid}", terminal.text())
+
+    def test_signals(self):
+        self.publish()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
+                       signal.SIGQUIT):
+            with self.subTest(signal=number):
+                terminal = self.open()
+                terminal.wait_for("^RAM ")
+                os.kill(terminal.pid, number)
+                status = terminal.wait_for_end()
+                self.assertTrue(os.WIFSIGNALED(status))
+                self.assertEqual(os.WTERMSIG(status), number)
+
+    def test_interrupt_key(self):
+        self.publish("--silent")
+        terminal = self.open()
+        terminal.wait_for("not answering")
+        terminal.press(b"\x03")
+        self.assertEqual(os.WTERMSIG(terminal.wait_for_end()), signal.SIGINT)
+
+    def test_stop_and_continue(self):
+        """While it is stopped the terminal is the shell's."""
+        self.publish()
+        terminal = self.open()
+        terminal.wait_for("^RAM ")
+        os.kill(terminal.pid, signal.SIGTSTP)
+        # Nobody is there to continue an orphaned group: it is not stopped, but
+        # the terminal was given back and taken again.
+        terminal.wait_for("^RAM ")
+        terminal.press(b"q")
+        harness.wait_until(terminal.text, terminal.has_ended)
+        self.assertEqual(terminal.status, 0)
+        self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
+
+    def test_hang_up(self):
+        terminal = self.open()
+        terminal.wait_for("^No program")
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        terminal.master, terminal.slave = os.openpty()
+        harness.wait_until(lambda: "still running", terminal.has_ended)
+
+    def test_colours(self):
+        self.publish()
+        colour = re.compile(rb"\x1b\[[0-9;]*3[0-7][0-9;]*m")
+        for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False),
+                                      ({"TERM": "vt100"}, False)):
+            with self.subTest(environment=environment):
+                terminal = self.open(**environment)
+                terminal.wait_for("RAM  .*most 120 MiB")
+                self.assertEqual(bool(colour.search(terminal.output)), coloured)
+
+    def test_no_utf8(self):
+        self.publish("--program", "caf\u00e9")
+        # curses would use xterm's "repeat this", which pyte does not know
+        terminal = self.open(LC_ALL="C", TERM="screen")
+        terminal.wait_for(r"^RAM +\[####+ +:")
+        self.assertTrue(terminal.output.isascii())
+
+    def test_unfit_terminals(self):
+        for name in "dumb", "no-such-terminal":
+            with self.subTest(TERM=name):
+                terminal = self.open(TERM=name)
+                harness.wait_until(terminal.text, terminal.has_ended)
+                self.assertEqual(os.waitstatus_to_exitcode(terminal.status), 2)
+                self.assertIn("--once", terminal.text())
+                self.assertNotIn(b"\x1b", terminal.output)
+
+    def test_hostile_names(self):
+        evil = "\x1b[2J\x1b]0;owned\x07\r\n\t\x9b31m\u202eabc\u200b\u0301"
+        self.publish("--program", evil * 20, "--advice", evil * 50)
+        self.publish("--program", "\u6f22\u5b57" * 100)
+        terminal = self.open(40, 20)
+        terminal.wait_for("^Advice")
+        terminal.press(DOWN)
+        terminal.wait_for("^>.*\u6f22")
+        self.assertNotIn("owned", terminal.screen.title)
+        self.assertNotIn(b"\x1b]0", terminal.output)
+        self.assertFalse({unicodedata.category(c) for c in
+                          terminal.output.decode()} & {"Cf", "Mn"})
+        self.assertTrue(terminal.text().split("\n")[-1].startswith("q quit"))
+
+
+if __name__ == "__main__":
+    harness.main()
