@@ -185,8 +185,9 @@ fm_sheet_put_bar (FmSheet *sheet, guint columns, gdouble fraction,
 
     /* A mark that the bar has reached is behind it. */
     for (guint m = 0; m < n_marks && glyph[0] == ' '; m++) {
-      if (marks[m].at <= 0
-          || i != MIN ((guint) (marks[m].at * cells), cells - 1))
+      gdouble at = CLAMP (marks[m].at, 0, 1) * cells;
+
+      if (at <= 0 || i != MIN ((guint) at, cells - 1))
         continue;
       style = marks[m].strong ? FM_STYLE_NORMAL : FM_STYLE_FAINT;
       glyph = sheet->utf8 ? (marks[m].strong ? LINE : DOTTED_LINE)

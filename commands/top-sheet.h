@@ -68,7 +68,7 @@ void fm_sheet_wrap (FmSheet *sheet, FmStyle style, const gchar *text,
 
 typedef struct
 {
-  gdouble at; /* from 0 to 1 */
+  gdouble at; /* from 0 to 1; 0: nowhere */
   gboolean strong;
 } FmBarMark;
 
