@@ -59,10 +59,11 @@ class Once(harness.TopTest):
                          "5 to system memory, 1.0 MiB +size reached: 5")
         self.assertIn("2 I/O errors", self.line(text, "Trouble"))
         # fullest first
-        self.assertEqual(re.findall(
-            r"(queue\d)\.sink .* ([\d.]+) MiB +in ([\d.]+) MiB/s", text),
-                         [("queue2", "25", "3.0"), ("queue1", "15", "2.0"),
-                          ("queue0", "5.0", "1.0")])
+        self.assertEqual(
+            re.findall(r"(queue\d)\.sink .* ([\d.]+) MiB +in ([\d.]+) MiB/s",
+                       text),
+            [("queue2", "25", "3.0"), ("queue1", "15", "2.0"),
+             ("queue0", "5.0", "1.0")])
         # the longest waiting first, who does not wait not at all
         self.assertEqual(re.findall(r"(encoder\d) +(\d+)/s +(\d+) ms/s", text),
                          [("encoder2", "10", "22"), ("encoder1", "5", "11")])

@@ -24,6 +24,7 @@ import sys
 HEADER = struct.Struct("<8sIIIIII")
 ASKED, SEQUENCE = 16, 20
 PAGE_SIZE = 64 * 1024
+DEEP_PAGE_SIZE = 1024 * 1024
 MIB = 1 << 20
 FUTEX_WAIT = 0
 SYS_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
@@ -86,10 +87,12 @@ class Page:
         self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         if not args.unlocked:
             fcntl.lockf(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(self.fd, PAGE_SIZE)
-        self.page = mmap.mmap(self.fd, PAGE_SIZE)
+        self.bytes = DEEP_PAGE_SIZE if args.brackets else PAGE_SIZE
+        os.ftruncate(self.fd, self.bytes)
+        self.page = mmap.mmap(self.fd, self.bytes)
         self.page[:HEADER.size] = HEADER.pack(
-            b"\0" * 8, args.version, args.size, 0, 0, 0, 0)
+            b"\0" * 8, args.version,
+            self.bytes if args.size is None else args.size, 0, 0, 0, 0)
         if not args.no_figures:
             self.write()
         self.page[:8] = args.magic.encode().ljust(8, b"\0")
@@ -104,7 +107,7 @@ class Page:
         if args.text is not None:
             text = eval(f"b'''{args.text}'''")
         elif args.brackets:
-            text = b"[" * (PAGE_SIZE - HEADER.size)
+            text = b"[" * (self.bytes - HEADER.size)
         else:
             text = json.dumps(figures(args, self.answers)).encode()
         length = len(text) if args.length is None else args.length
@@ -145,7 +148,7 @@ def main():
     parser.add_argument("--stats", default="{}", help="figures to replace")
     parser.add_argument("--magic", default="filemem")
     parser.add_argument("--version", type=int, default=1)
-    parser.add_argument("--size", type=int, default=PAGE_SIZE)
+    parser.add_argument("--size", type=int, help="a lie about the page's")
     parser.add_argument("--length", type=int, help="a lie about the text's")
     parser.add_argument("--text", help="instead of JSON; with \\x escapes")
     parser.add_argument("--brackets", action="store_true",
