@@ -8,7 +8,7 @@
 #include "top-parts.h"
 
 #define BAR_LEAST 12
-/* What the figures of a level take, with all of their words or the first. */
+/* What the words about a level take, with the space before: all, or some. */
 #define MANY_COLUMNS 42
 #define FEW_COLUMNS 27
 #define BAR_MOST 60
@@ -37,10 +37,10 @@ put_title (FmSheet *sheet, FmProgram *program)
   g_autofree gchar *since = g_strdup_printf ("up %s", uptime);
 
   fm_sheet_put (sheet, FM_STYLE_HEADING, title);
-  fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+  fm_sheet_put_spaces (sheet, 2);
   if (!program->answering) {
     fm_sheet_flow (sheet, FM_STYLE_WARNING, "not answering", FM_PART_INDENT);
-    fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+    fm_sheet_put_spaces (sheet, 2);
   }
   fm_sheet_flow (sheet, FM_STYLE_NORMAL, since, FM_PART_INDENT);
   fm_sheet_end_line (sheet);
@@ -50,50 +50,80 @@ put_title (FmSheet *sheet, FmProgram *program)
   }
 }
 
-/* A label, the bar and its figures: as many words as leave a bar, or the fewest
- * and the bar below. What decides is the width alone, so that one bar is as
- * long as the other. */
-static void
-put_level (FmSheet *sheet, FmProgram *program, const gchar *label,
-    const gchar *used, const gchar *most, const gchar *peak, gdouble kept_from)
+typedef struct
 {
-  guint64 level = fm_part_figure (program, used);
-  guint64 limit = fm_part_figure (program, most);
-  gdouble unit = limit > 0 ? 1.0 / (gdouble) limit : 0;
-  g_autofree gchar *a = fm_part_bytes (program, used);
-  g_autofree gchar *b = fm_part_bytes (program, most);
-  g_autofree gchar *c = fm_part_bytes (program, peak);
-  g_autofree gchar *few =
-      g_strdup_printf ("%s of %s, %.0f%%", a, b, 100 * (gdouble) level * unit);
-  g_autofree gchar *many = g_strdup_printf ("%s, most %s", few, c);
-  g_autofree gchar *d = fm_words_short_bytes (level);
-  g_autofree gchar *e = fm_words_short_bytes (limit);
-  g_autofree gchar *fewest =
-      g_strdup_printf ("%s/%s, %.0f%%", d, e, 100 * (gdouble) level * unit);
-  const FmBarMark marks[] = {
-      {(gdouble) fm_part_figure (program, peak) * unit, TRUE},
-      {kept_from, FALSE},
-  };
-  guint bar = sheet->width, room;
-  const gchar *words = NULL;
+  const gchar *label;
+  const gchar *used, *most, *peak; /* figures */
+  gdouble kept_from;               /* a part of it, 0: none */
+} FmLevel;
 
-  fm_part_label (sheet, label);
+static const FmLevel levels[] = {
+    {"RAM", "resident-bytes", "budget", "resident-peak", 7.0 / 8},
+    {"Disk", "disk-bytes", "size", "disk-peak", 0},
+};
+
+/* A figure as a part of the most that it may be. */
+static gdouble
+get_part (FmProgram *program, const FmLevel *level, const gchar *name)
+{
+  guint64 most = fm_part_figure (program, level->most);
+
+  return most > 0 ? (gdouble) fm_part_figure (program, name) / (gdouble) most
+                  : 0;
+}
+
+/* As many words as @columns hold; the fewest may be cut. */
+static gchar *
+say_level (FmProgram *program, const FmLevel *level, guint columns)
+{
+  gdouble percent = 100 * get_part (program, level, level->used);
+  g_autofree gchar *used = fm_part_bytes (program, level->used);
+  g_autofree gchar *most = fm_part_bytes (program, level->most);
+  g_autofree gchar *peak = fm_part_bytes (program, level->peak);
+  g_autofree gchar *few =
+      g_strdup_printf ("%s of %s, %.0f%%", used, most, percent);
+  g_autofree gchar *many = g_strdup_printf ("%s, most %s", few, peak);
+  g_autofree gchar *short_used =
+      fm_words_short_bytes (fm_part_figure (program, level->used));
+  g_autofree gchar *short_most =
+      fm_words_short_bytes (fm_part_figure (program, level->most));
+
+  if (fm_columns (many) <= columns)
+    return g_steal_pointer (&many);
+  if (fm_columns (few) <= columns)
+    return g_steal_pointer (&few);
+  return g_strdup_printf ("%s/%s, %.0f%%", short_used, short_most, percent);
+}
+
+/* The bar beside its words, with the more of them the more room there is; below
+ * them on a narrow sheet. The width alone decides how long a bar is, so that
+ * one is as long as the other. */
+static void
+put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
+{
+  const FmBarMark marks[] = {
+      {get_part (program, level, level->peak), TRUE},
+      {level->kept_from, FALSE},
+  };
+  gdouble part = get_part (program, level, level->used);
+  g_autofree gchar *words = NULL;
+  guint room, columns;
+
+  fm_part_label (sheet, level->label);
   room = fm_sheet_room (sheet);
-  if (room >= BAR_LEAST + MANY_COLUMNS) {
-    bar = MIN (room - MANY_COLUMNS, BAR_MOST);
-    words = many;
-  } else if (room >= BAR_LEAST + FEW_COLUMNS) {
-    bar = room - FEW_COLUMNS;
-    words = few;
-  } else {
-    fm_sheet_put (
-        sheet, FM_STYLE_NORMAL, fm_columns (few) > room ? fewest : few);
+  columns = room >= BAR_LEAST + MANY_COLUMNS ? MANY_COLUMNS
+      : room >= BAR_LEAST + FEW_COLUMNS      ? FEW_COLUMNS
+                                             : 0;
+  if (columns == 0) {
+    words = say_level (program, level, room);
+    fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
     fm_sheet_end_line (sheet);
-  }
-  fm_sheet_put_bar (
-      sheet, bar, (gdouble) level * unit, marks, G_N_ELEMENTS (marks));
-  if (words) {
-    fm_sheet_put (sheet, FM_STYLE_NORMAL, " ");
+    fm_sheet_put_bar (sheet, sheet->width, part, marks, G_N_ELEMENTS (marks));
+  } else {
+    words = say_level (program, level, columns - 1);
+    fm_sheet_put_bar (sheet, MIN (room - columns, BAR_MOST), part, marks,
+        G_N_ELEMENTS (marks));
+    fm_sheet_put_spaces (sheet, 1);
     fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
   }
   fm_sheet_end_line (sheet);
@@ -283,9 +313,8 @@ fm_view_program (
   }
   if (with_title)
     put_title (sheet, program);
-  put_level (sheet, program, "RAM", "resident-bytes", "budget", "resident-peak",
-      7.0 / 8);
-  put_level (sheet, program, "Disk", "disk-bytes", "size", "disk-peak", 0);
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    put_level (sheet, program, &levels[i]);
   put_rates (sheet, program);
   put_waits (sheet, program);
   put_percentiles (sheet, program);

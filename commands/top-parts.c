@@ -32,7 +32,7 @@ fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text)
   g_autofree gchar *piece = text;
 
   fm_sheet_flow (sheet, style, piece, fm_part_indent (sheet));
-  fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+  fm_sheet_put_spaces (sheet, 2);
 }
 
 /* A figure of @program in words, "-" if it is unknown. */

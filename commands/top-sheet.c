@@ -99,6 +99,12 @@ fm_sheet_put (FmSheet *sheet, FmStyle style, const gchar *text)
 }
 
 void
+fm_sheet_put_spaces (FmSheet *sheet, guint columns)
+{
+  put_spaces (sheet, FM_STYLE_NORMAL, columns);
+}
+
+void
 fm_sheet_end_line (FmSheet *sheet)
 {
   start_line (sheet);

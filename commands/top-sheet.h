@@ -51,6 +51,8 @@ guint fm_sheet_length (FmSheet *sheet);
 guint fm_sheet_room (FmSheet *sheet);
 
 void fm_sheet_put (FmSheet *sheet, FmStyle style, const gchar *text);
+/* As many as there is room for. */
+void fm_sheet_put_spaces (FmSheet *sheet, guint columns);
 void fm_sheet_end_line (FmSheet *sheet);
 
 /* In exactly @columns, cut or filled up with spaces. */

@@ -14,7 +14,7 @@ put_name (FmSheet *sheet, const gchar *path, guint others)
   g_autofree gchar *name = fm_words_path (path);
   guint room = sheet->width - MIN (sheet->width, others + FM_PART_INDENT);
 
-  fm_sheet_put (sheet, FM_STYLE_NORMAL, "  ");
+  fm_sheet_put_spaces (sheet, FM_PART_INDENT);
   fm_sheet_put_cell (sheet, FM_STYLE_NORMAL, name, MIN (room, NAME_MOST),
       FM_ALIGN_LEFT, FM_CUT_START);
 }
@@ -40,7 +40,7 @@ put_queue (FmSheet *sheet, const FmQueueFigures *queue, guint64 fullest)
   put_name (
       sheet, queue->name, level_columns + (wide ? 1 + bar + rate_columns : 0));
   if (wide) {
-    fm_sheet_put (sheet, FM_STYLE_NORMAL, " ");
+    fm_sheet_put_spaces (sheet, 1);
     fm_sheet_put_bar (sheet, bar,
         fullest > 0 ? (gdouble) queue->level_bytes / (gdouble) fullest : 0,
         NULL, 0);

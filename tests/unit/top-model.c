@@ -304,6 +304,30 @@ bars (void **state)
 }
 
 static void
+what_does_not_fit_is_cut (void **state)
+{
+  g_autoptr (FmSheet) sheet = fm_sheet_new (5, FALSE);
+
+  fm_sheet_put (sheet, FM_STYLE_NORMAL, "abcd");
+  fm_sheet_put_spaces (sheet, 2);
+  fm_sheet_put (sheet, FM_STYLE_NORMAL, "no room");
+  fm_sheet_end_line (sheet);
+  fm_sheet_put_cell (
+      sheet, FM_STYLE_NORMAL, "12345", 4, FM_ALIGN_RIGHT, FM_CUT_START);
+  fm_sheet_end_line (sheet);
+  fm_sheet_put_cell (
+      sheet, FM_STYLE_NORMAL, "12", 9, FM_ALIGN_RIGHT, FM_CUT_END);
+  fm_sheet_end_line (sheet);
+  fm_sheet_put (sheet, FM_STYLE_NORMAL, "abc");
+  fm_sheet_flow (sheet, FM_STYLE_NORMAL, "def", 1);
+  assert_words (get_line (sheet, 0), "abcd ");
+  assert_words (get_line (sheet, 1), "~345");
+  assert_words (get_line (sheet, 2), "   12");
+  assert_words (get_line (sheet, 3), "abc");
+  assert_words (get_line (sheet, 4), " def");
+}
+
+static void
 wrapped_text (void **state)
 {
   g_autoptr (FmSheet) sheet = fm_sheet_new (10, FALSE);
@@ -337,6 +361,7 @@ main (void)
       cmocka_unit_test (text_is_tamed),
       cmocka_unit_test (text_is_clipped),
       cmocka_unit_test (bars),
+      cmocka_unit_test (what_does_not_fit_is_cut),
       cmocka_unit_test (wrapped_text),
   };
 

@@ -105,7 +105,7 @@ class Page:
     def write(self):
         args = self.args
         if args.text is not None:
-            text = eval(f"b'''{args.text}'''")
+            text = args.text.encode().decode("unicode_escape").encode("latin-1")
         elif args.brackets:
             text = b"[" * (self.bytes - HEADER.size)
         else:
