@@ -41,9 +41,10 @@ typedef struct
   gchar *chosen;       /* id of one; NULL: the first */
   gboolean help;
   gboolean asking;
-  gint64 next; /* refresh */
-  int signals; /* signalfd */
-  int end;     /* the signal that said so, 0: a key or the terminal did */
+  gboolean known; /* who is there: the first answers are in */
+  gint64 next;    /* refresh */
+  int signals;    /* signalfd */
+  int end;        /* the signal that said so, 0: a key or the terminal did */
   gboolean over;
 } Screen;
 
@@ -232,6 +233,7 @@ advance (Screen *screen)
 
     find_chosen (screen, &place);
     screen->asking = FALSE;
+    screen->known = TRUE;
     fm_programs_update (
         screen->programs, fm_pages_list (screen->pages), screen->pid);
     /* One that has ended leaves its place to the next. */
@@ -262,7 +264,7 @@ wait_for_something (Screen *screen)
     screen->over = TRUE;
   while (!screen->over && (fds[0].revents & POLLIN) && (key = getch ()) != ERR)
     handle_key (screen, key);
-  if (!screen->over) {
+  if (!screen->over && screen->known) {
     fit_terminal ();
     draw (screen);
   }

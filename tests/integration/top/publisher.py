@@ -27,7 +27,8 @@ PAGE_SIZE = 64 * 1024
 DEEP_PAGE_SIZE = 1024 * 1024
 MIB = 1 << 20
 FUTEX_WAIT = 0
-SYS_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
+SYS_FUTEX = {"x86_64": 202, "i686": 240, "aarch64": 98, "armv7l": 240,
+             "riscv64": 98, "ppc64le": 221, "s390x": 238}
 
 GAUGES = {
     "size": 8192 * MIB, "budget": 128 * MIB, "live-bytes": 1300 * MIB,
