@@ -221,21 +221,33 @@ put_advice (FmSheet *sheet, FmProgram *program)
   }
 }
 
+/* What there are none of most of the time is not worth a word then. */
 static void
 put_extents (FmSheet *sheet, FmProgram *program)
 {
-  static const gchar *const kinds[] = {
-      "resident", "idle", "moving", "spilled", "retired"};
+  static const struct
+  {
+    const gchar *words, *name;
+    gboolean always;
+  } kinds[] = {
+      {"resident", "extents-resident", TRUE},
+      {"idle", "extents-idle", TRUE},
+      {"being written", "extents-writing", TRUE},
+      {"being read", "extents-filling", TRUE},
+      {"spilled", "extents-spilled", TRUE},
+      {"vacant", "extents-vacant", FALSE},
+      {"retired", "extents-retired", FALSE},
+  };
 
   fm_part_label (sheet, "Extents");
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++) {
-    g_autofree gchar *name = g_strconcat ("extents-", kinds[i], NULL);
-    g_autofree gchar *words = fm_part_number (program, name);
+    g_autofree gchar *words = fm_part_number (program, kinds[i].name);
     guint64 value;
 
-    if (fm_program_figure (program, name, &value))
-      fm_part_piece (
-          sheet, FM_STYLE_NORMAL, g_strdup_printf ("%s %s", words, kinds[i]));
+    if (fm_program_figure (program, kinds[i].name, &value)
+        && (value > 0 || kinds[i].always))
+      fm_part_piece (sheet, FM_STYLE_NORMAL,
+          g_strdup_printf ("%s %s", words, kinds[i].words));
   }
   fm_sheet_end_line (sheet);
 }
@@ -320,8 +332,8 @@ fm_view_program (
   put_percentiles (sheet, program);
   put_trouble (sheet, program);
   fm_part_queues (sheet, program, queues);
-  put_advice (sheet, program);
   put_extents (sheet, program);
   put_fallbacks (sheet, program);
   fm_part_elements (sheet, program, queues);
+  put_advice (sheet, program);
 }

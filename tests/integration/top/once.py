@@ -53,7 +53,8 @@ class Once(harness.TopTest):
                          "50%: 1.2 ms +99%: 3.4 ms +99.9%: 10 ms +longest: 12 ms")
         self.assertIn("raise ram", self.line(text, "Advice"))
         self.assertRegex(self.line(text, "Extents"),
-                         "24 resident +4 idle +1 moving +560 spilled")
+                         "24 resident +4 idle +1 being written +2 being read "
+                         "+560 spilled$")
         self.assertRegex(self.line(text, "Fallbacks"),
                          "5 to system memory, 1.0 MiB +size reached: 5")
         self.assertIn("2 I/O errors", self.line(text, "Trouble"))

@@ -329,7 +329,7 @@ class Screen(harness.TopTest):
         evil = "\x1b[2J\x1b]0;owned\x07\r\n\t\x9b31m\u202eabc\u200b\u0301"
         self.publish("--program", evil * 20, "--advice", evil * 50)
         self.publish("--program", "\u6f22\u5b57" * 100)
-        terminal = self.open(40, 20)
+        terminal = self.open(40, 40)
         terminal.wait_for("^Advice")
         terminal.press(DOWN)
         terminal.wait_for("^>.*\u6f22")
