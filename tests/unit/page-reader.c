@@ -5,9 +5,10 @@
  * half new.
  *
  * A child owns the page. Each of its texts is one letter, repeated as often as
- * goes with that and its neighbour, and it writes the next one whether it has been asked or
- * not, with a short rest between: a reader that did not look at the sequence,
- * or looked in the wrong order, would sooner or later get two letters.
+ * goes with that and its neighbour, and it writes the next one whether it has
+ * been asked or not, with a short rest between: a reader that did not look at
+ * the sequence, or looked in the wrong order, would sooner or later get two
+ * letters.
  */
 #include "page-layout.h"
 #include "page-reader.h"
