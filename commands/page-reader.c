@@ -9,14 +9,11 @@
  * which answers EFAULT where a store of ours into a page that has been cut
  * short would be SIGBUS.
  *
- * Single-threaded; other processes are what has to be reckoned with. What looks
- * like a page (its name, its magic) and is not locked is removed if its path
- * still leads to the file that was looked at. A file without a magic may be one
- * that is being made, so it has to be old as well.
+ * Single-threaded; other processes are what has to be reckoned with.
  */
 #include "page-reader.h"
 
-#include "page-layout.h"
+#include "page-files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,11 +24,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
-
-/* A page that has no magic after this long will not get one. */
-#define UNFINISHED_S 60
 
 /* A text that is longer than this is none of ours. */
 #define TEXT_MOST (1024 * 1024)
@@ -66,58 +59,11 @@ page_free (Page *page)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Page, page_free)
 
-/* PID-XXXXXX */
-static gboolean
-is_page_name (const gchar *name)
-{
-  gsize digits = strspn (name, "0123456789");
-
-  return digits > 0 && name[digits] == '-' && strlen (name + digits + 1) == 6
-      && strspn (name + digits + 1, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS)
-      == 6;
-}
-
 static gboolean
 read_header (int fd, FmPage *ret_header)
 {
   return pread (fd, ret_header, sizeof *ret_header, 0)
       == (gssize) sizeof *ret_header;
-}
-
-/* The owner's pid, 0 if it has none here; -1 if there is no owner. */
-static gint64
-get_owner (int fd)
-{
-  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-
-  if (fcntl (fd, F_GETLK, &lock) != 0)
-    return 0;
-  return lock.l_type == F_UNLCK ? -1 : MAX (lock.l_pid, 0);
-}
-
-static gboolean
-looks_like_page (int fd, const struct stat *status)
-{
-  gchar magic[sizeof FM_PAGE_MAGIC] = {0};
-  gssize length = pread (fd, magic, sizeof magic, 0);
-
-  if (length == sizeof magic && memcmp (magic, FM_PAGE_MAGIC, length) == 0)
-    return TRUE;
-  return (length == 0 || (length == sizeof magic && magic[0] == '\0'))
-      && time (NULL) - status->st_mtime > UNFINISHED_S;
-}
-
-/* Removes the page of a program that has died. */
-static void
-remove_dead (int dir, const gchar *name, int fd)
-{
-  struct stat file, path;
-
-  if (fstat (fd, &file) != 0 || !looks_like_page (fd, &file))
-    return;
-  if (fstatat (dir, name, &path, AT_SYMLINK_NOFOLLOW) == 0
-      && path.st_dev == file.st_dev && path.st_ino == file.st_ino)
-    unlinkat (dir, name, 0);
 }
 
 /* Whether the figures in @header make sense for the file as it is now. */
@@ -145,21 +91,16 @@ open_page (int dir, const gchar *name)
 {
   g_autoptr (Page) page = NULL;
   FmPage header;
-  struct stat status;
   void *mapping;
-  int fd = openat (
-      dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  int fd = fm_page_open (dir, name);
 
   if (fd < 0)
     return NULL;
   page = g_new0 (Page, 1);
   page->fd = fd;
-  if (fstat (fd, &status) != 0 || !S_ISREG (status.st_mode))
-    return NULL;
-
-  page->public.pid = get_owner (fd);
+  page->public.pid = fm_page_owner (fd);
   if (page->public.pid < 0) {
-    remove_dead (dir, name, fd);
+    fm_page_remove_dead (dir, name, fd);
     return NULL;
   }
   if (!read_header (fd, &header)
@@ -261,10 +202,10 @@ forget_dead (FmPages *pages, int dir)
   for (guint i = pages->list->len; i-- > 0;) {
     Page *page = g_ptr_array_index (pages->list, i);
 
-    if (get_owner (page->fd) >= 0)
+    if (fm_page_owner (page->fd) >= 0)
       continue;
     if (dir >= 0)
-      remove_dead (dir, page->public.name, page->fd);
+      fm_page_remove_dead (dir, page->public.name, page->fd);
     g_ptr_array_remove_index (pages->list, i);
   }
 }
@@ -306,7 +247,7 @@ fm_pages_scan (FmPages *pages)
   while ((entry = readdir (stream)) != NULL) {
     Page *page;
 
-    if (!is_page_name (entry->d_name) || has_page (pages, entry->d_name))
+    if (!fm_page_is_name (entry->d_name) || has_page (pages, entry->d_name))
       continue;
     page = open_page (dir, entry->d_name);
     if (page)
