@@ -4,9 +4,10 @@
  * faults.c: see faults.h.
  *
  * Both kinds of faults go into one ring; each record tells the event that it is
- * of and the address. What does not fit the ring the kernel counts: it is taken
- * for minor faults at other addresses, which the first touch of much fresh
- * memory is.
+ * of and the address. What does not fit the ring is in the counts of the events
+ * alone, which are asked where the ring was full (the kernel's own word on it
+ * comes with the next fault, too late). It is taken for faults at other
+ * addresses, which the first touch of much fresh memory is.
  */
 #include "faults.h"
 #include "seam.h"
@@ -24,6 +25,9 @@
 #define RING_PAGES 16
 #define PAGE ((gsize) sysconf (_SC_PAGESIZE))
 
+/* Where there is room for more than this nothing was lost. */
+#define RECORD_MOST 64
+
 struct _FmFaultMeter
 {
   FmFaultSource source;
@@ -31,6 +35,7 @@ struct _FmFaultMeter
   /* perf */
   int fd[2]; /* minor, major */
   guint64 id[2];
+  guint64 counted[2];                /* of each, faults so far */
   struct perf_event_mmap_page *ring; /* a page of its own, then the data */
   guint64 tail;                      /* read up to here */
 
@@ -106,6 +111,25 @@ close_events (FmFaultMeter *meter)
   }
 }
 
+/* How many faults event @i counted that are not in @meter->counted yet. */
+static gboolean
+read_count (FmFaultMeter *meter, guint i, guint64 *ret_more)
+{
+  guint64 count;
+
+  if (read (meter->fd[i], &count, sizeof count) != sizeof count)
+    return FALSE;
+  *ret_more = count - MIN (count, meter->counted[i]);
+  return TRUE;
+}
+
+/* What was counted before there was a ring. */
+static gboolean
+skip_count (FmFaultMeter *meter, guint i)
+{
+  return read_count (meter, i, &meter->counted[i]);
+}
+
 /* Faults inside of system calls count too, where that may be seen. */
 static gboolean
 start_perf (FmFaultMeter *meter)
@@ -124,7 +148,8 @@ start_perf (FmFaultMeter *meter)
   meter->ring = ring;
   return ioctl (meter->fd[1], PERF_EVENT_IOC_SET_OUTPUT, meter->fd[0]) == 0
       && ioctl (meter->fd[0], PERF_EVENT_IOC_ID, &meter->id[0]) == 0
-      && ioctl (meter->fd[1], PERF_EVENT_IOC_ID, &meter->id[1]) == 0;
+      && ioctl (meter->fd[1], PERF_EVENT_IOC_ID, &meter->id[1]) == 0
+      && skip_count (meter, 0) && skip_count (meter, 1);
 }
 
 /* Records may go round the end of the ring. */
@@ -143,32 +168,47 @@ static void
 count_record (FmFaultMeter *meter, guint64 at,
     const struct perf_event_header *header, FmFaults *faults)
 {
-  guint64 body[2]; /* identifier, address; or identifier, number lost */
+  guint64 body[2]; /* identifier, address */
+  gboolean in_arena;
 
-  if (header->size < sizeof *header + sizeof body)
+  if (header->type != PERF_RECORD_SAMPLE
+      || header->size < sizeof *header + sizeof body)
     return;
   copy_from_ring (meter, at + sizeof *header, body, sizeof body);
-  if (header->type == PERF_RECORD_LOST) {
-    faults->minor += body[1];
-  } else if (header->type == PERF_RECORD_SAMPLE) {
-    gboolean in_arena = is_in_arena (body[1]);
-
-    if (body[0] == meter->id[1]) {
-      faults->major++;
-      faults->arena_major += in_arena ? 1 : 0;
-    } else {
-      faults->minor++;
-      faults->arena_minor += in_arena ? 1 : 0;
-    }
+  in_arena = is_in_arena (body[1]);
+  if (body[0] == meter->id[1]) {
+    meter->counted[1]++;
+    faults->major++;
+    faults->arena_major += in_arena ? 1 : 0;
+  } else {
+    meter->counted[0]++;
+    faults->minor++;
+    faults->arena_minor += in_arena ? 1 : 0;
   }
+}
+
+/* After all records were read: what had no room. */
+static void
+count_lost (FmFaultMeter *meter, FmFaults *faults)
+{
+  guint64 lost[2] = {0, 0};
+  guint i;
+
+  for (i = 0; i < 2; i++) {
+    if (read_count (meter, i, &lost[i]))
+      meter->counted[i] += lost[i];
+  }
+  faults->minor += lost[0];
+  faults->major += lost[1];
 }
 
 static gboolean
 read_ring (FmFaultMeter *meter, FmFaults *faults)
 {
   guint64 head = __atomic_load_n (&meter->ring->data_head, __ATOMIC_ACQUIRE);
+  guint64 length = head - meter->tail;
 
-  if (head == meter->tail)
+  if (length == 0)
     return FALSE;
   while (meter->tail < head) {
     struct perf_event_header header;
@@ -179,6 +219,8 @@ read_ring (FmFaultMeter *meter, FmFaults *faults)
   }
   meter->tail = head;
   __atomic_store_n (&meter->ring->data_tail, head, __ATOMIC_RELEASE);
+  if (G_UNLIKELY (length > RING_PAGES * PAGE - RECORD_MOST))
+    count_lost (meter, faults);
   return TRUE;
 }
 
