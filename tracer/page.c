@@ -17,6 +17,7 @@
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,6 +32,20 @@ lock_file (int fd)
   return fcntl (fd, F_SETLK, &all) == 0;
 }
 
+/* That of another user, whose environment was kept (sudo -E), is his: a
+ * directory of ours would be in his way. And what is longer than a file may be
+ * would raise SIGXFSZ. */
+static gboolean
+may_be_used (const gchar *runtime_dir)
+{
+  struct rlimit limit;
+  struct stat status;
+
+  return g_path_is_absolute (runtime_dir) && stat (runtime_dir, &status) == 0
+      && status.st_uid == geteuid () && getrlimit (RLIMIT_FSIZE, &limit) == 0
+      && limit.rlim_cur >= FM_PAGE_SIZE;
+}
+
 /* The open file, with its path; -1 if there can't be one. */
 static int
 make_file (const gchar *runtime_dir, gchar **ret_path)
@@ -41,7 +56,7 @@ make_file (const gchar *runtime_dir, gchar **ret_path)
       g_strdup_printf ("%s/%d-XXXXXX", dir, (int) getpid ());
   int fd;
 
-  if (mkdir (dir, 0700) < 0 && errno != EEXIST)
+  if (!may_be_used (runtime_dir) || (mkdir (dir, 0700) < 0 && errno != EEXIST))
     return -1;
   /* Before ours is there: to close a file is to lose one's lock on it. */
   fm_page_remove_all_dead (dir);
