@@ -1,0 +1,310 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * advice.c: tests what advice is given for which figures, and that none is
+ * given a step before. Figures are made up.
+ */
+#include "advice.h"
+#include "../../unit/testing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((guint64) 1 << 20)
+#define SECOND G_GUINT64_CONSTANT (1000000000)
+
+typedef struct
+{
+  FmSnapshot snapshot;
+  guint64 *stats;
+} Fixture;
+
+static void
+queue_free (gpointer data)
+{
+  FmQueueRecord *queue = data;
+
+  g_free (queue->name);
+  g_free (queue);
+}
+
+/* One that gives no advice: 10000 blocks of 64 KiB, some of which went to disk
+ * and back in time. */
+static int
+setup (void **state)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+  guint64 *stats = fixture->snapshot.stats;
+
+  fixture->stats = stats;
+  fixture->snapshot.queues = g_ptr_array_new_with_free_func (queue_free);
+  fixture->snapshot.elements = g_ptr_array_new ();
+  fixture->snapshot.threads = g_ptr_array_new ();
+  stats[FM_STAT_SIZE] = 1024 * MIB;
+  stats[FM_STAT_BUDGET] = 64 * MIB;
+  stats[FM_STAT_RESIDENT_PEAK] = 64 * MIB;
+  stats[FM_STAT_SPILLED_PEAK] = 300 * MIB;
+  stats[FM_STAT_DISK_PEAK] = 400 * MIB;
+  stats[FM_STAT_ALLOCS] = 10000;
+  stats[FM_STAT_ALLOC_BYTES] = 10000 * 65536;
+  stats[FM_STAT_MAPS_READ] = 15000;
+  stats[FM_STAT_MAPS_WRITE] = 5000;
+  stats[FM_STAT_SPILL_BYTES] = 400 * MIB;
+  stats[FM_STAT_FILL_BYTES] = 400 * MIB;
+  stats[FM_STAT_PREFETCH_BYTES] = 400 * MIB;
+  stats[FM_STAT_DISK_BUSY_NS] = 8 * SECOND;
+  *state = fixture;
+  return 0;
+}
+
+static int
+teardown (void **state)
+{
+  Fixture *fixture = *state;
+
+  g_ptr_array_unref (fixture->snapshot.queues);
+  g_ptr_array_unref (fixture->snapshot.elements);
+  g_ptr_array_unref (fixture->snapshot.threads);
+  g_free (fixture);
+  return 0;
+}
+
+static void
+assert_none (Fixture *fixture)
+{
+  g_autoptr (GPtrArray) advice = fm_advice (&fixture->snapshot);
+
+  if (advice->len > 0)
+    fail_msg ("not expected: %s", (gchar *) g_ptr_array_index (advice, 0));
+}
+
+/* This alone. */
+static void
+assert_one (Fixture *fixture, const gchar *expected)
+{
+  g_autoptr (GPtrArray) advice = fm_advice (&fixture->snapshot);
+
+  assert_int_equal (advice->len, 1);
+  assert_string_equal (g_ptr_array_index (advice, 0), expected);
+}
+
+static void
+test_none (void **state)
+{
+  Fixture *fixture = *state;
+
+  assert_none (fixture);
+  memset (fixture->stats, 0, sizeof fixture->snapshot.stats);
+  assert_none (fixture);
+}
+
+static void
+test_disk_full (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_DISK_FULL] = 7;
+  assert_one (fixture,
+      "the disk had no room 7 times, with 400.0\302\240MiB in use: free some "
+      "space, raise size, or choose another disk (dir)");
+}
+
+static void
+test_size_reached (void **state)
+{
+  Fixture *fixture = *state;
+
+  /* Other fallbacks are nobody's fault. */
+  fixture->stats[FM_STAT_FALLBACKS] = 12;
+  fixture->stats[FM_STAT_FALLBACKS_SMALL] = 12;
+  fixture->stats[FM_STAT_FALLBACK_BYTES] = 3 * MIB;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_FALLBACKS_FULL] = 1;
+  assert_one (fixture,
+      "the size of 1.0\302\240GiB was reached, and "
+      "3.0\302\240MiB stayed ordinary memory: raise size");
+}
+
+static void
+test_over_budget (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_RESIDENT_PEAK] = 72 * MIB;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_OVER_BUDGET] = 3;
+  assert_one (fixture,
+      "the budget was too small by 8.0\302\240MiB, 3 times, because what was "
+      "in memory was in use or could not be written: raise ram");
+}
+
+static void
+test_slow_disk (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_ALLOC_WAITS] = 100;
+  fixture->stats[FM_STAT_ALLOC_WAIT_NS] = 4 * SECOND;
+  assert_none (fixture);
+  /* More than one in 100. 800 MiB in 8 s, of which the producers had 4. */
+  fixture->stats[FM_STAT_ALLOC_WAITS] = 101;
+  assert_one (fixture,
+      "the disk moved 100 MiB/s both ways, slower than the stream by 100 "
+      "MiB/s: producers waited 4.0 s for it. No harm, unless they are live; "
+      "else use a faster disk (dir), or raise ram");
+  /* There are no seconds left in which they did not wait. */
+  fixture->stats[FM_STAT_ALLOC_WAIT_NS] = 16 * SECOND;
+  assert_one (fixture,
+      "the disk moved 100 MiB/s both ways, much slower than the stream: "
+      "producers waited 16.0 s for it. No harm, unless they are live; else use "
+      "a faster disk (dir), or raise ram");
+  fixture->stats[FM_STAT_DISK_BUSY_NS] = 0;
+  assert_one (fixture,
+      "the disk moved 0 MiB/s both ways, much slower than the stream: "
+      "producers waited 16.0 s for it. No harm, unless they are live; else use "
+      "a faster disk (dir), or raise ram");
+}
+
+static void
+test_waits (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_MAP_WAITS] = 200;
+  fixture->stats[FM_STAT_MAP_WAIT_NS] = 3 * SECOND / 2;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_MAP_WAITS] = 201;
+  assert_one (fixture,
+      "elements waited 1.5 s for buffers to come back from disk: use a faster "
+      "disk (dir), or raise ram; by 300.0\302\240MiB nothing would have to go "
+      "to disk");
+}
+
+static void
+test_prefetch (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 100 * MIB;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 101 * MIB;
+  assert_one (fixture,
+      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
+      "jumps in what was written, or ram is too small for all who read at "
+      "once");
+  /* All of little is not worth a word. */
+  fixture->stats[FM_STAT_PREFETCH_BYTES] = 16 * MIB;
+  fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 16 * MIB;
+  assert_none (fixture);
+}
+
+static FmQueueRecord *
+add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
+{
+  FmQueueRecord *queue = g_new0 (FmQueueRecord, 1);
+
+  queue->name = g_strdup (name);
+  queue->figure[FM_QUEUE_BYTES] = bytes;
+  queue->figure[FM_QUEUE_FOREIGN_BYTES] = foreign;
+  g_ptr_array_add (fixture->snapshot.queues, queue);
+  return queue;
+}
+
+static void
+test_escapes (void **state)
+{
+  Fixture *fixture = *state;
+  FmQueueRecord *queue = add_queue (
+      fixture, "/GstPipeline:p/GstQueue:q.sink", 200 * MIB, 200 * MIB);
+  static const gchar *const words[FM_N_LEFT_ALONE] = {
+#define X(symbol, name, words) [FM_LEFT_##symbol] = words,
+      FM_LEFT_ALONE (X)
+#undef X
+  };
+  g_autofree gchar *expected = g_strdup_printf (
+      "180.0\302\240MiB of 200.0\302\240MiB that entered "
+      "/GstPipeline:p/GstQueue:q.sink stayed ordinary memory (5 buffers: %s; 6 "
+      "buffers: %s)",
+      words[0], words[1]);
+
+  /* It never held enough to be copied. */
+  assert_none (fixture);
+  queue->left_alone[0] = 5;
+  queue->left_alone[1] = 6;
+  queue->figure[FM_QUEUE_COPIED_BYTES] = 15 * MIB;
+  queue->figure[FM_QUEUE_SHARED_BYTES] = 5 * MIB;
+  assert_one (fixture, expected);
+  queue->figure[FM_QUEUE_COPIED_BYTES] = 175 * MIB;
+  assert_none (fixture);
+  /* A tenth is not worth a word. */
+  queue->figure[FM_QUEUE_BYTES] = queue->figure[FM_QUEUE_FOREIGN_BYTES] =
+      400 * MIB;
+  queue->figure[FM_QUEUE_COPIED_BYTES] = 355 * MIB;
+  assert_none (fixture);
+}
+
+static void
+test_escapes_of_each (void **state)
+{
+  Fixture *fixture = *state;
+  g_autoptr (GPtrArray) advice = NULL;
+
+  add_queue (fixture, "one", 100 * MIB, 50 * MIB)->left_alone[0] = 1;
+  add_queue (fixture, "two", 100 * MIB, 0);
+  add_queue (fixture, "three", 100 * MIB, 50 * MIB)->left_alone[0] = 1;
+  advice = fm_advice (&fixture->snapshot);
+  assert_int_equal (advice->len, 2);
+  assert_non_null (strstr (g_ptr_array_index (advice, 0), " one "));
+  assert_non_null (strstr (g_ptr_array_index (advice, 1), " three "));
+}
+
+static void
+test_small_buffers (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 10000 * 1024;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 10000 * 1023;
+  assert_one (fixture,
+      "buffers are small, 1023 bytes: GStreamer's own objects take about half "
+      "a KiB of memory each, in which filemem can't help; use larger buffers");
+}
+
+static void
+test_order (void **state)
+{
+  Fixture *fixture = *state;
+  g_autoptr (GPtrArray) advice = NULL;
+
+  fixture->stats[FM_STAT_MAP_WAITS] = 10000;
+  fixture->stats[FM_STAT_OVER_BUDGET] = 1;
+  fixture->stats[FM_STAT_DISK_FULL] = 1;
+  advice = fm_advice (&fixture->snapshot);
+  assert_int_equal (advice->len, 3);
+  assert_true (g_str_has_prefix (g_ptr_array_index (advice, 0), "the disk"));
+  assert_true (g_str_has_prefix (g_ptr_array_index (advice, 1), "the budget"));
+  assert_true (g_str_has_prefix (g_ptr_array_index (advice, 2), "elements"));
+}
+
+int
+main (void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      TEST (test_none),
+      TEST (test_disk_full),
+      TEST (test_size_reached),
+      TEST (test_over_budget),
+      TEST (test_slow_disk),
+      TEST (test_waits),
+      TEST (test_prefetch),
+      TEST (test_escapes),
+      TEST (test_escapes_of_each),
+      TEST (test_small_buffers),
+      TEST (test_order),
+  };
+
+  setenv ("LC_ALL", "C", 1);
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}

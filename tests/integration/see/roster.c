@@ -1,0 +1,200 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * roster.c: tests the lists of what there is to tell about.
+ */
+#include "roster.h"
+#include "../../unit/testing.h"
+
+#include <stdatomic.h>
+
+/* More than are kept. */
+#define MANY 400
+#define KEPT 256
+
+typedef struct
+{
+  FmRosterItem item;
+  guint number;
+} Item;
+
+static atomic_int n_alive;
+
+static void
+item_free (gpointer item)
+{
+  atomic_fetch_sub (&n_alive, 1);
+  g_free (item);
+}
+
+static Item *
+add (FmRoster *roster, guint number)
+{
+  Item *item = g_new0 (Item, 1);
+
+  item->number = number;
+  atomic_fetch_add (&n_alive, 1);
+  fm_roster_add (roster, &item->item, item_free);
+  return item;
+}
+
+static guint
+number_at (GPtrArray *list, guint i)
+{
+  return ((Item *) g_ptr_array_index (list, i))->number;
+}
+
+static void
+test_empty (void **state)
+{
+  FmRoster roster = {NULL, 0};
+  g_autoptr (GPtrArray) list = fm_roster_list (&roster);
+
+  assert_int_equal (list->len, 0);
+}
+
+static void
+test_order (void **state)
+{
+  FmRoster roster = {NULL, 0};
+  g_autoptr (GPtrArray) list = NULL;
+  Item *items[5];
+  guint i;
+
+  for (i = 0; i < 5; i++)
+    items[i] = add (&roster, i);
+  /* Who has gone stays where he was. */
+  fm_roster_leave (&roster, items[2]);
+  fm_roster_leave (&roster, items[0]);
+  list = fm_roster_list (&roster);
+  assert_int_equal (list->len, 5);
+  for (i = 0; i < 5; i++)
+    assert_int_equal (number_at (list, i), i);
+}
+
+static void
+test_gone (void **state)
+{
+  FmRoster roster = {NULL, 0};
+  g_autoptr (GPtrArray) before = NULL, after = NULL;
+  int others = atomic_load (&n_alive);
+  Item *stays = add (&roster, MANY), *items[MANY];
+  guint i;
+
+  for (i = 0; i < MANY; i++)
+    items[i] = add (&roster, i);
+  before = fm_roster_list (&roster);
+  for (i = 0; i < MANY; i++)
+    fm_roster_leave (&roster, items[i]);
+  after = fm_roster_list (&roster);
+  assert_int_equal (after->len, KEPT + 1);
+  assert_ptr_equal (g_ptr_array_index (after, 0), stays);
+  for (i = 0; i < KEPT; i++)
+    assert_int_equal (number_at (after, i + 1), MANY - KEPT + i);
+
+  /* What was forgotten lives as long as somebody has it. */
+  assert_int_equal (atomic_load (&n_alive) - others, MANY + 1);
+  assert_int_equal (number_at (before, 1), 0);
+  g_clear_pointer (&before, g_ptr_array_unref);
+  assert_int_equal (atomic_load (&n_alive) - others, KEPT + 1);
+}
+
+static void
+test_references (void **state)
+{
+  FmRoster roster = {NULL, 0};
+  int others = atomic_load (&n_alive);
+  Item *first = add (&roster, 0);
+  guint i;
+
+  fm_roster_item_ref (first);
+  fm_roster_leave (&roster, first);
+  for (i = 0; i < MANY; i++)
+    fm_roster_leave (&roster, add (&roster, i));
+  assert_int_equal (first->number, 0);
+  assert_int_equal (atomic_load (&n_alive) - others, KEPT + 1);
+  fm_roster_item_unref (first);
+  assert_int_equal (atomic_load (&n_alive) - others, KEPT);
+}
+
+static gpointer
+come_and_go (gpointer data)
+{
+  guint i;
+
+  for (i = 0; i < 2000; i++) {
+    Item *item = add (data, i);
+    g_autoptr (GPtrArray) list = fm_roster_list (data);
+
+    assert_true (list->len > 0);
+    fm_roster_leave (data, item);
+  }
+  return NULL;
+}
+
+static void
+test_threads (void **state)
+{
+  FmRoster roster = {NULL, 0};
+  int others = atomic_load (&n_alive);
+  GThread *threads[4];
+  g_autoptr (GPtrArray) list = NULL;
+  guint i;
+
+  for (i = 0; i < 4; i++)
+    threads[i] = g_thread_new ("comes", come_and_go, &roster);
+  for (i = 0; i < 4; i++)
+    g_thread_join (threads[i]);
+  list = fm_roster_list (&roster);
+  assert_int_equal (list->len, KEPT);
+  assert_int_equal (atomic_load (&n_alive) - others, KEPT);
+}
+
+static FmRoster busy;
+static atomic_bool done;
+
+static gpointer
+keep_busy (gpointer unused)
+{
+  while (!atomic_load (&done))
+    fm_roster_leave (&busy, add (&busy, 0));
+  return NULL;
+}
+
+/* The lock is free in the child. */
+static void
+use (gconstpointer unused)
+{
+  fm_roster_leave (&busy, add (&busy, 1));
+  g_ptr_array_unref (fm_roster_list (&busy));
+}
+
+static void
+test_forks (void **state)
+{
+  GThread *thread;
+  guint i;
+
+  if (TESTING_THREAD_SANITIZER)
+    testing_skip ("children of programs with threads");
+  thread = g_thread_new ("busy", keep_busy, NULL);
+  for (i = 0; i < 100; i++)
+    g_free (testing_run_child (use, NULL));
+  atomic_store (&done, TRUE);
+  g_thread_join (thread);
+}
+
+int
+main (void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test (test_empty),
+      cmocka_unit_test (test_order),
+      cmocka_unit_test (test_gone),
+      cmocka_unit_test (test_references),
+      cmocka_unit_test (test_threads),
+      cmocka_unit_test (test_forks),
+  };
+
+  return cmocka_run_group_tests (tests, NULL, NULL);
+}
