@@ -9,7 +9,8 @@
 /* GstBuffer and GstMemory, whatever holds the data. */
 #define BYTES_OF_OBJECTS 512
 
-/* What happens less often than this, one in so many, is no reason to speak. */
+/* Waits that are less of the time than this, one in so many, are no reason to
+ * speak. */
 #define WORTH_A_WORD 100
 
 /* Ordinary memory in one queue below this is not worth a word, either. */
@@ -78,16 +79,16 @@ about_budget (GPtrArray *advice, const guint64 *stats)
 /* Producers waited: how much slower than the stream is the disk? What they did
  * not wait they would have had to move in the rest of the time. */
 static void
-about_disk (GPtrArray *advice, const guint64 *stats)
+about_disk (GPtrArray *advice, const FmSnapshot *snapshot)
 {
-  guint64 waits = stats[FM_STAT_ALLOC_WAITS];
+  const guint64 *stats = snapshot->stats;
   gdouble waited = seconds (stats[FM_STAT_ALLOC_WAIT_NS]);
   gdouble busy = seconds (stats[FM_STAT_DISK_BUSY_NS]);
   gdouble moved =
       (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
   gdouble rate = busy > 0 ? moved / busy / (1 << 20) : 0;
 
-  if (waits <= stats[FM_STAT_ALLOCS] / WORTH_A_WORD || waits == 0)
+  if (stats[FM_STAT_ALLOC_WAIT_NS] <= snapshot->uptime / WORTH_A_WORD)
     return;
   if (waited < 0.9 * busy)
     say (advice,
@@ -104,17 +105,17 @@ about_disk (GPtrArray *advice, const guint64 *stats)
 }
 
 static void
-about_waits (GPtrArray *advice, const guint64 *stats)
+about_waits (GPtrArray *advice, const FmSnapshot *snapshot)
 {
-  guint64 maps = stats[FM_STAT_MAPS_READ] + stats[FM_STAT_MAPS_WRITE];
+  const guint64 *stats = snapshot->stats;
   g_autofree gchar *missing = NULL;
 
-  if (stats[FM_STAT_MAP_WAITS] <= maps / WORTH_A_WORD)
+  if (stats[FM_STAT_MAP_WAIT_NS] <= snapshot->uptime / WORTH_A_WORD)
     return;
   missing = size (stats[FM_STAT_SPILLED_PEAK]);
   say (advice,
       "elements waited %.1f s for buffers to come back from disk: use a faster "
-      "disk (dir), or raise ram; by %s nothing would have to go to disk",
+      "disk (dir), or raise ram; with %s more of it nothing would go to disk",
       seconds (stats[FM_STAT_MAP_WAIT_NS]), missing);
 }
 
@@ -183,8 +184,8 @@ fm_advice (const FmSnapshot *snapshot)
 
   about_space (advice, snapshot->stats);
   about_budget (advice, snapshot->stats);
-  about_disk (advice, snapshot->stats);
-  about_waits (advice, snapshot->stats);
+  about_disk (advice, snapshot);
+  about_waits (advice, snapshot);
   about_prefetch (advice, snapshot->stats);
   for (i = 0; i < snapshot->queues->len; i++)
     about_escapes (advice, g_ptr_array_index (snapshot->queues, i));

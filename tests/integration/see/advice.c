@@ -145,9 +145,11 @@ test_slow_disk (void **state)
 
   fixture->stats[FM_STAT_ALLOC_WAITS] = 100;
   fixture->stats[FM_STAT_ALLOC_WAIT_NS] = 4 * SECOND;
+  fixture->snapshot.uptime = 400 * SECOND;
   assert_none (fixture);
-  /* More than one in 100. 800 MiB in 8 s, of which the producers had 4. */
-  fixture->stats[FM_STAT_ALLOC_WAITS] = 101;
+  /* More than a hundredth of the time. 800 MiB in 8 s, of which the producers
+   * had 4. */
+  fixture->snapshot.uptime = 399 * SECOND;
   assert_one (fixture,
       "the disk moved 100 MiB/s both ways, slower than the stream by 100 "
       "MiB/s: producers waited 4.0 s for it. No harm, unless they are live; "
@@ -172,12 +174,13 @@ test_waits (void **state)
 
   fixture->stats[FM_STAT_MAP_WAITS] = 200;
   fixture->stats[FM_STAT_MAP_WAIT_NS] = 3 * SECOND / 2;
+  fixture->snapshot.uptime = 150 * SECOND;
   assert_none (fixture);
-  fixture->stats[FM_STAT_MAP_WAITS] = 201;
+  fixture->snapshot.uptime = 149 * SECOND;
   assert_one (fixture,
       "elements waited 1.5 s for buffers to come back from disk: use a faster "
-      "disk (dir), or raise ram; by 300.0\302\240MiB nothing would have to go "
-      "to disk");
+      "disk (dir), or raise ram; with 300.0\302\240MiB more of it nothing "
+      "would go to disk");
 }
 
 static void
