@@ -280,7 +280,7 @@ test_order (void **state)
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) advice = NULL;
 
-  fixture->stats[FM_STAT_MAP_WAITS] = 10000;
+  fixture->stats[FM_STAT_MAP_WAIT_NS] = SECOND;
   fixture->stats[FM_STAT_OVER_BUDGET] = 1;
   fixture->stats[FM_STAT_DISK_FULL] = 1;
   advice = fm_advice (&fixture->snapshot);
