@@ -35,8 +35,10 @@ main (void)
 {
   GstAllocator *allocator;
   GstStructure *stats = NULL;
+  static guint8 bytes[BUFFER_SIZE];
   guint64 alloc_bytes = 0;
-  int i;
+  guint32 sum = 0;
+  int i, n;
 
   handle = dlopen ("libgstreamer-1.0.so.0", RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
@@ -47,6 +49,7 @@ main (void)
   FIND (gst_init);
   FIND (gst_buffer_new_allocate);
   FIND (gst_buffer_memset);
+  FIND (gst_buffer_extract);
   FIND (gst_allocator_find);
   FIND (gst_structure_get_uint64);
   FIND (g_type_name_from_instance);
@@ -57,8 +60,12 @@ main (void)
   for (i = 0; i < N_BUFFERS; i++) {
     GstBuffer *buffer = p_gst_buffer_new_allocate (NULL, BUFFER_SIZE, NULL);
 
-    if (p_gst_buffer_memset (buffer, 0, 1, BUFFER_SIZE) != BUFFER_SIZE)
+    if (p_gst_buffer_memset (buffer, 0, (guint8) (i + 1), BUFFER_SIZE)
+            != BUFFER_SIZE
+        || p_gst_buffer_extract (buffer, 0, bytes, BUFFER_SIZE) != BUFFER_SIZE)
       return 1;
+    for (n = 0; n < BUFFER_SIZE; n++)
+      sum = sum * 31 + bytes[n];
   }
 
   allocator = p_gst_allocator_find (NULL);
@@ -66,8 +73,8 @@ main (void)
     p_g_object_get (allocator, "stats", &stats, NULL);
   if (stats)
     p_gst_structure_get_uint64 (stats, "alloc-bytes", &alloc_bytes);
-  printf ("type=%s alloc-bytes=%llu\n",
+  printf ("type=%s alloc-bytes=%llu sum=%#x\n",
       p_g_type_name_from_instance ((GTypeInstance *) allocator),
-      (unsigned long long) alloc_bytes);
+      (unsigned long long) alloc_bytes, sum);
   return 0;
 }
