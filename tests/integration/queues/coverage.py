@@ -7,7 +7,8 @@
 #
 #   coverage.py --driver RUN-WATCHED --cache DIR [NAME...]
 #
-# Each pipeline runs three times: without filemem, with copy-above=0, and with
+# Each pipeline runs three times: without filemem; with copy-above=0, by element
+# (attribution=on); and with
 # the default of copy-above while its sinks hold, so that its queues fill. What
 # is in the queues is seen by run-watched at their exits, by which allocator the
 # memory has; filemem's own records must agree with that. Asserted:
@@ -255,7 +256,8 @@ def check_records(run):
 
 def measure(runner, shape):
     plain = runner.run(shape)
-    always = runner.run(shape, {"GST_FILEMEM_COPY_ABOVE": "0"})
+    always = runner.run(shape, {"GST_FILEMEM_COPY_ABOVE": "0",
+                                "GST_FILEMEM_ATTRIBUTION": "on"})
     default = runner.run(shape, {}, hold=True)
     compare(plain, always, "copy-above=0")
     compare(plain, default, "default")
