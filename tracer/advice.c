@@ -138,11 +138,6 @@ about_prefetch (GPtrArray *advice, const guint64 *stats)
 static void
 about_escapes (GPtrArray *advice, const FmQueueRecord *queue)
 {
-  static const gchar *const reasons[FM_N_LEFT_ALONE] = {
-#define X(symbol, name, words) [FM_LEFT_##symbol] = words,
-      FM_LEFT_ALONE (X)
-#undef X
-  };
   guint64 all = queue->figure[FM_QUEUE_BYTES];
   guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
   g_autofree gchar *escaped_size = size (escaped), *all_size = size (all);
@@ -154,7 +149,8 @@ about_escapes (GPtrArray *advice, const FmQueueRecord *queue)
   for (i = 0; i < FM_N_LEFT_ALONE; i++) {
     if (queue->left_alone[i] > 0)
       g_string_append_printf (why, "%s%" G_GUINT64_FORMAT " buffers: %s",
-          why->len > 0 ? "; " : "", queue->left_alone[i], reasons[i]);
+          why->len > 0 ? "; " : "", queue->left_alone[i],
+          fm_left_alone_words (i));
   }
   /* It never held more than copy-above. */
   if (why->len == 0)

@@ -393,6 +393,18 @@ fm_queues_are_watched (void)
 
 /* ---- records ---- */
 
+const gchar *
+fm_left_alone_words (FmLeftAlone why)
+{
+  static const gchar *const words[FM_N_LEFT_ALONE] = {
+#define X(symbol, name, text) [FM_LEFT_##symbol] = text,
+      FM_LEFT_ALONE (X)
+#undef X
+  };
+
+  return words[why];
+}
+
 static void
 record_free (FmQueueRecord *record)
 {

@@ -31,6 +31,9 @@ typedef struct
   guint64 left_alone[FM_N_LEFT_ALONE];
 } FmQueueRecord;
 
+/* In words. */
+const gchar *fm_left_alone_words (FmLeftAlone why);
+
 /* Where buffers enter a queue; for the streaming thread alone. */
 typedef struct _FmEntrance FmEntrance;
 

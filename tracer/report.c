@@ -188,11 +188,6 @@ compare_bytes (gconstpointer a, gconstpointer b)
 static void
 add_queue (GString *text, const FmQueueRecord *queue)
 {
-  static const gchar *const reasons[FM_N_LEFT_ALONE] = {
-#define X(symbol, name, words) [FM_LEFT_##symbol] = words,
-      FM_LEFT_ALONE (X)
-#undef X
-  };
   g_autofree gchar *all = g_format_size_full (
       queue->figure[FM_QUEUE_BYTES], G_FORMAT_SIZE_IEC_UNITS);
   guint i;
@@ -219,7 +214,7 @@ add_queue (GString *text, const FmQueueRecord *queue)
   for (i = 0; i < FM_N_LEFT_ALONE; i++) {
     if (queue->left_alone[i] > 0)
       g_string_append_printf (text, "; %" G_GUINT64_FORMAT " left alone: %s",
-          queue->left_alone[i], reasons[i]);
+          queue->left_alone[i], fm_left_alone_words (i));
   }
   g_string_append_c (text, '\n');
 }

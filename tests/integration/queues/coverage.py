@@ -7,11 +7,10 @@
 #
 #   coverage.py --driver RUN-WATCHED --cache DIR [NAME...]
 #
-# Each pipeline runs three times: without filemem; with copy-above=0, by element
-# (attribution=on); and with
-# the default of copy-above while its sinks hold, so that its queues fill. What
-# is in the queues is seen by run-watched at their exits, by which allocator the
-# memory has; filemem's own records must agree with that. Asserted:
+# Each pipeline runs three times: without filemem; with copy-above=0 and
+# attribution=on; and with the defaults while its sinks hold, so that its queues
+# fill. What is in the queues is seen by run-watched at their exits, by which
+# allocator the memory has; filemem's own records must agree with that. Asserted:
 #   copy-above=0   file-backed: 99% of all bytes, 95% of each pipeline's
 #   default        no queue holds more than 1 MiB that is not file-backed
 #   both           the same digests as without filemem
