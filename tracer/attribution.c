@@ -25,7 +25,9 @@ typedef struct
   FmFaultMeter *faults;
 
   guint depth;              /* elements that were entered and not left */
-  const GstPad *loop_pad;   /* only to be compared with */
+  const GstPad *loop_pad;   /* only to be compared with, and only if what was */
+  FmTally *loop_entry;      /* entered is the same: pads follow each other at
+                               one address */
   FmTally *running;         /* whose code runs; NULL: not known */
   FmTally *thread;          /* for the element whose loop it is; or NULL */
   GHashTable *thread_tally; /* for each element whose loop it has been */
@@ -37,6 +39,8 @@ static struct
   GQuark quark;
   FmRoster elements;
   FmRoster threads;
+  /* Tallies are forgotten in the end, these grow. */
+  _Atomic guint64 arena_minor, arena_major;
 } attribution;
 
 static _Thread_local Thread *this_thread;
@@ -96,6 +100,8 @@ settle_faults (Thread *thread, gboolean mapped)
   add (thread, FM_TALLY_MAJOR_FAULTS, faults.major);
   add (thread, FM_TALLY_ARENA_MINOR_FAULTS, faults.arena_minor);
   add (thread, FM_TALLY_ARENA_MAJOR_FAULTS, faults.arena_major);
+  atomic_fetch_add (&attribution.arena_minor, faults.arena_minor);
+  atomic_fetch_add (&attribution.arena_major, faults.arena_major);
 }
 
 static void
@@ -196,12 +202,13 @@ tally_of_loop (Thread *thread, FmTally *element)
 /* The thread enters its first element by @pad: whose loop is it? What was
  * counted since it left the last one is still that loop's. */
 static void
-note_loop (Thread *thread, GstPad *pad)
+note_loop (Thread *thread, FmTally *entry, GstPad *pad)
 {
   g_autoptr (GstElement) behind = NULL;
   FmTally *loop;
 
   thread->loop_pad = GST_PAD_PEER (pad);
+  thread->loop_entry = entry;
   behind = element_behind (pad);
   if (behind == NULL)
     return;
@@ -252,8 +259,10 @@ fm_attribution_enter (FmTally *element, GstPad *pad)
 
   if (G_UNLIKELY (thread == NULL))
     thread = thread_new ();
-  if (thread->depth++ == 0 && GST_PAD_PEER (pad) != thread->loop_pad)
-    note_loop (thread, pad);
+  if (thread->depth++ == 0
+      && (GST_PAD_PEER (pad) != thread->loop_pad
+          || element != thread->loop_entry))
+    note_loop (thread, element, pad);
   settle (thread);
   before = thread->running;
   thread->running = element;
@@ -268,6 +277,13 @@ fm_attribution_leave (FmTally *before)
   settle (thread);
   thread->running = before;
   thread->depth--;
+}
+
+void
+fm_attribution_new_stream (void)
+{
+  if (this_thread != NULL)
+    this_thread->loop_pad = NULL;
 }
 
 /* ---- all of it ---- */
@@ -303,4 +319,11 @@ GPtrArray *
 fm_attribution_threads (void)
 {
   return fm_roster_list (&attribution.threads);
+}
+
+void
+fm_attribution_faults (guint64 *ret_minor, guint64 *ret_major)
+{
+  *ret_minor = atomic_load (&attribution.arena_minor);
+  *ret_major = atomic_load (&attribution.arena_major);
 }

@@ -35,10 +35,17 @@ FmTally *fm_attribution_of (GstElement *element);
 FmTally *fm_attribution_enter (FmTally *element, GstPad *pad);
 void fm_attribution_leave (FmTally *before);
 
+/* What the thread enters next may belong to another loop than before, even if
+ * it looks the same. */
+void fm_attribution_new_stream (void);
+
 /* All elements and all threads (FmTally), those that are gone too. Any
  * thread. */
 GPtrArray *fm_attribution_elements (void);
 GPtrArray *fm_attribution_threads (void);
+
+/* Page faults at addresses of blocks, of all threads that there ever were. */
+void fm_attribution_faults (guint64 *ret_minor, guint64 *ret_major);
 
 G_END_DECLS
 #endif

@@ -9,10 +9,11 @@
  * probe that stays would do the same, for 350 ns a buffer.
  *
  * Sink pads are looked at for buffers, lists, events and queries; source pads
- * for buffers that are pulled, and only where threads are told apart.
+ * for buffers that are pulled, and only where threads are told apart: their
+ * function is wrapped at once, and asks who they are when it is called first.
  *
  * Locking: none. A pad's functions are replaced by the thread that is about to
- * call them.
+ * call them, or that has just made them.
  */
 #include "pads.h"
 
@@ -50,6 +51,14 @@ wrapped_free (gpointer data)
   g_clear_pointer (&wrapped->entrance, fm_entrance_left);
   g_clear_pointer (&wrapped->element, fm_roster_item_unref);
   g_free (wrapped);
+}
+
+static FmTally *
+element_of (GstElement *element)
+{
+  return fm_attribution_is_on ()
+      ? fm_roster_item_ref (fm_attribution_of (element))
+      : NULL;
 }
 
 static FmTally *
@@ -99,24 +108,34 @@ on_list (GstPad *pad, GstObject *parent, GstBufferList *list)
   return result;
 }
 
+/* Pulls come one at a time. */
 static GstFlowReturn
 on_pull (GstPad *pad, GstObject *parent, guint64 offset, guint length,
     GstBuffer **buffer)
 {
-  const Wrapped *wrapped = wrapped_of (pad);
-  FmTally *before = enter (wrapped, pad);
-  GstFlowReturn result =
-      wrapped->get_range (pad, parent, offset, length, buffer);
+  Wrapped *wrapped = wrapped_of (pad);
+  FmTally *before;
+  GstFlowReturn result;
 
+  if (wrapped->element == NULL)
+    wrapped->element = element_of (GST_ELEMENT_CAST (parent));
+  before = enter (wrapped, pad);
+  result = wrapped->get_range (pad, parent, offset, length, buffer);
   leave (TRUE, before);
   return result;
 }
 
-/* An event that is not in line with the buffers may come from any thread. */
+/* An event that is not in line with the buffers may come from any thread, and
+ * one that ends a flush does come from another one. */
 static gboolean
 is_entered_by (const Wrapped *wrapped, GstEvent *event)
 {
-  return wrapped->element != NULL && GST_EVENT_IS_SERIALIZED (event);
+  if (wrapped->element == NULL || !GST_EVENT_IS_SERIALIZED (event)
+      || GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    return FALSE;
+  if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START)
+    fm_attribution_new_stream ();
+  return TRUE;
 }
 
 static gboolean
@@ -197,14 +216,6 @@ wrap_sink (GstPad *pad, Wrapped *wrapped)
     GST_PAD_QUERYFUNC (pad) = on_query;
 }
 
-static FmTally *
-element_of (GstElement *element)
-{
-  return fm_attribution_is_on ()
-      ? fm_roster_item_ref (fm_attribution_of (element))
-      : NULL;
-}
-
 static GstPadProbeReturn
 on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
 {
@@ -224,22 +235,19 @@ on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
   return GST_PAD_PROBE_REMOVE;
 }
 
-static GstPadProbeReturn
-on_first_of_source (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+/* The first pull is not announced by any probe but one that blocks; but the
+ * function is there with the pad. */
+static void
+wrap_source (GstPad *pad)
 {
-  g_autoptr (GstElement) element = gst_pad_get_parent_element (pad);
   Wrapped *wrapped;
 
-  if (element == NULL || GST_PAD_GETRANGEFUNC (pad) == NULL
-      || wrapped_of (pad) != NULL
-      || (info->type & GST_PAD_PROBE_TYPE_PULL) == 0)
-    return GST_PAD_PROBE_REMOVE;
+  if (GST_PAD_GETRANGEFUNC (pad) == NULL || wrapped_of (pad) != NULL)
+    return;
   wrapped = g_new0 (Wrapped, 1);
-  wrapped->element = element_of (element);
   wrapped->get_range = GST_PAD_GETRANGEFUNC (pad);
   g_object_set_qdata_full (G_OBJECT (pad), quark, wrapped, wrapped_free);
   GST_PAD_GETRANGEFUNC (pad) = on_pull;
-  return GST_PAD_PROBE_REMOVE;
 }
 
 static gboolean
@@ -256,10 +264,7 @@ on_pad_added (GSignalInvocationHint *hint, guint n_values, const GValue *values,
             | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
         on_first, NULL, NULL);
   else if (fm_attribution_is_on ())
-    gst_pad_add_probe (pad,
-        GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
-            | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-        on_first_of_source, NULL, NULL);
+    wrap_source (pad);
   return TRUE;
 }
 

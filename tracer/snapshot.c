@@ -19,22 +19,6 @@ take_stats (FmSnapshot *snapshot, GstFileMemAllocator *allocator)
         stats, fm_statistic_spec (i)->name, &snapshot->stats[i]);
 }
 
-static void
-take_faults (FmSnapshot *snapshot)
-{
-  guint i;
-
-  snapshot->fault_source = fm_faults_source ();
-  for (i = 0; i < snapshot->threads->len; i++) {
-    FmTally *thread = g_ptr_array_index (snapshot->threads, i);
-
-    snapshot->arena_minor_faults +=
-        fm_tally_get (thread, FM_TALLY_ARENA_MINOR_FAULTS);
-    snapshot->arena_major_faults +=
-        fm_tally_get (thread, FM_TALLY_ARENA_MAJOR_FAULTS);
-  }
-}
-
 FmSnapshot *
 fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
 {
@@ -49,7 +33,9 @@ fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
   snapshot->queues = fm_queues_records ();
   snapshot->elements = fm_attribution_elements ();
   snapshot->threads = fm_attribution_threads ();
-  take_faults (snapshot);
+  snapshot->fault_source = fm_faults_source ();
+  fm_attribution_faults (
+      &snapshot->arena_minor_faults, &snapshot->arena_major_faults);
   return snapshot;
 }
 
