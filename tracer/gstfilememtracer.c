@@ -60,11 +60,10 @@
 #include "report.h"
 #include "watch.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Of queues, elements and threads, those that are on the statistics page. */
-#define ON_PAGE_MOST 64
 
 struct _GstFileMemTracer
 {
@@ -86,6 +85,7 @@ static struct
   guint64 start;
   GMutex lock;
   gboolean finished;
+  atomic_bool is_idle_child; /* of a fork, and has allocated nothing yet */
 } shared;
 
 static FmSnapshot *
@@ -94,12 +94,14 @@ take_snapshot (void)
   return fm_snapshot_new (shared.allocator, shared.start);
 }
 
+/* Two that were taken one after the other are logged in that order. */
 static void
 write_records (void)
 {
-  g_autoptr (FmSnapshot) snapshot = take_snapshot ();
+  g_autoptr (FmSnapshot) snapshot = NULL;
 
   g_mutex_lock (&shared.lock);
+  snapshot = take_snapshot ();
   fm_records_log (snapshot);
   g_mutex_unlock (&shared.lock);
 }
@@ -123,19 +125,22 @@ write_report (void)
 }
 
 static gchar *
-make_page (void)
+make_page (guint most)
 {
   g_autoptr (FmSnapshot) snapshot = take_snapshot ();
 
-  return fm_report_json (snapshot, ON_PAGE_MOST);
+  return fm_report_json (snapshot, most);
 }
 
-/* The last record and the report. */
+/* The last record and the report. The child of a fork that has done nothing has
+ * nothing to tell, and would write its report over that of its parent. */
 static void
 finish (void)
 {
   gboolean finished;
 
+  if (shared.is_idle_child)
+    return;
   g_mutex_lock (&shared.lock);
   finished = shared.finished;
   shared.finished = TRUE;
@@ -153,12 +158,22 @@ on_deinit (gpointer unused, GObject *registry)
   finish ();
 }
 
+/* In the child of a fork. Locks of GLib and GStreamer may be held for ever by
+ * threads that are not here, so what is told at the end needs a reason. */
+static void
+forked (void)
+{
+  g_mutex_init (&shared.lock);
+  shared.is_idle_child = TRUE;
+}
+
 static void
 on_active (GstFileMemAllocator *allocator, gpointer unused)
 {
   gpointer base;
   gsize length;
 
+  shared.is_idle_child = FALSE;
   if (gst_file_mem_allocator_arena (allocator, &base, &length))
     fm_faults_set_arena (base, length);
   fm_watch_start ();
@@ -260,6 +275,7 @@ start (GstFileMemTracer *self, const gchar *params)
   if (fm_options_number (&shared.options, FM_OPTION_CHILDREN) == 0)
     fm_children_leave_out ();
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);
+  pthread_atfork (NULL, NULL, forked);
   atexit (finish);
 }
 

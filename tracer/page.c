@@ -81,8 +81,8 @@ map (int fd)
   return page != MAP_FAILED ? page : NULL;
 }
 
-static void
-remove_file (FmOwnPage *own)
+void
+fm_page_hide (FmOwnPage *own)
 {
   if (own->fd < 0)
     return;
@@ -99,7 +99,7 @@ fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
   own->fd = runtime_dir != NULL ? make_file (runtime_dir, &own->path) : -1;
   own->page = map (own->fd);
   if (own->page == NULL) {
-    remove_file (own);
+    fm_page_hide (own);
     return FALSE;
   }
   own->page->version = FM_PAGE_VERSION;
@@ -111,7 +111,7 @@ fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
 void
 fm_page_clear (FmOwnPage *own)
 {
-  remove_file (own);
+  fm_page_hide (own);
   if (own->page != NULL)
     (void) fm_seam_munmap (own->page, FM_PAGE_SIZE);
   own->page = NULL;

@@ -29,6 +29,9 @@ typedef struct
  * even memory for it. */
 gboolean fm_page_init (FmOwnPage *own, const gchar *runtime_dir);
 
+/* Removes the file; the memory stays, for those who poke it. */
+void fm_page_hide (FmOwnPage *own);
+
 /* Removes the file, and the mapping. */
 void fm_page_clear (FmOwnPage *own);
 

@@ -130,7 +130,7 @@ fm_report_json (const FmSnapshot *snapshot, guint most)
   add_tallies (&json, "elements", snapshot->elements, most);
   add_tallies (&json, "threads", snapshot->threads, most);
   fm_json_begin (&json, "advice", '[');
-  for (i = 0; i < advice->len; i++)
+  for (i = 0; i < MIN (advice->len, most); i++)
     fm_json_string (&json, NULL, g_ptr_array_index (advice, i));
   fm_json_end (&json, ']');
   fm_json_end (&json, '}');

@@ -22,6 +22,10 @@
 #include <signal.h>
 #include <sys/auxv.h>
 
+/* Of queues, elements and threads, those that are on the page if it has room.
+ */
+#define ON_PAGE_MOST 64
+
 static struct
 {
   FmWatchConfig config;
@@ -36,12 +40,19 @@ static struct
 
 /* ---- the thread ---- */
 
+/* Names may be long: what does not fit is left out, or the viewer would get
+ * nothing. */
 static void
 answer (void)
 {
-  g_autofree gchar *text = watch.config.make_page ();
+  gboolean fits = FALSE;
+  guint most;
 
-  (void) fm_page_write (&watch.page, text);
+  for (most = ON_PAGE_MOST; !fits && most > 0; most /= 2) {
+    g_autofree gchar *text = watch.config.make_page (most);
+
+    fits = fm_page_write (&watch.page, text);
+  }
 }
 
 static gpointer
@@ -49,16 +60,17 @@ run (gpointer unused)
 {
   const gint64 interval = (gint64) watch.config.interval * G_USEC_PER_SEC;
   gint64 next = fm_now () + interval;
-  guint32 answered;
+  guint32 answered = fm_page_asked (&watch.page);
 
   answer ();
-  answered = fm_page_asked (&watch.page);
   while (!atomic_load (&watch.stopping)) {
     guint32 asked = fm_page_asked (&watch.page);
 
     if (interval > 0 && fm_now () >= next) {
       watch.config.write_records ();
-      next += interval;
+      /* Those that were missed, while the process was stopped, are not made up
+       * for. */
+      next = MAX (next + interval, fm_now ());
     } else if (atomic_exchange (&watch.report_wanted, FALSE)) {
       watch.config.write_report ();
     } else if (asked != answered) {
@@ -113,7 +125,8 @@ fm_watch_stop (void)
   g_mutex_unlock (&watch.lock);
   if (thread != NULL) {
     fm_thread_join (thread);
-    fm_page_clear (&watch.page);
+    /* Handlers that have begun may poke it still. */
+    fm_page_hide (&watch.page);
   }
 }
 

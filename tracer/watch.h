@@ -23,7 +23,7 @@ typedef struct
   /* In the thread, or at any time by fm_watch_stop() in another. */
   void (*write_records) (void);
   void (*write_report) (void);
-  gchar *(*make_page) (void); /* the text */
+  gchar *(*make_page) (guint most); /* the text, with @most of each kind */
 } FmWatchConfig;
 
 /* To be called once, before the others; sets the handler of the signal. */
