@@ -1,0 +1,336 @@
+#!/usr/bin/python3
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# watch.py: what a program tells while it runs: the report on a signal, records
+# at intervals, the statistics page; and what forks and the end do to them.
+
+import ctypes
+import json
+import mmap
+import os
+import pathlib
+import platform
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+from seen import (PYTHON, Skipped, between, equal, main, own_name, wait_until)
+
+APP = str(pathlib.Path(__file__).with_name("watched-app.py"))
+FUTEX_WAKE = 1
+SYS_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}
+SECONDS = 20
+
+
+class App:
+    """watched-app.py, with one command after the other."""
+
+    def __init__(self, runner, *args, env=None, tracers="filemem"):
+        if subprocess.run([PYTHON, "-c", "import gi"],
+                          stderr=subprocess.DEVNULL).returncode:
+            raise Skipped("no Python with gi")
+        self.err = runner.dir / "stderr"
+        self.process = subprocess.Popen(
+            [PYTHON, "-B", APP, *args], text=True,
+            env={**runner.env, "GST_TRACERS": tracers, **(env or {})},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=open(self.err, "w"))
+
+    def __enter__(self):
+        line = self.process.stdout.readline().strip()
+        assert line == "ready", self.err.read_text()
+        return self
+
+    def __exit__(self, *error):
+        if error[0] is not None:
+            self.process.kill()
+        self.process.stdin.close()
+        self.process.wait(SECONDS)
+        self.process.stdout.close()
+
+    def do(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def end(self):
+        self.process.stdin.close()
+        equal(self.process.wait(SECONDS), 0, "exit code")
+        return self.err.read_text()
+
+
+class Page:
+    """What a viewer does."""
+
+    def __init__(self, path):
+        with open(path, "r+b") as file:
+            self.bytes = mmap.mmap(file.fileno(), 0)
+        equal(bytes(self.bytes[:8]), b"filemem\0", "the magic")
+
+    def word(self, offset):
+        return struct.unpack_from("=I", self.bytes, offset)[0]
+
+    def poke(self):
+        number = SYS_FUTEX.get(platform.machine())
+        if number is None:
+            raise Skipped("the number of futex() is not known here")
+        struct.pack_into("=I", self.bytes, 16, (self.word(16) + 1) % 2**32)
+        word = ctypes.c_char.from_buffer(self.bytes, 16)
+        ctypes.CDLL(None).syscall(ctypes.c_long(number), ctypes.byref(word),
+                                  FUTEX_WAKE, 100, None, None, 0)
+        del word
+
+    def read(self):
+        before = self.word(20)
+        text = bytes(self.bytes[32:32 + self.word(24)])
+        if before % 2 or not text or self.word(20) != before:
+            return None
+        return json.loads(text)
+
+    def ask(self):
+        """Fresh figures."""
+        before = self.word(20)
+        self.poke()
+        wait_until(lambda: self.word(20) not in (before, before + 1), "answer")
+        found = []
+        wait_until(lambda: found.append(self.read()) or found[-1], "text")
+        return found[-1]
+
+
+def runtime(runner):
+    directory = runner.dir / "runtime"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return {"XDG_RUNTIME_DIR": str(directory)}
+
+
+def pages(runner):
+    directory = runner.dir / "runtime" / "gst-filemem"
+    return sorted(directory.iterdir()) if directory.exists() else []
+
+
+def page_of(runner):
+    wait_until(lambda: pages(runner), "the page")
+    equal(len(pages(runner)), 1, "number of pages")
+    return Page(pages(runner)[0])
+
+
+# ---- the signal ----
+
+def ask_by_signal(app, path):
+    """The report that a signal makes; the file is gone before."""
+    path.unlink(missing_ok=True)
+    app.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: path.exists() and path.read_text().endswith("\n"),
+               "the report")
+    return json.loads(path.read_text())
+
+
+def test_report_on_signal(runner):
+    path = runner.dir / "report"
+    with App(runner, tracers=f"filemem(report-signal=USR2,report={path},"
+             "report-format=json)") as app:
+        equal(ask_by_signal(app, path)["stats"]["allocs"], 0)
+        for i in range(1, 6):
+            app.do("allocate 10")
+            equal(ask_by_signal(app, path)["stats"]["allocs"], 10 * i)
+        equal(app.end(), "")
+    equal(json.loads(path.read_text())["stats"]["allocs"], 50)
+
+
+def test_report_on_signal_to_stderr(runner):
+    with App(runner, tracers="filemem(report-signal=USR2)") as app:
+        app.do("allocate 10")
+        app.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: "page faults" in app.err.read_text(), "the report")
+        # not at the end
+        equal(app.end().count("filemem report of process"), 1)
+
+
+def test_many_signals(runner):
+    path = runner.dir / "report"
+    with App(runner, tracers=f"filemem(report-signal=USR2,report={path})") \
+            as app:
+        app.do("allocate 1")
+        # until its end, too
+        for i in range(500):
+            app.process.send_signal(signal.SIGUSR2)
+            if i == 400:
+                app.process.stdin.close()
+        equal(app.process.wait(SECONDS), 0, "exit code")
+
+
+def test_handler_of_its_own(runner):
+    path = runner.dir / "report"
+    with App(runner, "--handler",
+             tracers=f"filemem(report-signal=USR2,report={path})") as app:
+        app.do("allocate 1")
+        app.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: app.do("handled") == "1", "its handler")
+        assert not path.exists()
+        lines = app.end().splitlines()
+        equal(len(lines), 1, "lines of warning")
+        assert "'report-signal'" in lines[0] and \
+            lines[0].startswith("filemem: "), lines[0]
+
+
+# ---- intervals ----
+
+def test_interval(runner):
+    log = runner.dir / "log"
+    with App(runner, env={"GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_NO_COLOR":
+                          "1", "GST_DEBUG_FILE": str(log)},
+             tracers="filemem(stats-interval=1)") as app:
+        app.do("allocate 1")
+
+        def count():
+            return log.read_text().count(" filemem, ts=") if log.exists() else 0
+        wait_until(lambda: count() >= 2, "records")
+        before = count()
+        app.process.send_signal(signal.SIGSTOP)
+        time.sleep(4)
+        app.process.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        between(count() - before, 0, 3, "records after a stop")
+        app.end()
+
+
+# ---- the page ----
+
+def test_page(runner):
+    with App(runner, env=runtime(runner)) as app:
+        equal(pages(runner), [], "pages before the first buffer")
+        app.do("allocate 5")
+        page = page_of(runner)
+        equal(page.ask()["pid"], app.process.pid)
+        for i in range(2, 20):
+            app.do("allocate 5")
+            equal(page.ask()["stats"]["allocs"], 5 * i, "allocs")
+        found = page.ask()
+        assert found["uptime-ns"] < page.ask()["uptime-ns"]
+        assert found["program"].startswith("python3")
+        equal(app.end(), "")
+    equal(pages(runner), [], "pages afterwards")
+
+
+def test_page_with_long_names(runner):
+    # Less than all, but something.
+    path = runner.file(100 * 65536)
+    queues = " ! ".join(f"queue name=q{i}{'x' * 1500}" for i in range(70))
+    process = runner.start(
+        [runner.driver, f"filesrc location={path} blocksize=65536 ! {queues} ! "
+         "fakesink sync=false name=sink filesrc location=/dev/zero ! "
+         "identity sleep-time=100000 ! fakesink"],
+        runtime(runner), "filemem(attribution=on)")
+    try:
+        page = page_of(runner)
+        wait_until(lambda: len(page.ask()["queues"]) > 5, "queues")
+        found = page.ask()
+        between(len(found["queues"]), 5, 63, "number of queues")
+        assert found["elements"] and found["threads"]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_nowhere(runner):
+    for value in "", "relative", "/nowhere", str(runner.file(1)):
+        with App(runner, env={"XDG_RUNTIME_DIR": value}) as app:
+            equal(app.do("allocate 5"), "5")
+            equal(app.end(), "")
+    assert not pathlib.Path("gst-filemem").exists()
+    assert not pathlib.Path("relative").exists()
+
+
+def test_inspect(runner):
+    runner.run(["gst-inspect-1.0", "fakesink"], runtime(runner))
+    equal(pages(runner), [])
+
+
+def test_killed(runner):
+    with App(runner, env=runtime(runner)) as app:
+        app.do("allocate 5")
+        page_of(runner)
+        app.process.kill()
+        app.process.wait()
+    # for viewers to remove
+    equal(len(pages(runner)), 1)
+
+
+# ---- forks ----
+
+PARAMS = "stats-interval=1,report-signal=USR2,attribution=on"
+
+
+def check_fork(runner, how):
+    with App(runner, env=runtime(runner), tracers=f"filemem({PARAMS})") as app:
+        app.do("allocate 5")
+        page = page_of(runner)
+        before = page.ask()["stats"]["allocs"]
+        start = time.monotonic()
+        child, status, *said = app.do(f"fork {how}").split()
+        equal(status, "0", "status of the child")
+        assert time.monotonic() - start < 10
+        # the parent's is as before
+        equal(len(pages(runner)), 1)
+        app.do("allocate 5")
+        found = page.ask()
+        equal(found["stats"]["allocs"], before + 5)
+        equal(found["pid"], app.process.pid)
+        app.end()
+    equal(pages(runner), [])
+    return child, said
+
+
+def test_child_leaves(runner):
+    check_fork(runner, "leaves")
+
+
+def test_child_exits(runner):
+    check_fork(runner, "exits")
+
+
+def test_child_allocates(runner):
+    child, said = check_fork(runner, "allocates")
+    equal(len(said), 1, "pages of the child")
+    assert said[0].startswith(child + "-"), said
+
+
+def test_children_of_who_logs(runner):
+    with App(runner, tracers="latency;filemem",
+             env={"GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_FILE": "/dev/null"}) \
+            as app:
+        app.do("allocate 5")
+        equal(app.do("fork-while-logging 200"), "0", "status of the children")
+        app.end()
+
+
+# ---- action signals ----
+
+def test_actions(runner):
+    path = runner.dir / "report"
+    with App(runner, tracers=f"latency;filemem(report={path})") as app:
+        assert "GstFileMemTracer" in app.do("active").split()
+        app.do("allocate 7")
+        equal(json.loads(app.do("get-report json"))["stats"]["allocs"], 7)
+        text = app.do("get-report text")
+        assert text.startswith("filemem report of process"), text
+        assert "7 blocks" in text, text
+        assert not path.exists()
+        app.do("emit write-report")
+        assert "7 blocks" in path.read_text()
+        app.do("emit log-records")
+        app.end()
+
+
+def test_alone(runner):
+    # No hook of its own, where it would be the only one.
+    with App(runner) as app:
+        equal(app.do("active"), "")
+        app.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
