@@ -144,6 +144,21 @@ fm_records_start (void)
 
 /* ---- logging ---- */
 
+/* As a string in a structure has to be written. Records are logged as they are,
+ * and names of elements and threads may hold anything. */
+static gchar *
+quoted (const gchar *text)
+{
+  GValue value = G_VALUE_INIT;
+  gchar *serialized;
+
+  g_value_init (&value, G_TYPE_STRING);
+  g_value_set_static_string (&value, text);
+  serialized = gst_value_serialize (&value);
+  g_value_unset (&value);
+  return serialized != NULL ? serialized : g_strdup ("\"\"");
+}
+
 static guint64
 longest (const guint64 count[FM_HISTOGRAM_BUCKETS])
 {
@@ -185,8 +200,10 @@ log_all (const FmSnapshot *snapshot)
 static void
 log_queue (const FmQueueRecord *queue, guint64 ts)
 {
+  g_autofree gchar *name = quoted (queue->name);
+
   /* clang-format off */
-  gst_tracer_record_log (records.queue, queue->name, ts
+  gst_tracer_record_log (records.queue, name, ts
 #define X(symbol, ...) , queue->figure[FM_QUEUE_##symbol]
       FM_QUEUE_FIGURES (X)
 #undef X
@@ -214,15 +231,19 @@ log_waits (const FmSnapshot *snapshot, FmWait wait, const gchar *kind)
 static void
 log_element (FmTally *tally, guint64 ts)
 {
-  gst_tracer_record_log (
-      records.element, tally->element, ts FM_TALLY_FIGURES (X));
+  g_autofree gchar *element = quoted (tally->element);
+
+  gst_tracer_record_log (records.element, element, ts FM_TALLY_FIGURES (X));
 }
 
 static void
 log_thread (FmTally *tally, guint64 ts)
 {
-  gst_tracer_record_log (records.thread, tally->thread, tally->tid,
-      tally->element, ts FM_TALLY_FIGURES (X));
+  g_autofree gchar *thread = quoted (tally->thread);
+  g_autofree gchar *element = quoted (tally->element);
+
+  gst_tracer_record_log (
+      records.thread, thread, tally->tid, element, ts FM_TALLY_FIGURES (X));
 }
 
 #undef X
