@@ -4,14 +4,17 @@
  * manpage.c: writes gst-filemem(1) from its template and the tables.
  *
  * Usage: manpage TEMPLATE >PAGE. A line @OPTIONS@ of the template becomes a
- * list of the options, @STATISTICS@ one of the figures, @QUEUES@ one of those
- * of a queue, @VERSION@ anywhere the version; so the page can't name what is
- * not there, nor miss what is. Runs while filemem is built, and is not
- * installed.
+ * list of the options, @STATISTICS@ one of the figures, @RECORDS@ one of those
+ * that are in records alone, @QUEUES@ one of those of a queue, @TALLIES@ one of
+ * those of an element or a thread, @VERSION@ anywhere the version; so the page
+ * can't name what is not there, nor miss what is. Runs while filemem is built,
+ * and is not installed.
  */
 #include "options.h"
 #include "queue-figures.h"
+#include "snapshot-figures.h"
 #include "statistics.h"
+#include "tally-figures.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -95,15 +98,28 @@ print_statistics (void)
   }
 }
 
+#define UNIT_BYTES "bytes"
+#define UNIT_NS "ns"
+#define UNIT_NUMBER ""
+#define PRINT(symbol, name, kind, unit, description) \
+  print_figure (name, FM_STAT_KIND_##kind, UNIT_##unit, description);
+
+static void
+print_record_figures (void)
+{
+  FM_SNAPSHOT_FIGURES (PRINT)
+}
+
+static void
+print_tally_figures (void)
+{
+  FM_TALLY_FIGURES (PRINT)
+}
+
 static void
 print_queue_figures (void)
 {
-#define UNIT_BYTES "bytes"
-#define UNIT_NUMBER ""
-#define X(symbol, name, kind, unit, description) \
-  print_figure (name, FM_STAT_KIND_##kind, UNIT_##unit, description);
-  FM_QUEUE_FIGURES (X)
-#undef X
+  FM_QUEUE_FIGURES (PRINT)
 #define X(symbol, name, words) \
   print_figure (               \
       name, FM_STAT_KIND_COUNTER, UNIT_NUMBER, "buffers left alone: " words);
@@ -122,6 +138,10 @@ print_line (const gchar *line)
     print_statistics ();
   else if (g_str_equal (line, "@QUEUES@"))
     print_queue_figures ();
+  else if (g_str_equal (line, "@RECORDS@"))
+    print_record_figures ();
+  else if (g_str_equal (line, "@TALLIES@"))
+    print_tally_figures ();
   else if (mark != NULL)
     printf ("%.*s%s%s\n", (int) (mark - line), line, PACKAGE_VERSION,
         mark + strlen ("@VERSION@"));

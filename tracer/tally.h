@@ -1,40 +1,16 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * tally.h: what one element did to buffers, or what happened in one thread, in
- * one table from which records, reports and the manual page are made.
+ * tally.h: what one element did to buffers, or what happened in one thread.
  */
 #ifndef FM_TALLY_H
 #define FM_TALLY_H
 
 #include "roster.h"
 #include "statistics.h"
+#include "tally-figures.h"
 
 G_BEGIN_DECLS
-
-/* (SYMBOL, "name", KIND, unit, "description"), as in statistics.h. */
-/* clang-format off */
-#define FM_TALLY_FIGURES(X) \
-  X (ALLOCS, "allocs", COUNTER, NUMBER, "blocks allocated") \
-  X (ALLOC_BYTES, "alloc-bytes", COUNTER, BYTES, "bytes of blocks allocated") \
-  X (ALLOC_WAITS, "alloc-waits", COUNTER, NUMBER, "allocations that waited for room") \
-  X (ALLOC_WAIT_NS, "alloc-wait-ns", COUNTER, NS, "time that allocations waited for room") \
-  X (MAPS_READ, "maps-read", COUNTER, NUMBER, "maps for reading alone") \
-  X (MAPS_WRITE, "maps-write", COUNTER, NUMBER, "maps for writing") \
-  X (MAP_WAITS, "map-waits", COUNTER, NUMBER, "maps that had to wait for a fill") \
-  X (MAP_WAIT_NS, "map-wait-ns", COUNTER, NS, "time that maps waited") \
-  X (MINOR_FAULTS, "minor-faults", COUNTER, NUMBER, "minor page faults") \
-  X (MAJOR_FAULTS, "major-faults", COUNTER, NUMBER, "major page faults") \
-  X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, "minor page faults at addresses of blocks; with fault-source=rusage, those counted where a block was mapped") \
-  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, "major page faults at addresses of blocks, likewise")
-/* clang-format on */
-
-typedef enum {
-#define X(symbol, ...) FM_TALLY_##symbol,
-  FM_TALLY_FIGURES (X)
-#undef X
-      FM_N_TALLY_FIGURES
-} FmTallyFigure;
 
 /* Of an element, or of a thread while it worked for one element. */
 typedef struct
