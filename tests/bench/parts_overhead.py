@@ -37,13 +37,13 @@ ALL = "filemem(attribution=on,stats-interval=1)"
 
 # Name: (tracers, has a page, has a viewer, environment)
 VARIANTS = {
-    "no tracer": (None, False, False, {}),
-    "filemem, all off": ("filemem(queues=none)", False, False, {}),
+    "none": (None, False, False, {}),
+    "filemem-quiet": ("filemem(queues=none)", False, False, {}),
     "filemem": ("filemem", True, False, {}),
-    "filemem, viewer": ("filemem", True, True, {}),
-    "filemem, all on": (ALL, True, True, {}),
-    "no tracer, log": (None, False, False, LOG),
-    "filemem, all on, log": (ALL, True, True, LOG),
+    "filemem-viewed": ("filemem", True, True, {}),
+    "filemem-all": (ALL, True, True, {}),
+    "none-log": (None, False, False, LOG),
+    "filemem-all-log": (ALL, True, True, LOG),
     "latency": ("latency", False, False, {}),
     "stats": ("stats", False, False, {}),
 }
@@ -134,7 +134,7 @@ def more(runs, name, figure, than):
 
 
 def compared(name):
-    return "no tracer, log" if name.endswith("log") else "no tracer"
+    return "none-log" if name.endswith("log") else "none"
 
 
 def say_table(context, small_runs, video_runs):
@@ -157,14 +157,14 @@ def say_table(context, small_runs, video_runs):
 
 def goals(context, small_runs, video_runs):
     for name, most_small, most_video in (
-            ("filemem", 1, 0.1), ("filemem, viewer", 1, 0.1),
-            ("filemem, all on", 2, 2)):
-        extra = more(small_runs, name, "ns", "filemem, all off")
+            ("filemem", 1, 0.1), ("filemem-viewed", 1, 0.1),
+            ("filemem-all", 2, 2)):
+        extra = more(small_runs, name, "ns", "filemem-quiet")
         context.goal(7, f"{name}: % of a core more than with all off, {RATE} "
                      "small buffers a second",
                      None if extra is None else extra * RATE / 1e7,
                      at_most=most_small)
-        extra = more(video_runs, name, "ms", "filemem, all off")
+        extra = more(video_runs, name, "ms", "filemem-quiet")
         context.goal(7, f"{name}: the same, video",
                      None if extra is None else extra / 10,
                      at_most=most_video)
