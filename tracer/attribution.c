@@ -18,6 +18,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Loops that a thread has a tally for. One of a pool runs those of many
+ * pipelines, one after the other. */
+#define LOOPS_MOST 32
+
 typedef struct
 {
   const FmStatsShard *counters; /* NULL: they are not this thread's alone */
@@ -43,7 +47,9 @@ static struct
   _Atomic guint64 arena_minor, arena_major;
 } attribution;
 
-static _Thread_local Thread *this_thread;
+/* Without it each use is a call into the dynamic linker. */
+static _Thread_local Thread *this_thread
+    __attribute__ ((tls_model ("initial-exec")));
 
 /* ---- the thread ---- */
 
@@ -190,6 +196,8 @@ tally_of_loop (Thread *thread, FmTally *element)
   gchar name[16] = "";
 
   if (tally == NULL) {
+    if (g_hash_table_size (thread->thread_tally) >= LOOPS_MOST)
+      g_hash_table_remove_all (thread->thread_tally);
     (void) prctl (PR_GET_NAME, name);
     tally = fm_tally_new (&attribution.threads, element->element, name,
         (guint64) syscall (SYS_gettid));
@@ -299,6 +307,10 @@ void
 fm_attribution_start (GstFileMemAllocator *allocator)
 {
   pthread_atfork (NULL, NULL, forked);
+  /* Keys end in the order in which they were made: the last look at the
+   * counters comes before the library gives the thread's number, and with it
+   * the counters, to another one. */
+  (void) g_private_get (&end_of_thread);
   attribution.quark = g_quark_from_static_string ("filemem-element");
   attribution.allocator = allocator;
 }

@@ -216,6 +216,18 @@ def test_one_after_the_other(runner):
     report.check_sums(*SUMS)
 
 
+def test_many_one_after_the_other(runner):
+    # Of those that are gone so many are kept.
+    data = runner.file(BLOCK)
+    report = runner.report(
+        [f"filesrc location={data} name=src{i} blocksize={BLOCK} ! queue "
+         f"name=q{i} ! fakesink" for i in range(450)])
+    equal(report.stats["allocs"], 450)
+    between(len(report.document["threads"]), 1, 256 + 8 * 32, "threads")
+    between(len(report.document["elements"]), 1, 256 + 8 * 32, "elements")
+    assert "src449" in report.threads
+
+
 def test_come_and_go(runner):
     report = runner.report(
         ["--churn=60", f"{source(runner)} ! fakesink audiotestsrc name=live "
