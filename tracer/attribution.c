@@ -77,7 +77,7 @@ add (Thread *thread, FmTallyFigure figure, guint64 n)
   if (thread->running != NULL)
     fm_tally_add (thread->running, figure, n);
   if (thread->thread != NULL)
-    fm_tally_add (thread->thread, figure, n);
+    fm_tally_add_own (thread->thread, figure, n);
 }
 
 /* Whoever waited has allocated or mapped as well. */

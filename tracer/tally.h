@@ -33,6 +33,15 @@ fm_tally_add (FmTally *tally, FmTallyFigure figure, guint64 n)
     atomic_fetch_add_explicit (&tally->figure[figure], n, memory_order_relaxed);
 }
 
+/* Of a tally to which this thread alone adds. */
+static inline void
+fm_tally_add_own (FmTally *tally, FmTallyFigure figure, guint64 n)
+{
+  atomic_store_explicit (&tally->figure[figure],
+      atomic_load_explicit (&tally->figure[figure], memory_order_relaxed) + n,
+      memory_order_relaxed);
+}
+
 static inline guint64
 fm_tally_get (FmTally *tally, FmTallyFigure figure)
 {
