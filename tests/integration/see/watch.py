@@ -34,7 +34,7 @@ class App:
             raise Skipped("no Python with gi")
         self.err = runner.dir / "stderr"
         self.process = subprocess.Popen(
-            [PYTHON, "-B", APP, *args], text=True,
+            [PYTHON, "-B", APP, *args], text=True, cwd=runner.dir,
             env={**runner.env, "GST_TRACERS": tracers, **(env or {})},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=open(self.err, "w"))
@@ -240,8 +240,8 @@ def test_nowhere(runner):
         with App(runner, env={"XDG_RUNTIME_DIR": value}) as app:
             equal(app.do("allocate 5"), "5")
             equal(app.end(), "")
-    assert not pathlib.Path("gst-filemem").exists()
-    assert not pathlib.Path("relative").exists()
+    for name in "gst-filemem", "relative":
+        assert not (runner.dir / name).exists(), f"{name} was made"
 
 
 def test_inspect(runner):
