@@ -100,7 +100,8 @@ settle_faults (Thread *thread, gboolean mapped)
 {
   FmFaults faults;
 
-  if (!fm_fault_meter_read (thread->faults, mapped, &faults))
+  if (G_LIKELY (fm_fault_meter_is_quiet (thread->faults, mapped))
+      || !fm_fault_meter_read (thread->faults, mapped, &faults))
     return;
   add (thread, FM_TALLY_MINOR_FAULTS, faults.minor);
   add (thread, FM_TALLY_MAJOR_FAULTS, faults.major);

@@ -28,21 +28,6 @@
 /* Where there is room for more than this nothing was lost. */
 #define RECORD_MOST 64
 
-struct _FmFaultMeter
-{
-  FmFaultSource source;
-
-  /* perf */
-  int fd[2]; /* minor, major */
-  guint64 id[2];
-  guint64 counted[2];                /* of each, faults so far */
-  struct perf_event_mmap_page *ring; /* a page of its own, then the data */
-  guint64 tail;                      /* read up to here */
-
-  /* getrusage */
-  guint64 minor, major;
-};
-
 static _Atomic (guint8 *) arena_base;
 static _Atomic gsize arena_length;
 static atomic_uint n_meters[FM_FAULTS_PERF + 1];
@@ -104,6 +89,7 @@ close_events (FmFaultMeter *meter)
   if (meter->ring != NULL)
     (void) fm_seam_munmap (meter->ring, (RING_PAGES + 1) * PAGE);
   meter->ring = NULL;
+  meter->head = NULL;
   for (i = 0; i < 2; i++) {
     if (meter->fd[i] >= 0)
       close (meter->fd[i]);
@@ -146,6 +132,7 @@ start_perf (FmFaultMeter *meter)
   if (ring == MAP_FAILED)
     return FALSE;
   meter->ring = ring;
+  meter->head = (const guint64 *) &meter->ring->data_head;
   return ioctl (meter->fd[1], PERF_EVENT_IOC_SET_OUTPUT, meter->fd[0]) == 0
       && ioctl (meter->fd[0], PERF_EVENT_IOC_ID, &meter->id[0]) == 0
       && ioctl (meter->fd[1], PERF_EVENT_IOC_ID, &meter->id[1]) == 0
@@ -205,7 +192,7 @@ count_lost (FmFaultMeter *meter, FmFaults *faults)
 static gboolean
 read_ring (FmFaultMeter *meter, FmFaults *faults)
 {
-  guint64 head = __atomic_load_n (&meter->ring->data_head, __ATOMIC_ACQUIRE);
+  guint64 head = __atomic_load_n (meter->head, __ATOMIC_ACQUIRE);
   guint64 length = head - meter->tail;
 
   if (length == 0)

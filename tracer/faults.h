@@ -31,7 +31,22 @@ typedef struct
   guint64 arena_minor, arena_major; /* of these, at addresses of blocks */
 } FmFaults;
 
-typedef struct _FmFaultMeter FmFaultMeter;
+/* What is in it is for faults.c; it is here so that a look costs no call. */
+typedef struct
+{
+  FmFaultSource source;
+
+  /* perf */
+  int fd[2]; /* minor, major */
+  guint64 id[2];
+  guint64 counted[2];                /* of each, faults so far */
+  struct perf_event_mmap_page *ring; /* a page of its own, then the data */
+  const guint64 *head;               /* in it: written up to here; or NULL */
+  guint64 tail;                      /* read up to here */
+
+  /* getrusage */
+  guint64 minor, major;
+} FmFaultMeter;
 
 /* From now on these are the addresses of blocks. Any thread. */
 void fm_faults_set_arena (gpointer base, gsize length);
@@ -46,8 +61,17 @@ void fm_fault_meter_forked (FmFaultMeter *meter);
 
 FmFaultSource fm_fault_meter_source (const FmFaultMeter *meter);
 
-/* The faults since the last call; FALSE if there were none. @mapped says
- * whether a block was mapped in between. */
+/* Whether there is nothing to read; @mapped says whether a block was mapped
+ * since the last time. */
+static inline gboolean
+fm_fault_meter_is_quiet (const FmFaultMeter *meter, gboolean mapped)
+{
+  return meter->head != NULL
+      ? __atomic_load_n (meter->head, __ATOMIC_RELAXED) == meter->tail
+      : !mapped;
+}
+
+/* The faults since the last call; FALSE if there were none. */
 gboolean fm_fault_meter_read (
     FmFaultMeter *meter, gboolean mapped, FmFaults *ret_faults);
 

@@ -26,16 +26,17 @@ is_of_device (GstMemory *mem)
 }
 
 gsize
-fm_foreign_bytes (
-    GstBuffer *buffer, GstAllocator *ours, gsize *ret_kept, gpointer *last)
+fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
+    gsize *ret_kept, gpointer *last)
 {
   guint n = gst_buffer_n_memory (buffer), i;
   gsize bytes = 0;
 
-  *ret_kept = 0;
+  *ret_all = *ret_kept = 0;
   for (i = 0; i < n; i++) {
     GstMemory *mem = gst_buffer_peek_memory (buffer, i);
 
+    *ret_all += mem->size;
     if (is_ours (mem, ours))
       continue;
     bytes += mem->size;

@@ -22,12 +22,12 @@
 
 G_BEGIN_DECLS
 
-/* Bytes of @buffer that @ours did not give. What they keep from being freed is
- * in *@ret_kept: all of the parent memory of which they may be a small part,
- * but for *@last, which was counted before; *@last is set to that parent, and
- * is only to be compared with. */
-gsize fm_foreign_bytes (
-    GstBuffer *buffer, GstAllocator *ours, gsize *ret_kept, gpointer *last);
+/* Bytes of @buffer that @ours did not give, of those in *@ret_all. What they
+ * keep from being freed is in *@ret_kept: all of the parent memory of which
+ * they may be a small part, but for *@last, which was counted before; *@last is
+ * set to that parent, and is only to be compared with. */
+gsize fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
+    gsize *ret_kept, gpointer *last);
 
 /* Why the buffer should be left alone, as far as can be told without copying;
  * FM_NOT_LEFT_ALONE if it need not be. */

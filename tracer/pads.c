@@ -78,10 +78,10 @@ leave (gboolean entered, FmTally *before)
 /* ---- what passes ---- */
 
 /* What is left must not look at @wrapped: the pad may be gone by then. */
-static GstFlowReturn
-on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+static inline GstFlowReturn
+let_buffer_pass (
+    const Wrapped *wrapped, GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-  const Wrapped *wrapped = wrapped_of (pad);
   gboolean entered = wrapped->element != NULL;
   FmTally *before = enter (wrapped, pad);
   GstFlowReturn result;
@@ -91,6 +91,19 @@ on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
   result = wrapped->chain (pad, parent, buffer);
   leave (entered, before);
   return result;
+}
+
+static GstFlowReturn
+on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  return let_buffer_pass (pad->chaindata, pad, parent, buffer);
+}
+
+/* Of a pad whose function has data of its own, as those of bindings have. */
+static GstFlowReturn
+on_buffer_with_data (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  return let_buffer_pass (wrapped_of (pad), pad, parent, buffer);
 }
 
 static GstFlowReturn
@@ -196,6 +209,14 @@ default_chain_list (void)
   return (GstPadChainListFunction) function;
 }
 
+/* The first of two threads alone may do it. */
+static gboolean
+claim (GstPad *pad, Wrapped *wrapped)
+{
+  return g_object_replace_qdata (
+      G_OBJECT (pad), quark, NULL, wrapped, wrapped_free, NULL);
+}
+
 static void
 wrap_sink (GstPad *pad, Wrapped *wrapped)
 {
@@ -204,8 +225,13 @@ wrap_sink (GstPad *pad, Wrapped *wrapped)
   wrapped->event = GST_PAD_EVENTFUNC (pad);
   wrapped->event_full = GST_PAD_EVENTFULLFUNC (pad);
   wrapped->query = GST_PAD_QUERYFUNC (pad);
-  g_object_set_qdata_full (G_OBJECT (pad), quark, wrapped, wrapped_free);
-  GST_PAD_CHAINFUNC (pad) = on_buffer;
+  if (pad->chaindata == NULL) {
+    /* Where it can be had without looking for it. */
+    pad->chaindata = wrapped;
+    GST_PAD_CHAINFUNC (pad) = on_buffer;
+  } else {
+    GST_PAD_CHAINFUNC (pad) = on_buffer_with_data;
+  }
   if (wrapped->chain_list != default_chain_list ())
     GST_PAD_CHAINLISTFUNC (pad) = on_list;
   if (wrapped->event_full != NULL)
@@ -228,10 +254,11 @@ on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
   wrapped = g_new0 (Wrapped, 1);
   wrapped->entrance = fm_queues_entrance (element, pad);
   wrapped->element = element_of (element);
-  if (wrapped->entrance != NULL || wrapped->element != NULL)
+  if ((wrapped->entrance != NULL || wrapped->element != NULL)
+      && claim (pad, wrapped))
     wrap_sink (pad, wrapped);
   else
-    g_free (wrapped);
+    wrapped_free (wrapped);
   return GST_PAD_PROBE_REMOVE;
 }
 

@@ -184,14 +184,14 @@ static GstBuffer *
 exchange (
     FmEntrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
 {
-  gsize kept, copied;
+  gsize all, kept, copied;
   gsize foreign =
-      fm_foreign_bytes (buffer, queues.ours, &kept, &entrance->last);
+      fm_foreign_bytes (buffer, queues.ours, &all, &kept, &entrance->last);
   FmLeftAlone why = FM_NOT_LEFT_ALONE;
   GstBuffer *copy = NULL;
 
   count (&entrance->figure[FM_QUEUE_BUFFERS], 1);
-  count (&entrance->figure[FM_QUEUE_BYTES], gst_buffer_get_size (buffer));
+  count (&entrance->figure[FM_QUEUE_BYTES], all);
   if (G_LIKELY (foreign == 0))
     return buffer;
 
@@ -232,8 +232,8 @@ let_in (
 
   if (entrance->hoard != NULL) {
     gpointer any = NULL;
-    gsize kept;
-    gsize foreign = fm_foreign_bytes (enters, queues.ours, &kept, &any);
+    gsize all, kept;
+    gsize foreign = fm_foreign_bytes (enters, queues.ours, &all, &kept, &any);
 
     if (fm_hoard_enter (entrance->hoard, enters, foreign) > HOARD_LEAST)
       atomic_store (&entrance->is_queue, TRUE);

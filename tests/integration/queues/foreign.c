@@ -80,9 +80,10 @@ static gsize
 foreign_bytes (GstBuffer *buffer, GstAllocator *ours)
 {
   gpointer last = NULL;
-  gsize kept;
+  gsize all, kept, bytes = fm_foreign_bytes (buffer, ours, &all, &kept, &last);
 
-  return fm_foreign_bytes (buffer, ours, &kept, &last);
+  assert_int_equal (all, gst_buffer_get_size (buffer));
+  return bytes;
 }
 
 static GstBuffer *
