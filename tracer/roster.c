@@ -5,23 +5,25 @@
  */
 #include "roster.h"
 
+#include "sync.h"
+
 #include <pthread.h>
 
 /* Of each roster, those that are gone and still on it. */
 #define GONE_MOST 256
 
-static GMutex lock;
+static FmMutex lock;
 
 static void
 take_lock (void)
 {
-  g_mutex_lock (&lock);
+  fm_mutex_lock (&lock);
 }
 
 static void
 give_lock (void)
 {
-  g_mutex_unlock (&lock);
+  fm_mutex_unlock (&lock);
 }
 
 static void
@@ -43,11 +45,11 @@ fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free)
   g_atomic_ref_count_inc (&item->refs);
   item->free = free;
   item->is_gone = FALSE;
-  g_mutex_lock (&lock);
+  fm_mutex_lock (&lock);
   if (roster->items == NULL)
     roster->items = g_ptr_array_new ();
   g_ptr_array_add (roster->items, item);
-  g_mutex_unlock (&lock);
+  fm_mutex_unlock (&lock);
 }
 
 gpointer
@@ -89,11 +91,11 @@ fm_roster_leave (FmRoster *roster, gpointer data)
 {
   FmRosterItem *item = data, *forgotten = NULL;
 
-  g_mutex_lock (&lock);
+  fm_mutex_lock (&lock);
   item->is_gone = TRUE;
   if (++roster->n_gone > GONE_MOST)
     forgotten = take_first_gone (roster);
-  g_mutex_unlock (&lock);
+  fm_mutex_unlock (&lock);
   if (forgotten != NULL)
     fm_roster_item_unref (forgotten);
   fm_roster_item_unref (item);
@@ -105,10 +107,10 @@ fm_roster_list (FmRoster *roster)
   GPtrArray *list = g_ptr_array_new_with_free_func (fm_roster_item_unref);
   guint i;
 
-  g_mutex_lock (&lock);
+  fm_mutex_lock (&lock);
   for (i = 0; roster->items != NULL && i < roster->items->len; i++)
     g_ptr_array_add (
         list, fm_roster_item_ref (g_ptr_array_index (roster->items, i)));
-  g_mutex_unlock (&lock);
+  fm_mutex_unlock (&lock);
   return list;
 }

@@ -29,7 +29,7 @@
 static struct
 {
   FmWatchConfig config;
-  GMutex lock;
+  FmMutex lock;
   FmThread *thread; /* NULL: not running */
   gboolean refused; /* there can't be one */
   FmOwnPage page;
@@ -95,7 +95,7 @@ runtime_dir (void)
 void
 fm_watch_start (void)
 {
-  g_mutex_lock (&watch.lock);
+  fm_mutex_lock (&watch.lock);
   if (watch.thread == NULL && !watch.refused
       && !atomic_load (&watch.stopping)) {
     if (fm_page_init (&watch.page, runtime_dir ()))
@@ -106,7 +106,7 @@ fm_watch_start (void)
       fm_page_clear (&watch.page);
     watch.refused = watch.thread == NULL;
   }
-  g_mutex_unlock (&watch.lock);
+  fm_mutex_unlock (&watch.lock);
 }
 
 void
@@ -114,7 +114,7 @@ fm_watch_stop (void)
 {
   FmThread *thread;
 
-  g_mutex_lock (&watch.lock);
+  fm_mutex_lock (&watch.lock);
   atomic_store (&watch.stopping, TRUE);
   thread = g_steal_pointer (&watch.thread);
   if (thread != NULL) {
@@ -122,7 +122,7 @@ fm_watch_stop (void)
     atomic_store (&watch.is_there, FALSE);
     fm_page_poke (&watch.page);
   }
-  g_mutex_unlock (&watch.lock);
+  fm_mutex_unlock (&watch.lock);
   if (thread != NULL) {
     fm_thread_join (thread);
     /* Handlers that have begun may poke it still. */
@@ -167,13 +167,13 @@ catch_signal (int number)
 static void
 before_fork (void)
 {
-  g_mutex_lock (&watch.lock);
+  fm_mutex_lock (&watch.lock);
 }
 
 static void
 in_parent (void)
 {
-  g_mutex_unlock (&watch.lock);
+  fm_mutex_unlock (&watch.lock);
 }
 
 /* The thread is not here, and the page is the parent's. */
@@ -184,7 +184,7 @@ in_child (void)
   atomic_store (&watch.is_there, FALSE);
   atomic_store (&watch.report_wanted, FALSE);
   fm_page_abandon (&watch.page);
-  g_mutex_unlock (&watch.lock);
+  fm_mutex_unlock (&watch.lock);
 }
 
 void
