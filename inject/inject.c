@@ -51,6 +51,7 @@
 #define PREFIX "GST_FILEMEM_"
 #define PLUGIN_VARIABLE PREFIX "PLUGIN"
 #define PLUGIN_FILE "libgstfilemem.so"
+#define LIBGSTREAMER "libgstreamer-1.0.so"
 #define TRACER "filemem"
 #define RANK_VARIABLE "GST_PLUGIN_FEATURE_RANK"
 
@@ -353,7 +354,7 @@ make_answer (const char *old)
 static const char *
 libgstreamer_of (const void *caller)
 {
-  static const char library[] = "libgstreamer-1.0.so";
+  static const char library[] = LIBGSTREAMER;
   Dl_info info;
 
   return dladdr (caller, &info) && info.dli_fname
@@ -441,8 +442,18 @@ real_set_default (void)
 {
   static const char name[] = "gst_allocator_set_default";
   void *handle = atomic_load (&gstreamer);
+  void *set = dlsym (handle ? handle : RTLD_NEXT, name);
 
-  return (SetDefault) dlsym (handle ? handle : RTLD_NEXT, name);
+  if (set)
+    return (SetDefault) set;
+  /* A program in which nothing was loaded may have GStreamer RTLD_LOCAL. The
+   * caller keeps it there. */
+  handle = dlopen (LIBGSTREAMER ".0", RTLD_NOLOAD | RTLD_LAZY);
+  if (handle) {
+    set = dlsym (handle, name);
+    dlclose (handle);
+  }
+  return (SetDefault) set;
 }
 
 __attribute__ ((visibility ("default"))) void

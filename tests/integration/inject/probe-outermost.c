@@ -4,7 +4,7 @@
  * probe-outermost.c: a program without GStreamer that loads a plugin, which
  * loads a plugin of its own, in which GStreamer is. Compiled with OUTER it is
  * the first plugin, without it the program; each is told the file that comes
- * next.
+ * next. What follows these is for probe.c.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -30,13 +30,13 @@ int outer_main (int argc, char **argv);
 int
 outer_main (int argc, char **argv)
 {
-  return run_next (argv[0], "inner_main", 1, argv);
+  return run_next (argv[0], "inner_main", argc, argv);
 }
 #else
 int
 main (int argc, char **argv)
 {
-  if (argc != 3)
+  if (argc < 3)
     return 2;
   return run_next (argv[1], "outer_main", argc - 2, argv + 2);
 }

@@ -14,6 +14,7 @@
  *   --option-group  initialises GStreamer by parsing a command line
  *   --threads       has threads that read the environment, before gst_init()
  *   --replace       makes system memory the default allocator afterwards
+ *   --replace-other makes an allocator of its own the default one afterwards
  *   --spawn PROGRAM [ARGUMENT...]   starts a program after its own work
  */
 #include <stdlib.h>
@@ -120,6 +121,34 @@ read_environment (gpointer unused)
   return NULL;
 }
 
+/* An allocator of the program's own, which is system memory by another name. */
+typedef GstAllocator Other;
+typedef GstAllocatorClass OtherClass;
+
+static GType other_get_type (void);
+G_DEFINE_TYPE (Other, other, GST_TYPE_ALLOCATOR)
+
+static GstMemory *
+other_alloc (GstAllocator *allocator, gsize size, GstAllocationParams *params)
+{
+  GstAllocator *system = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
+  GstMemory *memory = gst_allocator_alloc (system, size, params);
+
+  gst_object_unref (system);
+  return memory;
+}
+
+static void
+other_class_init (OtherClass *klass)
+{
+  klass->alloc = other_alloc;
+}
+
+static void
+other_init (Other *self)
+{
+}
+
 static void
 init_gstreamer (int *argc, char ***argv, const gchar *how)
 {
@@ -135,6 +164,8 @@ init_gstreamer (int *argc, char ***argv, const gchar *how)
   }
   if (g_str_equal (how, "--replace"))
     gst_allocator_set_default (gst_allocator_find (GST_ALLOCATOR_SYSMEM));
+  if (g_str_equal (how, "--replace-other"))
+    gst_allocator_set_default (g_object_new (other_get_type (), NULL));
 }
 
 static gboolean

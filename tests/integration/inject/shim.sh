@@ -101,6 +101,14 @@ test_replace ()
   GST_TRACERS='filemem(on-replace=yield)' inert "$probe" --replace
   # In programs without filemem nothing changes.
   GST_FILEMEM_EXE=another inert "$probe" --replace
+  # Nor where the functions of GStreamer are not for all to see.
+  for name in another probe-outermost; do
+    GST_FILEMEM_EXE=$name GST_FILEMEM_ON_REPLACE=yield \
+      inert "$FM_HERE/probe-outermost" "$FM_HERE/libprobe-outer.so" \
+      "$FM_HERE/libprobe-inner.so" --replace-other
+    same 'default allocator' Other "$(field type "$(cat "$tmp/out")")"
+  done
+
 }
 
 # child COMMAND...: what a child of a program with filemem prints
