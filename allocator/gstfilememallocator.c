@@ -671,7 +671,8 @@ gst_file_mem_allocator_take_replacement (GstAllocator *allocator)
 {
   static atomic_bool warned;
 
-  if (installed == NULL || allocator == GST_ALLOCATOR_CAST (installed)
+  if (installed == NULL || !GST_IS_ALLOCATOR (allocator)
+      || allocator == GST_ALLOCATOR_CAST (installed)
       || fm_options_number (&installed->options, FM_OPTION_ON_REPLACE) != 0)
     return FALSE;
   if (fm_first_time (&warned))

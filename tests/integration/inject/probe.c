@@ -14,7 +14,8 @@
  *   --option-group  initialises GStreamer by parsing a command line
  *   --threads       has threads that read the environment, before gst_init()
  *   --replace       makes system memory the default allocator afterwards
- *   --replace-other makes an allocator of its own the default one afterwards
+ *   --replace-other  makes an allocator of its own the default one afterwards
+ *   --replace-null  asks for no default allocator at all, which is a mistake
  *   --spawn PROGRAM [ARGUMENT...]   starts a program after its own work
  */
 #include <stdlib.h>
@@ -166,6 +167,8 @@ init_gstreamer (int *argc, char ***argv, const gchar *how)
     gst_allocator_set_default (gst_allocator_find (GST_ALLOCATOR_SYSMEM));
   if (g_str_equal (how, "--replace-other"))
     gst_allocator_set_default (g_object_new (other_get_type (), NULL));
+  if (g_str_equal (how, "--replace-null"))
+    gst_allocator_set_default (NULL);
 }
 
 static gboolean

@@ -109,6 +109,10 @@ test_replace ()
     same 'default allocator' Other "$(field type "$(cat "$tmp/out")")"
   done
 
+  # A mistake of the program's is GStreamer's to complain of.
+  preload "$probe" --replace-null
+  on_disk "$(cat "$tmp/out")"
+  says 'GStreamer-CRITICAL' "$tmp/err"
 }
 
 # child COMMAND...: what a child of a program with filemem prints
