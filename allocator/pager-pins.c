@@ -111,10 +111,11 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
   FmPatience patience = {0};
   gboolean pinned = FALSE, failed = FALSE, first_read;
   FmExtent *donor = NULL;
-  FmMapPlace place;
 
   fm_pager_lock (pager);
-  place = place_of (atomic_load (&extent->word));
+  /* At once: until then this map passes for one of a resident block. */
+  fm_stats_map_missed (pager->stats, place_of (atomic_load (&extent->word)),
+      (flags & FM_PIN_WRITE) != 0);
   while (!pinned && !failed) {
     guint32 word = atomic_load (&extent->word);
     gsize missing;
@@ -160,7 +161,6 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
     fm_pager_vacate (pager, donor);
   fm_pager_unlock (pager);
 
-  fm_stats_map_missed (pager->stats, place, (flags & FM_PIN_WRITE) != 0);
   fm_stats_waited (
       pager->stats, FM_WAIT_MAP, (guint64) (fm_now () - start) * 1000);
   if (failed)

@@ -4,6 +4,8 @@
  * store-stats.c: tests that the figures of a store tell what happened to its
  * blocks: where a map found them, how old the oldest is, what waits.
  */
+#include "extent.h"
+#include "seam.h"
 #include "store.h"
 #include "testing.h"
 
@@ -130,6 +132,63 @@ test_where_maps_find_blocks (void **state)
   empty_store (fixture);
 }
 
+/* Reads of the file stand still while `is_closed`. */
+static atomic_bool is_closed, somebody_waits;
+
+static int
+hold_reads (const FmCallInfo *info)
+{
+  while (info->call == FM_CALL_PREAD && atomic_load (&is_closed)) {
+    atomic_store (&somebody_waits, TRUE);
+    g_usleep (1000);
+  }
+  return 0;
+}
+
+static gboolean
+is_spilled (const FmStoreBlock *block)
+{
+  return FM_WORD_STATE (atomic_load (&block->block.extent->word)) == FM_SPILLED;
+}
+
+static gpointer
+read_spilled (gpointer data)
+{
+  Fixture *fixture = data;
+  guint i = 0;
+
+  while (!is_spilled (&fixture->block[i]))
+    i++;
+  fm_stats_count (fixture->stats, fm_thread_number (), maps_read, 1);
+  touch (fixture, i, FM_PIN_READ);
+  return NULL;
+}
+
+/* A map that still waits for its block is not one of a resident block: that
+ * number would have to fall when the block has come. */
+static void
+test_map_that_waits (void **state)
+{
+  Fixture *fixture = *state;
+  guint64 meanwhile;
+  GThread *thread;
+
+  fill_store (fixture);
+  atomic_store (&is_closed, TRUE);
+  fm_seam_set_hook (hold_reads);
+  thread = g_thread_new ("reader", read_spilled, fixture);
+  while (!atomic_load (&somebody_waits))
+    g_usleep (1000);
+  meanwhile = figure (fixture, FM_STAT_MAPS_READ_RESIDENT);
+  atomic_store (&is_closed, FALSE);
+  g_thread_join (thread);
+  fm_seam_set_hook (NULL);
+  assert_int_equal (figure (fixture, FM_STAT_MAPS_READ_SPILLED), 1);
+  assert_int_equal (figure (fixture, FM_STAT_MAPS_READ_RESIDENT), 0);
+  assert_int_equal (meanwhile, 0);
+  empty_store (fixture);
+}
+
 static void
 test_waits_of_threads (void **state)
 {
@@ -202,6 +261,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown (
           test_where_maps_find_blocks, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_map_that_waits, setup, teardown),
       cmocka_unit_test_setup_teardown (test_waits_of_threads, setup, teardown),
       cmocka_unit_test_setup_teardown (test_oldest, setup, teardown),
       cmocka_unit_test_setup_teardown (test_disk_and_mappings, setup, teardown),
