@@ -7,6 +7,7 @@
 
 #include <stdalign.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define UNIT_BYTES "bytes"
 #define UNIT_NS "ns"
@@ -42,6 +43,7 @@ fm_stats_new (void)
 {
   FmStats *stats = g_aligned_alloc0 (1, sizeof (FmStats), alignof (FmStats));
 
+  stats->process = getpid ();
   page_faults (&stats->minor_faults_before, &stats->major_faults_before);
   return stats;
 }
@@ -189,9 +191,12 @@ fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS])
   ret_values[FM_STAT_MAP_WAIT_P999_NS] =
       MIN (fm_histogram_percentile (waits, 999), longest);
 
+  /* The kernel counts those of a child from zero. */
   page_faults (&minor, &major);
-  ret_values[FM_STAT_MINOR_FAULTS] =
-      difference (minor, stats->minor_faults_before);
-  ret_values[FM_STAT_MAJOR_FAULTS] =
-      difference (major, stats->major_faults_before);
+  if (getpid () == stats->process) {
+    minor = difference (minor, stats->minor_faults_before);
+    major = difference (major, stats->major_faults_before);
+  }
+  ret_values[FM_STAT_MINOR_FAULTS] = minor;
+  ret_values[FM_STAT_MAJOR_FAULTS] = major;
 }

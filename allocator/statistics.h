@@ -21,6 +21,7 @@
 #include "thread-number.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 G_BEGIN_DECLS
 
@@ -153,13 +154,15 @@ typedef struct
   _Atomic guint64 value[FM_N_STATISTICS]; /* but for what is computed */
   FmStatsShard shard[FM_STATS_SHARDS];
   FmHistogram waits[FM_N_WAITS];
-  guint64 minor_faults_before; /* at the start */
+  pid_t process; /* whose page faults these are: those at the start */
+  guint64 minor_faults_before;
   guint64 major_faults_before;
 } FmStats;
 
 const FmStatisticSpec *fm_statistic_spec (FmStatistic id);
 
-/* All zeros; page faults count from now on. */
+/* All zeros; page faults count from now on, in the child of a fork from there.
+ */
 FmStats *fm_stats_new (void);
 void fm_stats_free (FmStats *stats);
 

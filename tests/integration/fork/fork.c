@@ -222,8 +222,8 @@ test_child_writes (void **state)
 }
 
 /* What the parent writes afterwards is not seen in buffers that were in memory,
- * and in those on disk until it frees them: what the child reads there is either
- * the old or the new, and never the end of it. */
+ * and in those on disk until it frees them: what the child reads there is
+ * either the old or the new, and never the end of it. */
 static void
 test_parent_writes (void **state)
 {
@@ -285,6 +285,25 @@ test_child_pages (void **state)
   drop (&queue);
 }
 
+/* The kernel counts a child's page faults from zero. */
+static void
+test_child_faults (void **state)
+{
+  gsize length = (gsize) 1 << 20, i;
+  pid_t child = fork ();
+
+  if (child == 0) {
+    guint64 before = figure ("minor-faults");
+    guint8 *memory = g_malloc (length);
+
+    for (i = 0; i < length; i += 4096)
+      ((volatile guint8 *) memory)[i] = 1;
+    check (figure ("minor-faults") > before);
+    _exit (0);
+  }
+  assert_child_is_well (child);
+}
+
 /* Forks while a pipeline runs, children of children too. */
 static void
 test_forks_while_paging (void **state)
@@ -329,6 +348,7 @@ main (int argc, char **argv)
       cmocka_unit_test (test_child_writes),
       cmocka_unit_test (test_parent_writes),
       cmocka_unit_test (test_child_pages),
+      cmocka_unit_test (test_child_faults),
       cmocka_unit_test (test_forks_while_paging),
   };
   GstAllocator *allocator;
