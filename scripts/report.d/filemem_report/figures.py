@@ -621,8 +621,7 @@ def _missing_fields(run):
     lacking = [name for name in names if not run.column(name).known()]
     if run.last.get("fault-source") == "none":
         yield (
-            "page faults could not be measured (fault-source=none): run where "
-            "getrusage or perf_event_open is allowed"
+            "no page faults of elements (fault-source=none): run with attribution=on"
         )
     elif not run.column("arena-minor-faults").known():
         lacking.append("arena-minor-faults")

@@ -299,7 +299,7 @@ class Damage(Report):
 
     def test_faults_not_measured(self):
         self.make(logs.process(4).replace("(string)rusage", "(string)none"))
-        self.assertIn("fault-source=none", self.said)
+        self.assertIn("(fault-source=none): run with attribution=on", self.said)
 
     def test_huge_values(self):
         most = 2**64 - 1
