@@ -290,46 +290,60 @@ clear_bytes (GstFileMemory *memory, gsize start, gsize end)
   return TRUE;
 }
 
+/* A memory of ours; NULL, with the reason, if there is none to be had. */
 static GstMemory *
-gst_file_mem_allocator_alloc (
-    GstAllocator *allocator, gsize size, GstAllocationParams *params)
+alloc_ours (GstFileMemAllocator *self, gsize size,
+    const GstAllocationParams *params, Fallback *ret_why)
 {
-  GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
   gsize align = params->align | gst_memory_alignment;
   gsize around, maxsize;
   GstFileMemory *memory;
-  Fallback why;
 
+  *ret_why = FALLBACK_SMALL;
   if (size < fm_options_number (&self->options, FM_OPTION_MIN_SIZE))
-    return fall_back (self, FALLBACK_SMALL, size, params);
+    return NULL;
+  *ret_why = FALLBACK_TOO_LARGE;
   if (!g_size_checked_add (&around, params->prefix, params->padding)
       || !g_size_checked_add (&around, around, align)
       || !g_size_checked_add (&maxsize, size, around))
-    return fall_back (self, FALLBACK_TOO_LARGE, size, params);
+    return NULL;
 
   memory = new_root (
-      self, params->flags, maxsize, align, params->prefix, size, &why);
-  if (memory == NULL) {
-    if (why == FALLBACK_FULL
-        && fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
-            == FM_WHEN_FULL_FAIL) {
-      if (!self->installed)
-        return NULL;
-      if (fm_first_time (&self->warned_fail))
-        fm_warning ("when-full=fail is not for the default allocator, which "
-                    "GStreamer expects to succeed: system memory is used");
-    }
-    return fall_back (self, why, size, params);
-  }
+      self, params->flags, maxsize, align, params->prefix, size, ret_why);
+  if (memory == NULL)
+    return NULL;
 
   if (((params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED) != 0
           && !clear_bytes (memory, 0, params->prefix))
       || ((params->flags & GST_MEMORY_FLAG_ZERO_PADDED) != 0
           && !clear_bytes (memory, params->prefix + size, maxsize))) {
     gst_memory_unref (GST_MEMORY_CAST (memory));
-    return fall_back (self, FALLBACK_MEMORY, size, params);
+    *ret_why = FALLBACK_MEMORY;
+    return NULL;
   }
   return GST_MEMORY_CAST (memory);
+}
+
+static GstMemory *
+gst_file_mem_allocator_alloc (
+    GstAllocator *allocator, gsize size, GstAllocationParams *params)
+{
+  GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
+  Fallback why;
+  GstMemory *memory = alloc_ours (self, size, params, &why);
+
+  if (memory != NULL)
+    return memory;
+  if (why == FALLBACK_FULL
+      && fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
+          == FM_WHEN_FULL_FAIL) {
+    if (!self->installed)
+      return NULL;
+    if (fm_first_time (&self->warned_fail))
+      fm_warning ("when-full=fail is not for the default allocator, which "
+                  "GStreamer expects to succeed: system memory is used");
+  }
+  return fall_back (self, why, size, params);
 }
 
 static void
@@ -682,6 +696,15 @@ gst_file_mem_allocator_take_replacement (GstAllocator *allocator)
         G_OBJECT_TYPE_NAME (allocator));
   gst_object_unref (allocator);
   return TRUE;
+}
+
+GstMemory *
+gst_file_mem_allocator_alloc_ours (GstFileMemAllocator *allocator, gsize size,
+    const GstAllocationParams *params)
+{
+  Fallback why;
+
+  return alloc_ours (allocator, size, params, &why);
 }
 
 const FmStatsShard *

@@ -1,9 +1,9 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * observe.h: what the tracer and the shim may see of an allocator beyond the
- * public interface. Not installed; the tracer and the library are of one
- * version.
+ * observe.h: what the tracer and the shim may see and ask of an allocator
+ * beyond the public interface. Not installed; the tracer and the library are of
+ * one version.
  *
  * All functions may be called from any thread at any time.
  */
@@ -15,6 +15,12 @@
 #include <gst/filemem/filemem.h>
 
 G_BEGIN_DECLS
+
+/* A memory of @allocator's own; NULL if there is none to be had. Nothing falls
+ * back to system memory, and nothing is counted as if it did. */
+GST_FILEMEM_API
+GstMemory *gst_file_mem_allocator_alloc_ours (GstFileMemAllocator *allocator,
+    gsize size, const GstAllocationParams *params);
 
 /* What the calling thread has counted so far; NULL for one that shares its
  * number with others. It belongs to the thread as long as that lives, and is

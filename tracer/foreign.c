@@ -8,6 +8,8 @@
  */
 #include "foreign.h"
 
+#include "observe.h"
+
 #include <string.h>
 
 static gboolean
@@ -93,10 +95,10 @@ copy_memory (GstMemory *mem, GstAllocator *ours, FmLeftAlone *ret_why)
     *ret_why = FM_LEFT_NOT_MAPPABLE;
     return NULL;
   }
-  copy = gst_allocator_alloc (ours, from.size, &params);
-  if (copy == NULL || !is_ours (copy, ours)) {
+  copy = gst_file_mem_allocator_alloc_ours (
+      GST_FILE_MEM_ALLOCATOR (ours), from.size, &params);
+  if (copy == NULL) {
     *ret_why = FM_LEFT_NO_ROOM;
-    g_clear_pointer (&copy, gst_memory_unref);
   } else if (!gst_memory_map (copy, &to, GST_MAP_WRITE)) {
     *ret_why = FM_LEFT_FAILED;
     g_clear_pointer (&copy, gst_memory_unref);

@@ -449,7 +449,18 @@ test_contiguous (void **state)
   check_left_alone (*state, buffer, FM_LEFT_DEVICE);
 }
 
-/* The system memory that stands in for a block is not taken. */
+static guint64
+fallbacks (Fixture *fixture)
+{
+  g_autoptr (GstStructure) stats = NULL;
+  guint64 n = G_MAXUINT64;
+
+  g_object_get (fixture->ours, "stats", &stats, NULL);
+  assert_true (gst_structure_get_uint64 (stats, "fallbacks", &n));
+  return n;
+}
+
+/* No system memory stands in for a block, nor is it counted. */
 static void
 test_no_room (void **state)
 {
@@ -467,6 +478,7 @@ test_no_room (void **state)
     assert_true (copies->len <= 16);
   }
   assert_int_equal (why, FM_LEFT_NO_ROOM);
+  assert_int_equal (fallbacks (fixture), 0);
   assert_true (copies->len >= 8);
   for (i = 0; i < copies->len; i++)
     check_memory (g_ptr_array_index (copies, i), 0, 4 * TESTING_MIB, 9);
