@@ -113,7 +113,7 @@ fm_pager_count_resident (FmPager *pager, gssize change)
   pager->resident_bytes += (gsize) change;
   atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
       memory_order_relaxed);
-  fm_stats_set (pager->stats, FM_STAT_RESIDENT_BYTES, pager->resident_bytes);
+  fm_stats_add (pager->stats, FM_STAT_RESIDENT_BYTES, (guint64) change);
 
   if (change > 0) {
     fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
@@ -278,6 +278,9 @@ fm_pager_end_transfer (FmPager *pager)
 
 /* ---- the lists ---- */
 
+/* Levels are changed, not set: the child of a fork has two pagers, its own and
+ * the one that it inherited, with one set of figures. */
+
 /* Its addresses belong to somebody else now: it is never used again. */
 void
 fm_pager_retire (FmPager *pager, FmExtent *extent)
@@ -301,14 +304,14 @@ void
 fm_pager_add_resident (FmPager *pager, FmExtent *extent)
 {
   g_queue_push_tail_link (&pager->resident, &extent->link);
-  fm_stats_set (pager->stats, FM_STAT_EXTENTS_RESIDENT, pager->resident.length);
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_RESIDENT, 1);
 }
 
 void
 fm_pager_remove_resident (FmPager *pager, FmExtent *extent)
 {
   g_queue_unlink (&pager->resident, &extent->link);
-  fm_stats_set (pager->stats, FM_STAT_EXTENTS_RESIDENT, pager->resident.length);
+  fm_stats_sub (pager->stats, FM_STAT_EXTENTS_RESIDENT, 1);
 }
 
 void
@@ -323,7 +326,7 @@ fm_pager_add_spilled (FmPager *pager, FmExtent *extent)
   pager->spilled_bytes += extent->length;
   atomic_fetch_add (&pager->n_spilled, 1);
   fm_stats_add (pager->stats, FM_STAT_EXTENTS_SPILLED, 1);
-  fm_stats_set (pager->stats, FM_STAT_SPILLED_BYTES, pager->spilled_bytes);
+  fm_stats_add (pager->stats, FM_STAT_SPILLED_BYTES, extent->length);
   fm_stats_raise (pager->stats, FM_STAT_SPILLED_PEAK, pager->spilled_bytes);
 }
 
@@ -334,7 +337,7 @@ fm_pager_remove_spilled (FmPager *pager, FmExtent *extent)
   pager->spilled_bytes -= extent->length;
   atomic_fetch_sub (&pager->n_spilled, 1);
   fm_stats_sub (pager->stats, FM_STAT_EXTENTS_SPILLED, 1);
-  fm_stats_set (pager->stats, FM_STAT_SPILLED_BYTES, pager->spilled_bytes);
+  fm_stats_sub (pager->stats, FM_STAT_SPILLED_BYTES, extent->length);
 }
 
 /* ---- handing out and taking back ---- */

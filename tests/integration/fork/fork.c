@@ -285,6 +285,34 @@ test_child_pages (void **state)
   drop (&queue);
 }
 
+/* The levels are those of all blocks, the inherited ones too. */
+static void
+test_child_levels (void **state)
+{
+  Queue queue;
+  pid_t child;
+
+  fill (&queue, 8);
+  child = fork ();
+  if (child == 0) {
+    guint64 resident = figure ("resident-bytes");
+    GstBuffer *own = gst_buffer_new_allocate (NULL, SIZE, NULL);
+
+    check (figure ("resident-bytes") >= resident + SIZE);
+    check (figure ("live-bytes")
+        <= figure ("resident-bytes") + figure ("spilled-bytes"));
+    drop (&queue);
+    check (figure ("resident-bytes") >= SIZE);
+    check (figure ("spilled-bytes") == 0);
+    check (figure ("extents-resident") == 1);
+    gst_buffer_unref (own);
+    check (figure ("extents-resident") == 0);
+    _exit (0);
+  }
+  assert_child_is_well (child);
+  drop (&queue);
+}
+
 /* The kernel counts a child's page faults from zero. */
 static void
 test_child_faults (void **state)
@@ -348,6 +376,7 @@ main (int argc, char **argv)
       cmocka_unit_test (test_child_writes),
       cmocka_unit_test (test_parent_writes),
       cmocka_unit_test (test_child_pages),
+      cmocka_unit_test (test_child_levels),
       cmocka_unit_test (test_child_faults),
       cmocka_unit_test (test_forks_while_paging),
   };
