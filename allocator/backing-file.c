@@ -180,6 +180,8 @@ fm_backing_file_new (const gchar *dir, GError **error)
 
   file = g_new0 (FmBackingFile, 1);
   file->fd = fd;
+  if (fm_seam_identify (fd, &file->identity) < 0)
+    file->identity = (FmFileIdentity){0};
   file->total_bytes = system.total_bytes;
   file->free_bytes = system.available_bytes;
   file->limit = G_MAXUINT64;
@@ -201,10 +203,23 @@ fm_backing_file_new (const gchar *dir, GError **error)
   return file;
 }
 
+/* A program that closes all descriptors, as daemons do, closes this one as
+ * well, and the next file that it opens gets the number. */
+static gboolean
+is_ours (FmBackingFile *file)
+{
+  FmFileIdentity now;
+
+  return fm_seam_identify (file->fd, &now) == 0
+      && now.device == file->identity.device
+      && now.inode == file->identity.inode;
+}
+
 void
 fm_backing_file_free (FmBackingFile *file)
 {
-  close (file->fd);
+  if (is_ours (file))
+    close (file->fd);
   g_free (file);
 }
 
@@ -246,6 +261,8 @@ fm_backing_file_reserve (
   SignalGuard guard;
   int error = 0;
 
+  if (!is_ours (file))
+    return EBADF;
   if (!count_bytes (file, missing))
     return ENOSPC;
 
@@ -284,6 +301,8 @@ int
 fm_backing_file_punch (
     FmBackingFile *file, guint64 offset, gsize length, gsize reserved)
 {
+  if (!is_ours (file))
+    return EBADF;
   if (fm_seam_fallocate (file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
           (off_t) offset, (off_t) length)
       < 0)
@@ -326,6 +345,8 @@ fm_backing_file_write (
   gsize done = 0;
   int error = 0;
 
+  if (!is_ours (file))
+    return EBADF;
   block_sigxfsz (&guard);
   while (done < length) {
     gboolean direct = atomic_load (&file->direct);
@@ -363,6 +384,8 @@ fm_backing_file_read (
 {
   gsize done = 0;
 
+  if (!is_ours (file))
+    return EBADF;
   while (done < length) {
     gboolean direct = atomic_load (&file->direct);
     ssize_t n = fm_seam_pread (file->fd, (guint8 *) ret_data + done,
@@ -390,6 +413,7 @@ fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
 
   /* What falls short is read again, by the one that knows how. */
   if (first_length > 0 && second_length > 0 && atomic_load (&file->direct)
+      && is_ours (file)
       && fm_seam_preadv (file->fd, parts, G_N_ELEMENTS (parts), (off_t) offset)
           == (ssize_t) (first_length + second_length))
     return 0;

@@ -18,6 +18,8 @@
 #ifndef FM_BACKING_FILE_H
 #define FM_BACKING_FILE_H
 
+#include "seam.h"
+
 #include <glib.h>
 #include <stdatomic.h>
 
@@ -26,6 +28,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   int fd;
+  FmFileIdentity identity;
   const gchar *file_system; /* "ext4", or its number; for people */
   gboolean in_memory;       /* tmpfs or ramfs */
   gboolean on_network;
@@ -44,6 +47,9 @@ typedef struct
 FmBackingFile *fm_backing_file_new (const gchar *dir, GError **error);
 
 void fm_backing_file_free (FmBackingFile *file);
+
+/* Below: EBADF, and nothing is touched, where the program has closed the
+ * descriptor, whatever is behind its number now. */
 
 /* Makes the file @length bytes long, all of it a hole. 0 or an errno. */
 int fm_backing_file_set_length (FmBackingFile *file, guint64 length);

@@ -220,6 +220,18 @@ fm_seam_disk_bytes (int fd)
 }
 
 int
+fm_seam_identify (int fd, FmFileIdentity *ret_identity)
+{
+  struct stat status;
+
+  if (fstat (fd, &status) < 0)
+    return -1;
+  ret_identity->device = status.st_dev;
+  ret_identity->inode = status.st_ino;
+  return 0;
+}
+
+int
 fm_seam_file_system (int fd, FmFileSystem *ret_file_system)
 {
   struct statfs type;

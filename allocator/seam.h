@@ -93,6 +93,15 @@ typedef struct
 /* What the file takes on disk, in bytes; 0 if that is not known. */
 guint64 fm_seam_disk_bytes (int fd);
 
+typedef struct
+{
+  dev_t device;
+  ino_t inode;
+} FmFileIdentity;
+
+/* Which file it is. */
+int fm_seam_identify (int fd, FmFileIdentity *ret_identity);
+
 int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 
 /* Sets FS_NOCOW_FL on an empty file. */

@@ -832,6 +832,47 @@ test_own_signal (void **state)
   g_free (testing_run_child (own_signal, *state));
 }
 
+/* The program closed the descriptor, and its number is another file's. */
+static void
+test_not_ours (void **state)
+{
+  Fixture *fixture = *state;
+  FmBackingFile *file = fixture->file;
+  g_autofree gchar *path = g_build_filename (fixture->dir, "other", NULL);
+  int other, ours = dup (file->fd);
+  struct stat status;
+
+  assert_int_equal (fm_backing_file_write (file, 0, fixture->data, EXTENT), 0);
+  assert_true (g_file_set_contents (path, "precious", -1, NULL));
+  other = open (path, O_RDWR | O_CLOEXEC);
+  assert_int_equal (dup2 (other, file->fd), file->fd);
+
+  assert_int_equal (
+      fm_backing_file_write (file, 0, fixture->data, EXTENT), EBADF);
+  assert_int_equal (
+      fm_backing_file_read (file, 0, fixture->back, EXTENT), EBADF);
+  assert_int_equal (fm_backing_file_read_parts (file, 0, fixture->back,
+                        EXTENT / 2, fixture->back + EXTENT / 2, EXTENT / 2),
+      EBADF);
+  assert_int_equal (
+      fm_backing_file_reserve (file, EXTENT, EXTENT, EXTENT), EBADF);
+  assert_int_equal (fm_backing_file_punch (file, 0, EXTENT, EXTENT), EBADF);
+  assert_int_equal (fstat (other, &status), 0);
+  assert_int_equal (status.st_size, strlen ("precious"));
+  assert_true (status.st_blocks > 0);
+
+  /* A number that is nobody's. */
+  assert_int_equal (close (file->fd), 0);
+  assert_int_equal (
+      fm_backing_file_write (file, 0, fixture->data, EXTENT), EBADF);
+  assert_int_equal (dup2 (ours, file->fd), file->fd);
+  assert_int_equal (fm_backing_file_read (file, 0, fixture->back, EXTENT), 0);
+  assert_memory_equal (fixture->back, fixture->data, EXTENT);
+  close (ours);
+  close (other);
+  g_unlink (path);
+}
+
 int
 main (void)
 {
@@ -846,6 +887,7 @@ main (void)
       TEST (test_no_directory),
       TEST (test_read_only),
       TEST (test_unknown_space),
+      TEST (test_not_ours),
       cmocka_unit_test (test_tmpfs),
       TEST (test_file_system),
       TEST (test_sparse),
