@@ -203,16 +203,10 @@ fm_backing_file_new (const gchar *dir, GError **error)
   return file;
 }
 
-/* A program that closes all descriptors, as daemons do, closes this one as
- * well, and the next file that it opens gets the number. */
 static gboolean
 is_ours (FmBackingFile *file)
 {
-  FmFileIdentity now;
-
-  return fm_seam_identify (file->fd, &now) == 0
-      && now.device == file->identity.device
-      && now.inode == file->identity.inode;
+  return fm_seam_is_file (file->fd, &file->identity);
 }
 
 void

@@ -231,6 +231,15 @@ fm_seam_identify (int fd, FmFileIdentity *ret_identity)
   return 0;
 }
 
+gboolean
+fm_seam_is_file (int fd, const FmFileIdentity *identity)
+{
+  FmFileIdentity now;
+
+  return fm_seam_identify (fd, &now) == 0 && now.device == identity->device
+      && now.inode == identity->inode;
+}
+
 int
 fm_seam_file_system (int fd, FmFileSystem *ret_file_system)
 {

@@ -102,6 +102,11 @@ typedef struct
 /* Which file it is. */
 int fm_seam_identify (int fd, FmFileIdentity *ret_identity);
 
+/* FALSE where the program has closed @fd, whatever has that number now: those
+ * that close all descriptors, as daemons do, close ours, and what they open
+ * next gets the number. */
+gboolean fm_seam_is_file (int fd, const FmFileIdentity *identity);
+
 int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 
 /* Sets FS_NOCOW_FL on an empty file. */

@@ -81,15 +81,23 @@ map (int fd)
   return page != MAP_FAILED ? page : NULL;
 }
 
+/* Not what the program may have opened by that number since. */
+static void
+close_file (FmOwnPage *own)
+{
+  if (own->fd >= 0 && fm_seam_is_file (own->fd, &own->identity))
+    close (own->fd);
+  own->fd = -1;
+}
+
 void
 fm_page_hide (FmOwnPage *own)
 {
   if (own->fd < 0)
     return;
   (void) fm_seam_unlink (own->path);
-  close (own->fd);
+  close_file (own);
   g_clear_pointer (&own->path, g_free);
-  own->fd = -1;
 }
 
 gboolean
@@ -97,6 +105,8 @@ fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
 {
   memset (own, 0, sizeof *own);
   own->fd = runtime_dir != NULL ? make_file (runtime_dir, &own->path) : -1;
+  if (own->fd >= 0)
+    (void) fm_seam_identify (own->fd, &own->identity);
   own->page = map (own->fd);
   if (own->page == NULL) {
     fm_page_hide (own);
@@ -122,9 +132,7 @@ fm_page_abandon (FmOwnPage *own)
 {
   /* The path is not freed: malloc() is not to be used here. */
   own->path = NULL;
-  if (own->fd >= 0)
-    close (own->fd);
-  own->fd = -1;
+  close_file (own);
   if (own->page != NULL)
     munmap (own->page, FM_PAGE_SIZE);
   own->page = NULL;

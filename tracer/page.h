@@ -13,6 +13,7 @@
 #define FM_STATISTICS_PAGE_H
 
 #include "page-layout.h"
+#include "seam.h"
 
 #include <stdatomic.h>
 
@@ -23,6 +24,7 @@ typedef struct
   FmPage *page;
   gchar *path; /* NULL: nobody else sees it */
   int fd;      /* holds the lock; never closed before the end */
+  FmFileIdentity identity;
 } FmOwnPage;
 
 /* Makes the page, in @runtime_dir if that is not NULL. FALSE if there is not

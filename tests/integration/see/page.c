@@ -416,6 +416,21 @@ wait_for_one (gpointer data)
   return NULL;
 }
 
+/* The program closed the descriptor, and its number is another file's. */
+static void
+test_not_ours (void **state)
+{
+  int fd, other = open ("/dev/null", O_WRONLY | O_CLOEXEC);
+  FmOwnPage own;
+
+  assert_true (fm_page_init (&own, *state));
+  fd = own.fd;
+  assert_int_equal (dup2 (other, fd), fd);
+  fm_page_clear (&own);
+  assert_int_equal (close (fd), 0);
+  close (other);
+}
+
 static void
 test_asked (void **state)
 {
@@ -461,6 +476,7 @@ main (void)
       TEST (test_of_somebody_else),
       TEST (test_killed),
       TEST (test_fork),
+      TEST (test_not_ours),
       TEST (test_asked),
   };
 
