@@ -150,6 +150,15 @@ replace (
   g_return_val_if_reached (FM_FILL_GONE);
 }
 
+/* Whether a read that failed with @error leaves the bytes to be had through the
+ * mapping: for want of memory, or because the program has closed the
+ * descriptor. */
+static gboolean
+is_there_still (int error)
+{
+  return error == ENOMEM || error == EBADF;
+}
+
 /* Fills one piece; *@ret_done bytes of the extent's run are memory after it. */
 static FmFillResult
 fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
@@ -165,7 +174,7 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
     *ret_error = fm_backing_file_read_parts (pager->file, offset, pages.huge,
         piece->huge, pages.plain, piece->plain);
   if (result == FM_FILL_DONE && *ret_error != 0)
-    result = *ret_error == ENOMEM ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
+    result = is_there_still (*ret_error) ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
 
   if (result == FM_FILL_DONE && piece->huge > 0) {
     result = replace (pager, offset, TRUE, &pages, piece->huge);

@@ -71,7 +71,7 @@ typedef struct
 
 typedef enum {
   FM_FILL_DONE,
-  FM_FILL_NO_MEMORY, /* the file can be mapped in place */
+  FM_FILL_NO_MEMORY, /* not read, but the file can be mapped in place */
   FM_FILL_IO_ERROR,
   FM_FILL_GONE /* the extent was released, or its addresses were lost */
 } FmFillResult;
