@@ -81,6 +81,17 @@ open_events (FmFaultMeter *meter, gboolean kernel_too)
   return meter->fd[1] >= 0;
 }
 
+/* FALSE where the program has closed the descriptor, whatever is behind its
+ * number now: only an event tells the number that it was given. */
+static gboolean
+is_event (FmFaultMeter *meter, guint i)
+{
+  guint64 id;
+
+  return ioctl (meter->fd[i], PERF_EVENT_IOC_ID, &id) == 0
+      && (meter->id[i] == 0 || id == meter->id[i]);
+}
+
 static void
 close_events (FmFaultMeter *meter)
 {
@@ -91,7 +102,7 @@ close_events (FmFaultMeter *meter)
   meter->ring = NULL;
   meter->head = NULL;
   for (i = 0; i < 2; i++) {
-    if (meter->fd[i] >= 0)
+    if (meter->fd[i] >= 0 && is_event (meter, i))
       close (meter->fd[i]);
     meter->fd[i] = -1;
   }
@@ -103,7 +114,8 @@ read_count (FmFaultMeter *meter, guint i, guint64 *ret_more)
 {
   guint64 count;
 
-  if (read (meter->fd[i], &count, sizeof count) != sizeof count)
+  if (!is_event (meter, i)
+      || read (meter->fd[i], &count, sizeof count) != sizeof count)
     return FALSE;
   *ret_more = count - MIN (count, meter->counted[i]);
   return TRUE;
