@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Loops that a thread has a tally for. One of a pool runs those of many
@@ -27,6 +28,7 @@ typedef struct
   const FmStatsShard *counters; /* NULL: they are not this thread's alone */
   guint64 seen[FM_N_TALLY_FIGURES];
   FmFaultMeter *faults;
+  glong tick; /* at which these were asked for last */
 
   guint depth;              /* elements that were entered and not left */
   const GstPad *loop_pad;   /* only to be compared with, and only if what was */
@@ -95,13 +97,33 @@ has_counted (const Thread *thread)
               != thread->seen[FM_TALLY_ALLOCS]);
 }
 
+/* Whether the clock has ticked since this was asked last, which is to say,
+ * every one to four milliseconds. */
+static gboolean
+has_ticked (Thread *thread)
+{
+  struct timespec now;
+
+  (void) clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
+  if (now.tv_nsec == thread->tick)
+    return FALSE;
+  thread->tick = now.tv_nsec;
+  return TRUE;
+}
+
+/* Where to look for faults is a system call it is not made for each of many
+ * small buffers. */
 static void
 settle_faults (Thread *thread, gboolean mapped)
 {
   FmFaults faults;
 
-  if (G_LIKELY (fm_fault_meter_is_quiet (thread->faults, mapped))
-      || !fm_fault_meter_read (thread->faults, mapped, &faults))
+  if (G_LIKELY (fm_fault_meter_is_quiet (thread->faults, mapped)))
+    return;
+  if (fm_fault_meter_source (thread->faults) == FM_FAULTS_RUSAGE
+      && !has_ticked (thread))
+    return;
+  if (!fm_fault_meter_read (thread->faults, mapped, &faults))
     return;
   add (thread, FM_TALLY_MINOR_FAULTS, faults.minor);
   add (thread, FM_TALLY_MAJOR_FAULTS, faults.major);

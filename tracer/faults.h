@@ -7,8 +7,9 @@
  * Where the kernel allows it (perf_event_paranoid), each thread has a software
  * event that writes the address of every fault into a ring in memory: whether
  * there was any can be seen without a system call. Elsewhere getrusage() is
- * asked, and because that is a system call, only where a block was mapped;
- * addresses are not known then, and what was found counts as faults of blocks.
+ * asked, and because that is a system call, only where a block was mapped, and
+ * not for each of many small ones; addresses are not known then, and what was
+ * found counts as faults of blocks.
  *
  * Locking: a meter belongs to the thread that made it.
  */
