@@ -133,6 +133,12 @@ main (int argc, char **argv)
     complain ("XDG_RUNTIME_DIR is not set: there is nothing to look at");
     return 1;
   }
+  if (!g_file_test (runtime, G_FILE_TEST_IS_DIR)) {
+    complain ("XDG_RUNTIME_DIR (%s) is no directory: there is nothing to look "
+              "at",
+        runtime);
+    return 1;
+  }
   directory = g_build_filename (runtime, FM_PAGE_DIRECTORY, NULL);
   pages = fm_pages_new (directory);
   if (arguments.json)

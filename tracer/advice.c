@@ -9,9 +9,10 @@
 /* GstBuffer and GstMemory, whatever holds the data. */
 #define BYTES_OF_OBJECTS 512
 
-/* Waits that are less of the time than this, one in so many, are no reason to
- * speak. */
+/* Waits that are less of the time than this, one in so many, or less than this
+ * in all, are no reason to speak. */
 #define WORTH_A_WORD 100
+#define WORTH_A_WORD_NS ((guint64) 100000000)
 
 /* Ordinary memory in one queue below this is not worth a word, either. */
 #define ESCAPED_LEAST ((guint64) 16 << 20)
@@ -36,6 +37,12 @@ static gdouble
 seconds (guint64 ns)
 {
   return (gdouble) ns / 1e9;
+}
+
+static gboolean
+is_worth_a_word (const FmSnapshot *snapshot, guint64 waited)
+{
+  return waited > MAX (snapshot->uptime / WORTH_A_WORD, WORTH_A_WORD_NS);
 }
 
 static void
@@ -88,7 +95,7 @@ about_disk (GPtrArray *advice, const FmSnapshot *snapshot)
       (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
   gdouble rate = busy > 0 ? moved / busy / (1 << 20) : 0;
 
-  if (stats[FM_STAT_ALLOC_WAIT_NS] <= snapshot->uptime / WORTH_A_WORD)
+  if (!is_worth_a_word (snapshot, stats[FM_STAT_ALLOC_WAIT_NS]))
     return;
   if (waited < 0.9 * busy)
     say (advice,
@@ -110,7 +117,7 @@ about_waits (GPtrArray *advice, const FmSnapshot *snapshot)
   const guint64 *stats = snapshot->stats;
   g_autofree gchar *missing = NULL;
 
-  if (stats[FM_STAT_MAP_WAIT_NS] <= snapshot->uptime / WORTH_A_WORD)
+  if (!is_worth_a_word (snapshot, stats[FM_STAT_MAP_WAIT_NS]))
     return;
   missing = size (stats[FM_STAT_SPILLED_PEAK]);
   say (advice,
@@ -155,8 +162,11 @@ about_escapes (GPtrArray *advice, const FmQueueRecord *queue)
   /* It never held more than copy-above. */
   if (why->len == 0)
     return;
-  say (advice, "%s of %s that entered %s stayed ordinary memory (%s)",
-      escaped_size, all_size, queue->name, why->str);
+  say (advice, "%s of %s that entered %s stayed ordinary memory (%s)%s",
+      escaped_size, all_size, queue->name, why->str,
+      queue->left_alone[FM_LEFT_NO_ROOM] > 0
+          ? ": raise size, or free some space in dir"
+          : "");
 }
 
 static void

@@ -12,6 +12,7 @@
 
 #include "faults.h"
 #include "observe.h"
+#include "sync.h"
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -45,6 +46,7 @@ static struct
   GQuark quark;
   FmRoster elements;
   FmRoster threads;
+  FmMutex lock; /* two pads of an element may be the first at once */
   /* Tallies are forgotten in the end, these grow. */
   _Atomic guint64 arena_minor, arena_major;
 } attribution;
@@ -264,21 +266,20 @@ element_left (gpointer tally)
 FmTally *
 fm_attribution_of (GstElement *element)
 {
-  static GMutex lock; /* two pads of an element may be the first at once */
   g_autofree gchar *path = NULL;
   FmTally *tally = g_object_get_qdata (G_OBJECT (element), attribution.quark);
 
   if (tally != NULL)
     return tally;
   path = gst_object_get_path_string (GST_OBJECT (element));
-  g_mutex_lock (&lock);
+  fm_mutex_lock (&attribution.lock);
   tally = g_object_get_qdata (G_OBJECT (element), attribution.quark);
   if (tally == NULL) {
     tally = fm_tally_new (&attribution.elements, path, NULL, 0);
     g_object_set_qdata_full (
         G_OBJECT (element), attribution.quark, tally, element_left);
   }
-  g_mutex_unlock (&lock);
+  fm_mutex_unlock (&attribution.lock);
   return tally;
 }
 
@@ -320,8 +321,21 @@ fm_attribution_new_stream (void)
 /* ---- all of it ---- */
 
 static void
-forked (void)
+before_fork (void)
 {
+  fm_mutex_lock (&attribution.lock);
+}
+
+static void
+in_parent (void)
+{
+  fm_mutex_unlock (&attribution.lock);
+}
+
+static void
+in_child (void)
+{
+  fm_mutex_unlock (&attribution.lock);
   if (this_thread != NULL)
     fm_fault_meter_forked (this_thread->faults);
 }
@@ -329,7 +343,7 @@ forked (void)
 void
 fm_attribution_start (GstFileMemAllocator *allocator)
 {
-  pthread_atfork (NULL, NULL, forked);
+  pthread_atfork (before_fork, in_parent, in_child);
   /* Keys end in the order in which they were made: the last look at the
    * counters comes before the library gives the thread's number, and with it
    * the counters, to another one. */

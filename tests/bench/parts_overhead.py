@@ -5,8 +5,11 @@
 #
 # Small buffers run as fast as they can, and what is counted is the CPU time of
 # one: a short run is subtracted from a long one, so that what a program takes
-# to start is in neither. Video runs at its own pace, and what is counted is the
-# CPU time of a second: what costs by the second is in there.
+# to start is in neither. On several cores the two threads of the pipeline now
+# and then fall into a rhythm in which they wake each other for each buffer,
+# which costs half as much again: the least of all rounds is what counts. On one
+# core they take turns, and the median does. Video runs at its own pace, and what
+# is counted is the CPU time of a second: what costs by the second is in there.
 
 import contextlib
 import ctypes
@@ -84,7 +87,7 @@ class Viewer:
         page.close()
 
 
-def run(context, name, description):
+def run(context, name, description, wrapper=()):
     tracers, has_page, has_viewer, env = VARIANTS[name]
     if has_viewer and platform.machine() not in SYS_FUTEX:
         raise Unavailable("the number of futex() is not known here")
@@ -95,16 +98,22 @@ def run(context, name, description):
         return launch(description, {
             **context.environment(tracers),
             "GST_FILEMEM_DIR": context.options.dir,
-            "XDG_RUNTIME_DIR": directory if has_page else "", **env})
+            "XDG_RUNTIME_DIR": directory if has_page else "", **env}, wrapper)
+
+
+def one_buffer(context, name, files, wrapper=()):
+    (few, short), (many, long) = files
+    before = run(context, name, PIPELINE.format(short), wrapper)
+    after = run(context, name, PIPELINE.format(long), wrapper)
+    return (after["cpu"] - before["cpu"]) / (many - few) * 1e9
 
 
 def small(context, name, files):
-    """ns of CPU for one buffer."""
-    (few, short), (many, long) = files
-    before = run(context, name, PIPELINE.format(short))
-    after = run(context, name, PIPELINE.format(long))
-    return {"ns": (after["cpu"] - before["cpu"]) / (many - few) * 1e9,
-            "cpu": after["cpu"], "wall": after["wall"]}
+    """ns of CPU for one buffer, on all cores and on one."""
+    core = str(max(os.sched_getaffinity(0)))
+    return {"ns": one_buffer(context, name, files),
+            "ns_one_core": one_buffer(context, name, files,
+                                      ["taskset", "-c", core])}
 
 
 def video(context, name, seconds):
@@ -126,11 +135,15 @@ def make_files(context, stack):
     return files
 
 
-def more(runs, name, figure, than):
-    """How much more a variant takes, medians; None if one is missing."""
-    if name not in runs or than not in runs:
+def least(runs, figure):
+    return min(run[figure] for run in runs)
+
+
+def more(runs, name, figure, than, of=median):
+    """How much more a variant takes; None if one is missing."""
+    if not runs.get(name) or not runs.get(than):
         return None
-    return median(runs[name], figure) - median(runs[than], figure)
+    return of(runs[name], figure) - of(runs[than], figure)
 
 
 def compared(name):
@@ -138,34 +151,43 @@ def compared(name):
 
 
 def say_table(context, small_runs, video_runs):
-    rows = [["", f"ns a buffer, {SMALL} bytes", "more",
-             f"% of a core at {RATE} a second", "video, ms a second", "more"]]
+    rows = [["", f"ns a buffer, {SMALL} bytes", "more", "on one core", "more",
+             "video, ms a second", "more"]]
 
-    def shown(value, scale=1.0):
-        return "-" if value is None else f"{value * scale:+.2f}"
+    def shown(value):
+        return "-" if value is None else f"{value:+.2f}"
 
     for name in VARIANTS:
-        extra = more(small_runs, name, "ns", compared(name))
+        if not small_runs.get(name):
+            continue
+        than = compared(name)
         rows.append([
-            name, cell(small_runs.get(name, []), "ns"), shown(extra),
-            shown(extra, RATE / 1e7), cell(video_runs.get(name, []), "ms",
-                                           "{:.1f}"),
-            shown(more(video_runs, name, "ms", compared(name)))])
+            name,
+            f"{least(small_runs[name], 'ns'):.0f}",
+            shown(more(small_runs, name, "ns", than, least)),
+            cell(small_runs[name], "ns_one_core"),
+            shown(more(small_runs, name, "ns_one_core", than)),
+            cell(video_runs.get(name, []), "ms", "{:.1f}"),
+            shown(more(video_runs, name, "ms", than))])
     context.table(rows, "CPU time; more than with no tracer, or than with the "
-                  "log of the tracers on and none to write to it")
+                  f"log of the tracers on and none to write to it. At {RATE} "
+                  "buffers a second 100 ns are 1% of a core")
 
 
 def goals(context, small_runs, video_runs):
+    percent = RATE / 1e7
     for name, most_small, most_video in (
             ("filemem", 1, 0.1), ("filemem-viewed", 1, 0.1),
             ("filemem-all", 2, 2)):
-        extra = more(small_runs, name, "ns", "filemem-quiet")
-        context.goal(7, f"{name}: % of a core more than with all off, {RATE} "
-                     "small buffers a second",
-                     None if extra is None else extra * RATE / 1e7,
-                     at_most=most_small)
+        for figure, where, of in (("ns", "all cores", least),
+                                  ("ns_one_core", "one core", median)):
+            extra = more(small_runs, name, figure, "filemem-quiet", of)
+            context.goal(9, f"{name}: % of a core more than with all off, "
+                         f"{RATE} small buffers a second, {where}",
+                         None if extra is None else extra * percent,
+                         at_most=most_small)
         extra = more(video_runs, name, "ms", "filemem-quiet")
-        context.goal(7, f"{name}: the same, video",
+        context.goal(9, f"{name}: the same, video",
                      None if extra is None else extra / 10,
                      at_most=most_video)
 

@@ -17,8 +17,8 @@ EPILOG = f"""A log is made with
 
 Several logs, or several processes in one, are compared.
 
-Exit status: 0 if all is well; 1 if there are no records, so that the page says
-how to make them; 2 if a file can't be read or written, or dygraphs is missing.
+Exit status: 0 if all is well; 1 if there are no records (a page is made with -o
+only then, and says how to make them); 2 if a file can't be read or written, or dygraphs is missing.
 """
 
 
@@ -96,7 +96,9 @@ def report(options):
         notes += [f"No filemem records in {name}: {figures.HOW_TO}" for name in empty]
     figures.label_runs(runs)
     model = figures.model(runs, options.logs, notes)
-    write(output, options.logs, maker.make(model))
+    # A page that was not asked for by name may stand in for somebody's own.
+    if runs or options.output:
+        write(output, options.logs, maker.make(model))
     for note in notes:
         say(note)
     for run in model["runs"]:

@@ -452,6 +452,16 @@ class Several(Report):
 
 
 class CommandLine(Report):
+    def test_no_records(self):
+        """What stands in the place of a page may be somebody's own."""
+        self.log("nothing of filemem\n", "notes")
+        (self.path / "notes.html").write_text("precious")
+        done = self.call("notes")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"no filemem records", done.stderr)
+        self.assertNotIn(b"wrote", done.stderr)
+        self.assertEqual((self.path / "notes.html").read_text(), "precious")
+
     def test_output(self):
         self.log(logs.process(3))
         self.assertEqual(self.call("my.log").returncode, 0)

@@ -197,6 +197,8 @@ class Once(harness.TopTest):
         for arguments in (), ("--once",), ("--json",):
             self.run_top(*arguments, status=1, error="XDG_RUNTIME_DIR is not set",
                          XDG_RUNTIME_DIR="")
+            self.run_top(*arguments, status=1, error="is no directory",
+                         XDG_RUNTIME_DIR=self.runtime + "/missing")
 
     def test_no_terminal(self):
         self.publish()
