@@ -69,6 +69,7 @@ fm_arena_new (
   arena->base = base;
   arena->size = size;
   arena->fd = fd;
+  (void) fm_seam_identify (fd, &arena->identity);
   arena->dontdump = dontdump;
   arena->huge_pages = alignment % FM_HUGE_PAGE == 0;
   return arena;
@@ -168,6 +169,8 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
   guint8 *address = arena->base + offset;
   FmArenaResult result = FM_ARENA_DONE;
 
+  if (!fm_seam_is_file (arena->fd, &arena->identity))
+    return FM_ARENA_UNCHANGED;
   if (memory_is_locked ()) {
     atomic_store (&arena->memory_locked, TRUE);
     return fm_arena_vacate (arena, offset, length);

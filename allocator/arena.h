@@ -18,6 +18,8 @@
 #ifndef FM_ARENA_H
 #define FM_ARENA_H
 
+#include "seam.h"
+
 #include <glib.h>
 #include <stdatomic.h>
 
@@ -30,6 +32,7 @@ typedef struct
   guint8 *base;
   gsize size;
   int fd;
+  FmFileIdentity identity; /* of the file */
   gboolean dontdump;
   gboolean read_only;  /* the file may only be shown so: the child of a fork */
   gboolean huge_pages; /* the alignment allows them */
@@ -62,7 +65,8 @@ FmArenaResult fm_arena_make_anonymous (
     FmArena *arena, gsize offset, gsize length, gsize used);
 
 /* From anonymous memory to the file. Where the program locks its memory, to
- * nothing instead: mapping the file would read all of it. */
+ * nothing instead: mapping the file would read all of it. Where it has closed
+ * the file nothing is changed. */
 FmArenaResult fm_arena_show_file (FmArena *arena, gsize offset, gsize length);
 
 /* From the file to the pages of *@staging, of @length bytes. *@staging is left
