@@ -168,10 +168,12 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
 {
   guint8 *address = arena->base + offset;
   FmArenaResult result = FM_ARENA_DONE;
+  gboolean locked = memory_is_locked ();
 
+  /* Right before it is used. */
   if (!fm_seam_is_file (arena->fd, &arena->identity))
     return FM_ARENA_UNCHANGED;
-  if (memory_is_locked ()) {
+  if (locked) {
     atomic_store (&arena->memory_locked, TRUE);
     return fm_arena_vacate (arena, offset, length);
   }
