@@ -143,8 +143,10 @@ about_prefetch (GPtrArray *advice, const guint64 *stats)
 }
 
 static void
-about_escapes (GPtrArray *advice, const FmQueueRecord *queue)
+about_escapes (
+    GPtrArray *advice, const guint64 *stats, const FmQueueRecord *queue)
 {
+  const gchar *cure = "";
   guint64 all = queue->figure[FM_QUEUE_BYTES];
   guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
   g_autofree gchar *escaped_size = size (escaped), *all_size = size (all);
@@ -162,11 +164,12 @@ about_escapes (GPtrArray *advice, const FmQueueRecord *queue)
   /* It never held more than copy-above. */
   if (why->len == 0)
     return;
+  if (queue->left_alone[FM_LEFT_NO_ROOM] > 0)
+    cure = stats[FM_STAT_FALLBACKS_DIR] > 0
+        ? ": set dir to a directory that can be used"
+        : ": raise size, or free some space in dir";
   say (advice, "%s of %s that entered %s stayed ordinary memory (%s)%s",
-      escaped_size, all_size, queue->name, why->str,
-      queue->left_alone[FM_LEFT_NO_ROOM] > 0
-          ? ": raise size, or free some space in dir"
-          : "");
+      escaped_size, all_size, queue->name, why->str, cure);
 }
 
 static void
@@ -194,7 +197,8 @@ fm_advice (const FmSnapshot *snapshot)
   about_waits (advice, snapshot);
   about_prefetch (advice, snapshot->stats);
   for (i = 0; i < snapshot->queues->len; i++)
-    about_escapes (advice, g_ptr_array_index (snapshot->queues, i));
+    about_escapes (
+        advice, snapshot->stats, g_ptr_array_index (snapshot->queues, i));
   about_objects (advice, snapshot->stats);
   return advice;
 }

@@ -246,6 +246,25 @@ test_escapes (void **state)
   assert_none (fixture);
 }
 
+/* What had no room needs what there was none of. */
+static void
+test_no_room (void **state)
+{
+  Fixture *fixture = *state;
+  FmQueueRecord *queue = add_queue (fixture, "q", 100 * MIB, 100 * MIB);
+  g_autoptr (GPtrArray) full = NULL, nowhere = NULL;
+
+  queue->left_alone[FM_LEFT_NO_ROOM] = 5;
+  full = fm_advice (&fixture->snapshot);
+  assert_int_equal (full->len, 1);
+  assert_non_null (strstr (g_ptr_array_index (full, 0), "): raise size"));
+  fixture->stats[FM_STAT_FALLBACKS_DIR] = 1;
+  nowhere = fm_advice (&fixture->snapshot);
+  assert_int_equal (nowhere->len, 1);
+  assert_null (strstr (g_ptr_array_index (nowhere, 0), "raise size"));
+  assert_non_null (strstr (g_ptr_array_index (nowhere, 0), "): set dir"));
+}
+
 static void
 test_escapes_of_each (void **state)
 {
@@ -305,6 +324,7 @@ main (void)
       TEST (test_escapes),
       TEST (test_escapes_of_each),
       TEST (test_small_buffers),
+      TEST (test_no_room),
       TEST (test_order),
   };
 
