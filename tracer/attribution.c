@@ -113,7 +113,7 @@ has_ticked (Thread *thread)
   return TRUE;
 }
 
-/* Where to look for faults is a system call it is not made for each of many
+/* Where a look at the faults is a system call, it is not made for each of many
  * small buffers. */
 static void
 settle_faults (Thread *thread, gboolean mapped)

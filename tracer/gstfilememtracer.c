@@ -80,7 +80,6 @@ static guint signals[N_SIGNALS];
 static struct
 {
   GstFileMemAllocator *allocator; /* NULL where the exe option says so */
-  GstFileMemTracer *tracer;       /* the first one */
   FmOptions options;              /* as the allocator took them */
   guint64 start;
   GMutex lock;
@@ -264,9 +263,9 @@ start (GstFileMemTracer *self, const gchar *params)
   fm_messages_set_func (receive_message);
   shared.start = gst_util_get_timestamp ();
   shared.allocator = GST_FILE_MEM_ALLOCATOR (allocator);
-  shared.tracer = gst_object_ref (self);
   GST_OBJECT_FLAG_SET (self, GST_OBJECT_FLAG_MAY_BE_LEAKED);
-  g_object_set_data (G_OBJECT (allocator), "filemem-tracer", self);
+  g_object_set_data_full (G_OBJECT (allocator), "filemem-tracer",
+      gst_object_ref (self), gst_object_unref);
   read_options ();
   fm_records_start ();
   join_others (self);
