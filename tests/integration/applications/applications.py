@@ -64,9 +64,10 @@ class Application:
     writes; without {out} its output is what it prints. probes: commands of which
     one fails where the packages are not installed. least: the bytes that have to
     come from filemem; spills: whether some have to be on disk. prepare: a command
-    that builds the application in {work}. env: added to the environment. process:
-    the program that uses GStreamer, where it is not the one that is started; no
-    other is covered then. says: the beginnings of what filemem may say of it."""
+    that builds the application in {work}. display: whether it needs an X server.
+    env: added to the environment. process: the program that uses GStreamer, where
+    it is not the one that is started; no other is covered then. says: the
+    beginnings of what filemem may say of it."""
 
     name: str
     command: list
@@ -75,6 +76,7 @@ class Application:
     least: int
     spills: bool = True
     prepare: list = ()
+    display: bool = False
     env: dict = dataclasses.field(default_factory=dict)
     process: str = ""
     says: tuple = ()
@@ -125,12 +127,11 @@ APPLICATIONS = [
         SLOW_BYTES, env={"QT_QPA_PLATFORM": "offscreen"}),
     Application(
         "webkit",
-        ["xvfb-run", "-a", PYTHON, "-B", beside("webkit-page.py"),
-         "{slow.mp4}"],
-        "one of gir1.2-webkit2-4.1, python3-gi, xvfb, xauth",
+        [PYTHON, "-B", beside("webkit-page.py"), "{slow.mp4}"],
+        "one of gir1.2-webkit2-4.1, python3-gi, xvfb",
         [[PYTHON, "-B", beside("webkit-page.py"), "--probe"],
-         ["xvfb-run", "--help"], ["xauth", "-V"]],
-        SLOW_BYTES, process="WebKitWebProcess",
+         ["Xvfb", "-help"]],
+        SLOW_BYTES, display=True, process="WebKitWebProcess",
         says=("filemem: the program sets another default allocator",)),
     Application(
         "ruby", ["ruby", beside("decode.rb"), "{video.mp4}", "{out}"],
@@ -179,6 +180,30 @@ def locked(path):
     with open(path, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextlib.contextmanager
+def display(wanted):
+    """What is to be added to the environment. The X server stays until after the
+    last report: GTK leaves with _exit(), and without one, where it has gone."""
+    if not wanted:
+        yield {}
+        return
+    read, write = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x1024x24"],
+        pass_fds=[write], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL)
+    os.close(write)
+    try:
+        with open(read) as number:
+            line = number.readline().strip()
+        if not line:
+            raise Failed("Xvfb does not start")
+        yield {"DISPLAY": f":{line}"}
+    finally:
+        server.terminate()
+        server.wait()
 
 
 class Scratch:
@@ -252,6 +277,7 @@ class Case:
         self.scratch = scratch
         self.work = work
         self.fields = {"out": work / "out", "work": work}
+        self.display = {}
 
     def argv(self, command):
         return [re.sub(r"{([\w.]+)}", lambda found: str(
@@ -281,7 +307,7 @@ class Case:
 
     def output(self, prefix, env):
         """The bytes that come of a run, and what it complained of."""
-        env.update(self.application.env)
+        env.update(self.application.env, **self.display)
         printed, complaints = run(
             [*prefix, *self.argv(self.application.command)], env,
             cwd=self.work)
@@ -317,7 +343,6 @@ class Case:
         check_report(self.application, self.reports())
         return output
 
-
     def reports(self):
         """Those that are whole. A process that was not started by the test may
         end after the one that was."""
@@ -332,10 +357,11 @@ class Case:
 
 def test(case, launcher):
     case.prepare()
-    plain = case.run_plain()
-    if not plain:
-        raise Failed("no output: nothing can be compared")
-    with_filemem = case.run_filemem(launcher)
+    with display(case.application.display) as case.display:
+        plain = case.run_plain()
+        if not plain:
+            raise Failed("no output: nothing can be compared")
+        with_filemem = case.run_filemem(launcher)
     print(f"output: {len(plain)} bytes, "
           f"{hashlib.sha256(plain).hexdigest()[:16]}")
     if with_filemem != plain:
