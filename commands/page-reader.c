@@ -36,7 +36,7 @@ typedef struct
   FmProgramPage public; /* first */
   int fd;
   void *mapping;    /* of the header; never read nor written by us; or NULL */
-  guint32 sequence; /* when the program was asked */
+  guint32 asked;    /* before we asked: a later number answers us */
   gboolean waiting; /* for the answer */
 } Page;
 
@@ -117,7 +117,7 @@ open_page (int dir, const gchar *name)
   return g_steal_pointer (&page);
 }
 
-/* One attempt at the text; @fresh: only if it is newer than the question.
+/* One attempt at the text; @fresh: only if it answers the question.
  * FALSE if it is not, or is being written. */
 static gboolean
 read_text (Page *page, gboolean fresh)
@@ -132,7 +132,7 @@ read_text (Page *page, gboolean fresh)
   }
   page->public.state = check_header (page->fd, &before);
   if (page->public.state != FM_PAGE_READABLE || before.sequence % 2 != 0
-      || (fresh && before.sequence == page->sequence))
+      || (fresh && (gint32) (before.answered - page->asked) <= 0))
     return FALSE;
 
   text = g_malloc (before.length + 1);
@@ -159,7 +159,7 @@ ask (Page *page)
   page->waiting = FALSE;
   if (!page->mapping || !read_header (page->fd, &header))
     return;
-  page->sequence = header.sequence;
+  page->asked = header.asked;
   page->public.state = check_header (page->fd, &header);
   if (page->public.state != FM_PAGE_READABLE)
     return;

@@ -11,9 +11,11 @@
  *
  * A viewer that wants fresh figures adds 1 to `asked` and wakes who waits on it
  * as a futex (one that is shared between processes). The owner then makes
- * `sequence` odd, writes `length` and `text`, and makes it even: a reader that
- * finds it odd, or changed while it copied the text, tries again. The owner
- * never reads anything here but `asked`, and the viewer believes nothing.
+ * `sequence` odd, writes `answered`, `length` and `text`, and makes it even: a
+ * reader that finds it odd, or changed while it copied the text, tries again.
+ * `answered` is what `asked` was before the figures were taken: an answer that
+ * was on its way already is none to this question. The owner never reads
+ * anything here but `asked`, and the viewer believes nothing.
  */
 #ifndef FM_PAGE_LAYOUT_H
 #define FM_PAGE_LAYOUT_H
@@ -35,8 +37,8 @@ typedef struct
   _Atomic guint32 asked;
   _Atomic guint32 sequence; /* odd while the text is being written */
   guint32 length;           /* of the text in bytes */
-  guint32 reserved;
-  gchar text[]; /* UTF-8, JSON */
+  guint32 answered;         /* wraps around, like `asked` */
+  gchar text[];             /* UTF-8, JSON */
 } FmPage;
 
 G_STATIC_ASSERT (sizeof (FmPage) == 32);

@@ -141,7 +141,7 @@ fm_page_abandon (FmOwnPage *own)
 /* ---- the text ---- */
 
 gboolean
-fm_page_write (FmOwnPage *own, const gchar *text)
+fm_page_write (FmOwnPage *own, guint32 asked, const gchar *text)
 {
   FmPage *page = own->page;
   gsize length = strlen (text);
@@ -152,6 +152,7 @@ fm_page_write (FmOwnPage *own, const gchar *text)
   atomic_thread_fence (memory_order_release);
   memcpy (page->text, text, length);
   page->length = (guint32) length;
+  page->answered = asked;
   atomic_fetch_add_explicit (&page->sequence, 1, memory_order_release);
   return TRUE;
 }

@@ -41,8 +41,9 @@ void fm_page_clear (FmOwnPage *own);
  * with async-signal-safe calls alone. */
 void fm_page_abandon (FmOwnPage *own);
 
-/* Puts a text there, if it fits; FALSE if it does not. */
-gboolean fm_page_write (FmOwnPage *own, const gchar *text);
+/* Puts a text there, if it fits; FALSE if it does not. Its figures were taken
+ * after fm_page_asked() had been @asked. */
+gboolean fm_page_write (FmOwnPage *own, guint32 asked, const gchar *text);
 
 /* How often it was asked so far, by viewers or by fm_page_poke(). */
 guint32 fm_page_asked (FmOwnPage *own);

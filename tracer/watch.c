@@ -43,7 +43,7 @@ static struct
 /* Names may be long: what does not fit is left out, or the viewer would get
  * nothing. */
 static void
-answer (void)
+answer (guint32 asked)
 {
   gboolean fits = FALSE;
   guint most;
@@ -51,7 +51,7 @@ answer (void)
   for (most = ON_PAGE_MOST; !fits && most > 0; most /= 2) {
     g_autofree gchar *text = watch.config.make_page (most);
 
-    fits = fm_page_write (&watch.page, text);
+    fits = fm_page_write (&watch.page, asked, text);
   }
 }
 
@@ -62,7 +62,7 @@ run (gpointer unused)
   gint64 next = fm_now () + interval;
   guint32 answered = fm_page_asked (&watch.page);
 
-  answer ();
+  answer (answered);
   while (!atomic_load (&watch.stopping)) {
     guint32 asked = fm_page_asked (&watch.page);
 
@@ -75,7 +75,7 @@ run (gpointer unused)
       watch.config.write_report ();
     } else if (asked != answered) {
       if (watch.page.path != NULL)
-        answer ();
+        answer (asked);
       answered = asked;
     } else {
       fm_page_wait (

@@ -186,7 +186,7 @@ write_text (FmOwnPage *own, guint number)
   g_autofree gchar *text =
       g_strnfill (1 + number * 7919 % 60000, (gchar) ('a' + number % 26));
 
-  assert_true (fm_page_write (own, text));
+  assert_true (fm_page_write (own, 0, text));
   assert_int_equal (own->page->sequence, 2 * (number + 1));
   if (number % TEXTS_AT_ONCE == 0)
     g_usleep (PAUSE);
@@ -223,15 +223,15 @@ test_too_long (void **state)
   FmOwnPage own;
 
   assert_true (fm_page_init (&own, *state));
-  assert_true (fm_page_write (&own, "before"));
+  assert_true (fm_page_write (&own, 0, "before"));
   memset (text, 'x', FM_PAGE_SIZE);
   text[most + 1] = '\0';
-  assert_false (fm_page_write (&own, text));
+  assert_false (fm_page_write (&own, 0, text));
   assert_int_equal (own.page->sequence, 2);
   assert_int_equal (own.page->length, 6);
   assert_memory_equal (own.page->text, "before", 6);
   text[most] = '\0';
-  assert_true (fm_page_write (&own, text));
+  assert_true (fm_page_write (&own, 0, text));
   assert_int_equal (own.page->length, most);
   assert_memory_equal (own.page->text, text, most);
   fm_page_clear (&own);
@@ -248,7 +248,7 @@ check_private (const gchar *runtime_dir)
   testing_check (fm_page_init (&own, runtime_dir));
   testing_check (own.path == NULL);
   testing_check (own.fd == -1);
-  testing_check (fm_page_write (&own, "text"));
+  testing_check (fm_page_write (&own, 0, "text"));
   testing_check (own.page->length == 4);
   fm_page_poke (&own);
   testing_check (fm_page_asked (&own) == 1);
@@ -394,7 +394,7 @@ test_fork (void **state)
   /* It is the parent's as before. */
   assert_true (g_file_test (own.path, G_FILE_TEST_EXISTS));
   g_free (testing_run_child (see_lock, own.path));
-  assert_true (fm_page_write (&own, "text"));
+  assert_true (fm_page_write (&own, 0, "text"));
   fm_page_clear (&own);
 }
 

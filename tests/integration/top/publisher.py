@@ -22,7 +22,7 @@ import struct
 import sys
 
 HEADER = struct.Struct("<8sIIIIII")
-ASKED, SEQUENCE = 16, 20
+ASKED, SEQUENCE, LENGTH, ANSWERED = 16, 20, 24, 28
 PAGE_SIZE = 64 * 1024
 DEEP_PAGE_SIZE = 1024 * 1024
 MIB = 1 << 20
@@ -103,7 +103,7 @@ class Page:
     def get(self, offset):
         return struct.unpack_from("<I", self.page, offset)[0]
 
-    def write(self):
+    def write(self, asked=0):
         args = self.args
         if args.text is not None:
             text = args.text.encode().decode("unicode_escape").encode("latin-1")
@@ -114,7 +114,8 @@ class Page:
         length = len(text) if args.length is None else args.length
         sequence = self.get(SEQUENCE)
         struct.pack_into("<I", self.page, SEQUENCE, sequence | 1)
-        struct.pack_into("<I", self.page, 24, length)
+        struct.pack_into("<I", self.page, LENGTH, length)
+        struct.pack_into("<I", self.page, ANSWERED, asked)
         self.page[HEADER.size:HEADER.size + len(text)] = text
         if not args.odd:
             struct.pack_into("<I", self.page, SEQUENCE, (sequence | 1) + 1)
@@ -136,7 +137,7 @@ class Page:
             if self.args.cut_when_asked:
                 os.ftruncate(self.fd, 0)
             elif not self.args.silent or self.answers < self.args.silent_after:
-                self.write()
+                self.write(asked)
 
 
 def main():
