@@ -231,6 +231,26 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
   return result;
 }
 
+static void
+warn_fill_failed (FmPager *pager, FmFillResult result, int error)
+{
+  if (result == FM_FILL_IO_ERROR) {
+    fm_stats_add (pager->stats, FM_STAT_IO_ERRORS, 1);
+    if (fm_first_time (&pager->warned_io))
+      fm_warning ("the disk did not give back what was written to it (%s): "
+                  "a buffer can't be mapped. See the kernel's log, and use "
+                  "another disk (dir)",
+          g_strerror (error));
+  } else if (error == EBADF) {
+    fm_pager_warn_closed (pager);
+  } else if (fm_first_time (&pager->warned_in_place)) {
+    fm_warning ("the kernel refused to bring buffers back into memory: they "
+                "are used where they are on disk, which is slow. Raise the "
+                "limit on address space or data (ulimit -v, -d), or allow "
+                "mremap() where system calls are filtered");
+  }
+}
+
 FmFillResult
 fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
 {
@@ -243,14 +263,8 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
   fm_pager_begin_transfer (pager);
   fm_pager_leave (pager);
   result = fill_pieces (pager, extent, donor, &error);
-  if (result == FM_FILL_IO_ERROR) {
-    fm_stats_add (pager->stats, FM_STAT_IO_ERRORS, 1);
-    if (fm_first_time (&pager->warned_io))
-      fm_warning ("the disk did not give back what was written to it (%s): "
-                  "a buffer can't be mapped. See the kernel's log, and use "
-                  "another disk (dir)",
-          g_strerror (error));
-  }
+  if (result == FM_FILL_IO_ERROR || result == FM_FILL_NO_MEMORY)
+    warn_fill_failed (pager, result, error);
   fm_pager_return (pager);
   fm_pager_end_transfer (pager);
   fm_stats_sub (pager->stats, FM_STAT_EXTENTS_FILLING, 1);

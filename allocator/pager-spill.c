@@ -50,6 +50,16 @@ write_extent (FmPager *pager, FmExtent *extent)
   return error;
 }
 
+void
+fm_pager_warn_closed (FmPager *pager)
+{
+  if (fm_first_time (&pager->warned_io))
+    fm_warning ("the program has closed the backing file: buffers in "
+                "memory stay there, those on disk are slow. Close all "
+                "descriptors before the first buffer, or leave those alone "
+                "that others have opened");
+}
+
 static void
 warn_spill_failed (FmPager *pager, int error)
 {
@@ -66,10 +76,8 @@ warn_spill_failed (FmPager *pager, int error)
                 "disk (dir)",
         g_strerror (error), fm_backing_file_bytes (pager->file) >> 20,
         pager->file->limit >> 20, pager->file->reserve >> 20);
-  else if (error == EBADF && fm_first_time (&pager->warned_io))
-    fm_warning ("the program has closed the backing file: buffers stay in "
-                "memory. Close all descriptors before the first buffer, or "
-                "leave those alone that others have opened");
+  else if (error == EBADF)
+    fm_pager_warn_closed (pager);
   else if (!full && fm_first_time (&pager->warned_io))
     fm_warning ("the disk refused a write (%s): buffers stay in memory. See "
                 "the kernel's log, and use another disk (dir)",

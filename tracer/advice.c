@@ -112,6 +112,19 @@ about_disk (GPtrArray *advice, const FmSnapshot *snapshot)
 }
 
 static void
+about_maps_in_place (GPtrArray *advice, const guint64 *stats)
+{
+  if (stats[FM_STAT_MAPS_IN_PLACE] > 0)
+    say (advice,
+        "buffers were used where they are on disk, which is slow "
+        "(%" G_GUINT64_FORMAT
+        " maps): raise the limits on address space and data (ulimit -v, -d), "
+        "allow mremap() where system calls are filtered, and let the program "
+        "close no descriptors that others have opened",
+        stats[FM_STAT_MAPS_IN_PLACE]);
+}
+
+static void
 about_waits (GPtrArray *advice, const FmSnapshot *snapshot)
 {
   const guint64 *stats = snapshot->stats;
@@ -194,6 +207,7 @@ fm_advice (const FmSnapshot *snapshot)
   about_space (advice, snapshot->stats);
   about_budget (advice, snapshot->stats);
   about_disk (advice, snapshot);
+  about_maps_in_place (advice, snapshot->stats);
   about_waits (advice, snapshot);
   about_prefetch (advice, snapshot->stats);
   for (i = 0; i < snapshot->queues->len; i++)

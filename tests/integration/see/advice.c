@@ -184,6 +184,20 @@ test_waits (void **state)
 }
 
 static void
+test_maps_in_place (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_MAPS_IN_PLACE] = 1;
+  assert_one (fixture,
+      "buffers were used where they are on disk, which is slow (1 maps): raise "
+      "the limits on address space and data (ulimit -v, -d), allow mremap() "
+      "where "
+      "system calls are filtered, and let the program close no descriptors "
+      "that others have opened");
+}
+
+static void
 test_prefetch (void **state)
 {
   Fixture *fixture = *state;
@@ -320,6 +334,7 @@ main (void)
       TEST (test_over_budget),
       TEST (test_slow_disk),
       TEST (test_waits),
+      TEST (test_maps_in_place),
       TEST (test_prefetch),
       TEST (test_escapes),
       TEST (test_escapes_of_each),
