@@ -28,14 +28,13 @@
  * Locking: one mutex for the state of the hold. A digest is written by the
  * streaming thread of its pad alone, and read after the pipeline has ended.
  */
+#include "driving.h"
+
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
-#include <gst/gst.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define EXIT_SKIP 77
 #define TICK_US (100 * 1000)
 /* quiet: this many ticks in a row, each with less processor time than that */
 #define QUIET_TICKS 3
@@ -43,20 +42,10 @@
 #define HOLD_MAX_US (20 * G_USEC_PER_SEC)
 #define RUN_MAX (90 * GST_SECOND)
 
-typedef struct
-{
-  gchar *name;
-  gboolean times;
-  GChecksum *sum;
-  guint64 buffers;
-  guint64 bytes;
-} Digest;
-
 static GMutex lock;
 static GCond released_cond;
 static gboolean released;
 static guint held;
-static GList *digests; /* protected by the lock; not the digests in it */
 
 static gchar *arg_feed;
 static gchar *arg_needs;
@@ -84,54 +73,6 @@ release (void)
   g_mutex_unlock (&lock);
 }
 
-static Digest *
-digest_new (const gchar *name, gboolean times)
-{
-  Digest *digest = g_new0 (Digest, 1);
-
-  digest->name = g_strdup (name);
-  digest->times = times;
-  digest->sum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_mutex_lock (&lock);
-  digests = g_list_prepend (digests, digest);
-  g_mutex_unlock (&lock);
-  return digest;
-}
-
-static void
-digest_number (Digest *digest, guint64 number)
-{
-  number = GUINT64_TO_LE (number);
-  g_checksum_update (digest->sum, (const guchar *) &number, sizeof number);
-}
-
-static gboolean
-digest_buffer (GstBuffer **buffer, guint index, gpointer data)
-{
-  Digest *digest = data;
-  GstMapInfo map;
-
-  if (!gst_buffer_map (*buffer, &map, GST_MAP_READ))
-    g_error ("%s: buffer %" G_GUINT64_FORMAT " can't be mapped", digest->name,
-        digest->buffers);
-  if (map.size)
-    g_checksum_update (digest->sum, map.data, map.size);
-  digest->buffers++;
-  digest->bytes += map.size;
-  gst_buffer_unmap (*buffer, &map);
-
-  if (digest->times) {
-    digest_number (digest, GST_BUFFER_PTS (*buffer));
-    digest_number (digest, GST_BUFFER_DTS (*buffer));
-    digest_number (digest, GST_BUFFER_DURATION (*buffer));
-    /* TAG_MEMORY tells a pool whether its memory was exchanged: a matter of
-     * who was faster, no part of what is in the buffer */
-    digest_number (digest,
-        GST_BUFFER_FLAGS (*buffer) & ~(guint) GST_BUFFER_FLAG_TAG_MEMORY);
-  }
-  return TRUE;
-}
-
 static GstPadProbeReturn
 hold_probe (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
@@ -142,14 +83,7 @@ hold_probe (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 static GstPadProbeReturn
 digest_probe (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
-  if (info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST)
-    gst_buffer_list_foreach (
-        GST_PAD_PROBE_INFO_BUFFER_LIST (info), digest_buffer, data);
-  else {
-    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
-
-    digest_buffer (&buffer, 0, data);
-  }
+  driving_for_each_buffer (info, driving_digest_buffer, data);
   return GST_PAD_PROBE_OK;
 }
 
@@ -187,14 +121,14 @@ static gpointer
 pull_thread (gpointer data)
 {
   GstAppSink *sink = data;
-  Digest *digest = digest_new (GST_OBJECT_NAME (sink), TRUE);
+  DrivingDigest *digest = driving_digest_new (GST_OBJECT_NAME (sink), TRUE);
   GstSample *sample;
 
   wait_for_release ();
   while ((sample = gst_app_sink_pull_sample (sink))) {
     GstBuffer *buffer = gst_sample_get_buffer (sample);
 
-    digest_buffer (&buffer, 0, digest);
+    driving_digest_buffer (&buffer, 0, digest);
     gst_sample_unref (sample);
   }
   gst_object_unref (sink);
@@ -204,8 +138,6 @@ pull_thread (gpointer data)
 static void
 watch_element (GstElement *element)
 {
-  const GstPadProbeType data =
-      GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST;
   const gchar *name = GST_OBJECT_NAME (element);
   gboolean check = strstr (name, "check") != NULL;
   gboolean hold = strstr (name, "hold") != NULL;
@@ -218,41 +150,11 @@ watch_element (GstElement *element)
   if (!pad)
     g_error ("%s has no sink pad", name);
   if (hold && !arg_free)
-    gst_pad_add_probe (pad, data, hold_probe, NULL, NULL);
+    gst_pad_add_probe (pad, DRIVING_DATA, hold_probe, NULL, NULL);
   if (check || strstr (name, "bytes"))
-    gst_pad_add_probe (pad, data, digest_probe, digest_new (name, check), NULL);
+    gst_pad_add_probe (pad, DRIVING_DATA, digest_probe,
+        driving_digest_new (name, check), NULL);
   gst_object_unref (pad);
-}
-
-static void
-deep_element_added (
-    GstBin *bin, GstBin *sub_bin, GstElement *element, gpointer data)
-{
-  watch_element (element);
-}
-
-static void
-watch_value (const GValue *value, gpointer data)
-{
-  watch_element (g_value_get_object (value));
-}
-
-static GThread *
-start_app (GstElement *pipeline, const gchar *name, GThreadFunc func)
-{
-  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), name);
-
-  return element ? g_thread_new (name, func, element) : NULL;
-}
-
-static gint64
-cpu_time_us (void)
-{
-  struct rusage usage;
-
-  getrusage (RUSAGE_SELF, &usage);
-  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC
-      + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
 }
 
 static GstStructure *
@@ -286,62 +188,12 @@ print_stat (GQuark field, const GValue *value, gpointer data)
   return TRUE;
 }
 
-static gint
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp (((const Digest *) a)->name, ((const Digest *) b)->name);
-}
-
-static void
-print_digest (gpointer data, gpointer user_data)
-{
-  Digest *digest = data;
-
-  g_print ("digest %s %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
-      digest->name, g_checksum_get_string (digest->sum), digest->buffers,
-      digest->bytes);
-}
-
-static void
-free_digest (gpointer data)
-{
-  Digest *digest = data;
-
-  g_checksum_free (digest->sum);
-  g_free (digest->name);
-  g_free (digest);
-}
-
-/* Takes the message. */
-static gboolean
-ended_well (GstMessage *message)
-{
-  gboolean well = FALSE;
-
-  if (!message)
-    g_printerr ("the pipeline has not ended in time\n");
-  else if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS)
-    well = TRUE;
-  else {
-    GError *error = NULL;
-    gchar *debug = NULL;
-
-    gst_message_parse_error (message, &error, &debug);
-    g_printerr ("error from %s: %s (%s)\n", GST_MESSAGE_SRC_NAME (message),
-        error->message, debug ? debug : "");
-    g_error_free (error);
-    g_free (debug);
-  }
-  g_clear_pointer (&message, gst_message_unref);
-  return well;
-}
-
 /* Returns FALSE when the pipeline ended, or nothing was spilled, before. */
 static gboolean
 hold_until_full (GstBus *bus)
 {
   gint64 deadline = g_get_monotonic_time () + HOLD_MAX_US;
-  gint64 cpu = cpu_time_us ();
+  gint64 cpu = driving_cpu_time ();
   guint quiet = 0;
   guint now_held;
 
@@ -351,11 +203,11 @@ hold_until_full (GstBus *bus)
     gint64 before = cpu;
 
     if (message) {
-      if (ended_well (message))
+      if (driving_ended_well (message))
         g_printerr ("the pipeline has ended while it was held\n");
       return FALSE;
     }
-    cpu = cpu_time_us ();
+    cpu = driving_cpu_time ();
     quiet = cpu - before < QUIET_CPU_US ? quiet + 1 : 0;
 
     g_mutex_lock (&lock);
@@ -377,23 +229,18 @@ static gboolean
 run (GstElement *pipeline)
 {
   GstBus *bus = gst_element_get_bus (pipeline);
-  GstIterator *elements = gst_bin_iterate_recurse (GST_BIN (pipeline));
   GThread *feed, *pull;
   gboolean well = TRUE;
 
-  gst_iterator_foreach (elements, watch_value, NULL);
-  gst_iterator_free (elements);
-  g_signal_connect (
-      pipeline, "deep-element-added", G_CALLBACK (deep_element_added), NULL);
-
+  driving_watch_elements (pipeline, watch_element);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  feed = start_app (pipeline, "feed", feed_thread);
-  pull = start_app (pipeline, "pull", pull_thread);
+  feed = driving_start_thread (pipeline, "feed", feed_thread);
+  pull = driving_start_thread (pipeline, "pull", pull_thread);
   if (!arg_free)
     well = hold_until_full (bus);
   release ();
   if (well)
-    well = ended_well (gst_bus_timed_pop_filtered (
+    well = driving_ended_well (gst_bus_timed_pop_filtered (
         bus, RUN_MAX, GST_MESSAGE_ERROR | GST_MESSAGE_EOS));
 
   if (feed)
@@ -423,25 +270,6 @@ allocator_is_as_expected (void)
   return is_filemem == arg_filemem;
 }
 
-static gboolean
-has_elements (const gchar *list)
-{
-  gchar **names = g_strsplit (list, ":", -1);
-  gboolean all = TRUE;
-
-  for (gchar **name = names; *name; name++) {
-    GstElementFactory *factory = gst_element_factory_find (*name);
-
-    if (!factory) {
-      g_printerr ("no element %s\n", *name);
-      all = FALSE;
-    } else
-      gst_object_unref (factory);
-  }
-  g_strfreev (names);
-  return all;
-}
-
 int
 main (int argc, char **argv)
 {
@@ -456,10 +284,8 @@ main (int argc, char **argv)
       {NULL},
   };
   GOptionContext *options = g_option_context_new ("DESCRIPTION");
-  GstParseContext *parse;
   GstElement *pipeline;
   GError *error = NULL;
-  gchar **missing;
   gboolean well;
 
   g_option_context_add_main_entries (options, entries, NULL);
@@ -478,43 +304,18 @@ main (int argc, char **argv)
 
   if (!allocator_is_as_expected ())
     return 1;
-  if (arg_needs && !has_elements (arg_needs))
-    return EXIT_SKIP;
-  parse = gst_parse_context_new ();
-  pipeline = gst_parse_launch_full (
-      argv[1], parse, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  missing = gst_parse_context_get_missing_elements (parse);
-  gst_parse_context_free (parse);
-  if (!pipeline) {
-    gchar *names = missing ? g_strjoinv (":", missing) : NULL;
-
-    /* An element with a property that it does not have is "missing" as well,
-     * and must not pass for one that is not installed. */
-    if (names && !has_elements (names))
-      return EXIT_SKIP;
-    g_printerr ("%s\n", error->message);
-    return 1;
-  }
-  /* gst_parse_launch() gives an element that stands alone as it is */
-  if (!GST_IS_PIPELINE (pipeline)) {
-    GstElement *whole = gst_pipeline_new (NULL);
-
-    gst_bin_add (GST_BIN (whole), pipeline);
-    pipeline = whole;
-  }
-
+  if (arg_needs && !driving_has_elements (arg_needs))
+    return DRIVING_SKIP;
+  pipeline = driving_parse (argv[1]);
   well = run (pipeline);
   gst_object_unref (pipeline);
-  if (well) {
-    digests = g_list_sort (digests, compare_names);
-    g_list_foreach (digests, print_digest, NULL);
-  }
+  if (well)
+    driving_print_digests ();
   if (arg_filemem) {
     GstStructure *stats = filemem_stats ();
 
     gst_structure_foreach (stats, print_stat, NULL);
     gst_structure_free (stats);
   }
-  g_list_free_full (digests, free_digest);
   return well ? 0 : 1;
 }

@@ -29,15 +29,14 @@
  *
  * Locking: one mutex for the state of the hold and what is counted at queues.
  */
+#include "../driving.h"
+
 #include <gst/app/gstappsink.h>
 #include <gst/app/gstappsrc.h>
-#include <gst/gst.h>
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define EXIT_SKIP 77
 #define TICK_US (25 * 1000)
 /* quiet: this many ticks in a row, each with less processor time than that */
 #define QUIET_TICKS 5
@@ -47,14 +46,6 @@
 /* packets on the way when the next, or the next list of them, is sent: a socket
  * has room for some 90 */
 #define ON_THE_WAY_MOST 8
-
-typedef struct
-{
-  gchar *name;
-  gboolean times;
-  GChecksum *sum;
-  guint64 buffers, bytes;
-} Digest;
 
 /* What goes through a queue, from one of its sink pads on. */
 typedef struct
@@ -71,7 +62,7 @@ typedef struct
 static GMutex lock;
 static GCond cond;
 static gboolean released;
-static GPtrArray *digests, *passages;
+static GPtrArray *passages;
 static GstAllocator *ours;
 
 static guint64 n_sent, n_received;
@@ -80,53 +71,6 @@ static gboolean all_sent, told_end;
 static gchar *arg_feed;
 static gint arg_chunk = 65536;
 static gboolean arg_hold;
-
-/* ---- digests ---- */
-
-static Digest *
-digest_new (const gchar *name, gboolean times)
-{
-  Digest *digest = g_new0 (Digest, 1);
-
-  digest->name = g_strdup (name);
-  digest->times = times;
-  digest->sum = g_checksum_new (G_CHECKSUM_SHA256);
-  g_mutex_lock (&lock);
-  g_ptr_array_add (digests, digest);
-  g_mutex_unlock (&lock);
-  return digest;
-}
-
-static void
-digest_number (Digest *digest, guint64 number)
-{
-  number = GUINT64_TO_LE (number);
-  g_checksum_update (digest->sum, (const guchar *) &number, sizeof number);
-}
-
-static gboolean
-digest_buffer (GstBuffer **buffer, guint index, gpointer data)
-{
-  Digest *digest = data;
-  GstMapInfo map;
-
-  if (!gst_buffer_map (*buffer, &map, GST_MAP_READ))
-    g_error ("%s: a buffer can't be mapped", digest->name);
-  if (map.size > 0)
-    g_checksum_update (digest->sum, map.data, map.size);
-  digest->buffers++;
-  digest->bytes += map.size;
-  gst_buffer_unmap (*buffer, &map);
-  if (digest->times) {
-    digest_number (digest, GST_BUFFER_PTS (*buffer));
-    digest_number (digest, GST_BUFFER_DTS (*buffer));
-    digest_number (digest, GST_BUFFER_DURATION (*buffer));
-    /* A pool's own mark; no part of what is in the buffer. */
-    digest_number (digest,
-        GST_BUFFER_FLAGS (*buffer) & ~(guint) GST_BUFFER_FLAG_TAG_MEMORY);
-  }
-  return TRUE;
-}
 
 /* ---- queues ---- */
 
@@ -178,32 +122,17 @@ buffer_leaves (GstBuffer **buffer, guint index, gpointer data)
   return TRUE;
 }
 
-static void
-for_each_buffer (GstPadProbeInfo *info, GstBufferListFunc func, gpointer data)
-{
-  GstBuffer *buffer;
-
-  if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0) {
-    gst_buffer_list_foreach (GST_PAD_PROBE_INFO_BUFFER_LIST (info), func, data);
-    return;
-  }
-  buffer = GST_PAD_PROBE_INFO_BUFFER (info);
-  func (&buffer, 0, data);
-}
-
-#define DATA (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST)
-
 static GstPadProbeReturn
 on_entering (GstPad *pad, GstPadProbeInfo *info, gpointer passage)
 {
-  for_each_buffer (info, buffer_enters, passage);
+  driving_for_each_buffer (info, buffer_enters, passage);
   return GST_PAD_PROBE_OK;
 }
 
 static GstPadProbeReturn
 on_leaving (GstPad *pad, GstPadProbeInfo *info, gpointer passage)
 {
-  for_each_buffer (info, buffer_leaves, passage);
+  driving_for_each_buffer (info, buffer_leaves, passage);
   return GST_PAD_PROBE_OK;
 }
 
@@ -216,7 +145,7 @@ passage_new (GstPad *pad)
   g_mutex_lock (&lock);
   g_ptr_array_add (passages, passage);
   g_mutex_unlock (&lock);
-  gst_pad_add_probe (pad, DATA, on_entering, passage, NULL);
+  gst_pad_add_probe (pad, DRIVING_DATA, on_entering, passage, NULL);
   return passage;
 }
 
@@ -267,7 +196,7 @@ watch_queue_pad (GstElement *element, GstPad *pad, gpointer unused)
     return;
   passage->has_exit = TRUE;
   gst_pad_add_probe (
-      is_entrance ? other : pad, DATA, on_leaving, passage, NULL);
+      is_entrance ? other : pad, DRIVING_DATA, on_leaving, passage, NULL);
 }
 
 static gboolean
@@ -325,7 +254,7 @@ hold (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
 static GstPadProbeReturn
 take_digest (GstPad *pad, GstPadProbeInfo *info, gpointer digest)
 {
-  for_each_buffer (info, digest_buffer, digest);
+  driving_for_each_buffer (info, driving_digest_buffer, digest);
   return GST_PAD_PROBE_OK;
 }
 
@@ -354,7 +283,7 @@ pull (gpointer sink)
 {
   g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
   Passage *passage = passage_new (pad);
-  Digest *digest = digest_new ("pull", TRUE);
+  DrivingDigest *digest = driving_digest_new ("pull", TRUE);
   GstSample *sample;
 
   wait_for_release ();
@@ -362,7 +291,7 @@ pull (gpointer sink)
     GstBuffer *buffer = gst_sample_get_buffer (sample);
 
     buffer_leaves (&buffer, 0, passage);
-    digest_buffer (&buffer, 0, digest);
+    driving_digest_buffer (&buffer, 0, digest);
     gst_sample_unref (sample);
   }
   gst_object_unref (sink);
@@ -411,7 +340,7 @@ buffer_received (GstBuffer **buffer, guint index, gpointer unused)
 static GstPadProbeReturn
 on_receiving (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
 {
-  for_each_buffer (info, buffer_received, NULL);
+  driving_for_each_buffer (info, buffer_received, NULL);
   return GST_PAD_PROBE_OK;
 }
 
@@ -447,62 +376,16 @@ watch_element (GstElement *element)
     return;
   pad = gst_element_get_static_pad (element, recv ? "src" : "sink");
   if (send)
-    gst_pad_add_probe (pad, DATA | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
+    gst_pad_add_probe (pad, DRIVING_DATA | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
         on_sending, NULL, NULL);
   else if (recv)
-    gst_pad_add_probe (pad, DATA, on_receiving, NULL, NULL);
+    gst_pad_add_probe (pad, DRIVING_DATA, on_receiving, NULL, NULL);
   else {
     if (arg_hold)
-      gst_pad_add_probe (pad, DATA, hold, NULL, NULL);
-    gst_pad_add_probe (pad, DATA, take_digest, digest_new (name, check), NULL);
+      gst_pad_add_probe (pad, DRIVING_DATA, hold, NULL, NULL);
+    gst_pad_add_probe (
+        pad, DRIVING_DATA, take_digest, driving_digest_new (name, check), NULL);
   }
-}
-
-static void
-watch_added (GstBin *bin, GstBin *sub_bin, GstElement *element, gpointer unused)
-{
-  watch_element (element);
-}
-
-static void
-watch_value (const GValue *value, gpointer unused)
-{
-  watch_element (g_value_get_object (value));
-}
-
-static GThread *
-start_thread (GstElement *pipeline, const gchar *name, GThreadFunc func)
-{
-  GstElement *element = gst_bin_get_by_name (GST_BIN (pipeline), name);
-
-  return element != NULL ? g_thread_new (name, func, element) : NULL;
-}
-
-static gint64
-cpu_time_us (void)
-{
-  struct rusage usage;
-
-  getrusage (RUSAGE_SELF, &usage);
-  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC
-      + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
-}
-
-/* Takes the message. */
-static gboolean
-ended_well (GstMessage *message)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree gchar *debug = NULL;
-  gboolean well = GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS;
-
-  if (!well) {
-    gst_message_parse_error (message, &error, &debug);
-    g_printerr ("error from %s: %s (%s)\n", GST_MESSAGE_SRC_NAME (message),
-        error->message, debug);
-  }
-  gst_message_unref (message);
-  return well;
 }
 
 /* Waits for the end, and lets go on the way there. */
@@ -512,7 +395,7 @@ wait_for_end (GstElement *pipeline)
   g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
   g_autoptr (GstElement) receiver =
       gst_bin_get_by_name (GST_BIN (pipeline), "recv");
-  gint64 start = g_get_monotonic_time (), cpu = cpu_time_us ();
+  gint64 start = g_get_monotonic_time (), cpu = driving_cpu_time ();
   gboolean holds = arg_hold;
   guint quiet = 0;
 
@@ -527,11 +410,11 @@ wait_for_end (GstElement *pipeline)
     if (message != NULL) {
       if (holds)
         release ();
-      return ended_well (message);
+      return driving_ended_well (message);
     }
     if (receiver != NULL)
       end_network (receiver);
-    cpu = cpu_time_us ();
+    cpu = driving_cpu_time ();
     quiet = cpu - before < QUIET_CPU_US ? quiet + 1 : 0;
     if (holds
         && (quiet >= QUIET_TICKS
@@ -540,25 +423,19 @@ wait_for_end (GstElement *pipeline)
       holds = FALSE;
     }
   }
-  g_printerr ("the pipeline has not ended in time\n");
-  return FALSE;
+  return driving_ended_well (NULL);
 }
 
 static gboolean
 run (GstElement *pipeline)
 {
-  GstIterator *elements = gst_bin_iterate_recurse (GST_BIN (pipeline));
   GThread *feeding, *pulling;
   gboolean well;
 
-  gst_iterator_foreach (elements, watch_value, NULL);
-  gst_iterator_free (elements);
-  g_signal_connect (
-      pipeline, "deep-element-added", G_CALLBACK (watch_added), NULL);
-
-  pulling = start_thread (pipeline, "pull", pull);
+  driving_watch_elements (pipeline, watch_element);
+  pulling = driving_start_thread (pipeline, "pull", pull);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  feeding = start_thread (pipeline, "feed", push_wrapped);
+  feeding = driving_start_thread (pipeline, "feed", push_wrapped);
   well = wait_for_end (pipeline);
   if (well && pulling != NULL)
     g_thread_join (g_steal_pointer (&pulling));
@@ -570,25 +447,11 @@ run (GstElement *pipeline)
   return well;
 }
 
-static gint
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return strcmp ((*(Digest *const *) a)->name, (*(Digest *const *) b)->name);
-}
-
 static void
-print_all (void)
+print_passages (void)
 {
   guint i;
 
-  g_ptr_array_sort (digests, compare_names);
-  for (i = 0; i < digests->len; i++) {
-    Digest *digest = g_ptr_array_index (digests, i);
-
-    g_print ("digest %s %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
-        digest->name, g_checksum_get_string (digest->sum), digest->buffers,
-        digest->bytes);
-  }
   for (i = 0; i < passages->len; i++) {
     Passage *passage = g_ptr_array_index (passages, i);
 
@@ -598,34 +461,6 @@ print_all (void)
           passage->name, passage->bytes, passage->foreign, passage->held_bytes,
           passage->held_foreign);
   }
-}
-
-static GstElement *
-parse (const gchar *description)
-{
-  g_autoptr (GstParseContext) context = gst_parse_context_new ();
-  g_auto (GStrv) missing = NULL;
-  GError *error = NULL;
-  GstElement *pipeline = gst_parse_launch_full (
-      description, context, GST_PARSE_FLAG_FATAL_ERRORS, &error);
-  guint i;
-
-  if (pipeline != NULL)
-    return pipeline;
-  missing = gst_parse_context_get_missing_elements (context);
-  /* An element without the property that it is given is "missing" as well, and
-   * must not pass for one that is not installed. */
-  for (i = 0; missing != NULL && missing[i] != NULL; i++) {
-    g_autoptr (GstElementFactory) factory =
-        gst_element_factory_find (missing[i]);
-
-    if (factory == NULL) {
-      g_printerr ("no element %s\n", missing[i]);
-      exit (EXIT_SKIP);
-    }
-  }
-  g_printerr ("%s\n", error->message);
-  exit (EXIT_FAILURE);
 }
 
 int
@@ -652,12 +487,13 @@ main (int argc, char **argv)
     return EXIT_FAILURE;
   }
   ours = gst_allocator_find (NULL);
-  digests = g_ptr_array_new ();
   passages = g_ptr_array_new ();
-  pipeline = parse (argv[1]);
+  pipeline = driving_parse (argv[1]);
   well = run (pipeline);
   gst_object_unref (pipeline);
-  if (well)
-    print_all ();
+  if (well) {
+    driving_print_digests ();
+    print_passages ();
+  }
   return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }
