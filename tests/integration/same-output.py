@@ -13,38 +13,24 @@
 # without filemem instead: whether the pipeline itself is the same every time.
 #
 # The cache directory keeps media files, GStreamer's registry and, while a test
-# runs, the directory of the backing file. Tests may run at the same time, so
-# what they share is made under a lock, and renamed when it is complete.
+# runs, the directory of the backing file.
 # Exit code: 0 all the same, 1 a difference or a failure, 77 an element missing.
 
 import argparse
-import contextlib
-import fcntl
-import hashlib
 import os
 import pathlib
 import shlex
-import signal
 import string
-import subprocess
 import sys
 import tempfile
 
 import pipelines
+from driving import (SKIP, Failed, Skipped, environment, lines_of, locked,
+                     made_once, python_with_gi)
 
-SKIP = 77
 TIMEOUT = 150
 BUDGET = "8M"
 SIZE = "2G"
-PYTHONS = (sys.executable, "/usr/bin/python3")
-
-
-class Skipped(Exception):
-    pass
-
-
-class Failed(Exception):
-    pass
 
 
 class Media:
@@ -58,23 +44,12 @@ class Media:
         return self.quoted
 
 
-@contextlib.contextmanager
-def locked(path):
-    with open(path, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 class Runner:
     def __init__(self, driver, cache):
         self.driver = os.path.abspath(driver)
         self.cache = pathlib.Path(cache).resolve()
         self.cache.mkdir(parents=True, exist_ok=True)
-        # nobody's own settings, and nobody's own registry
-        self.env = {name: value for name, value in os.environ.items()
-                    if not name.startswith("GST_FILEMEM_")
-                    and name not in ("GST_TRACERS", "GST_DEBUG")}
-        self.env["G_DEBUG"] = "fatal-criticals"
+        self.env = environment()
         self.env["GST_REGISTRY"] = str(self.cache / "registry.bin")
         with locked(self.cache / "registry.lock"):
             if not (self.cache / "registry.bin").exists():
@@ -83,43 +58,24 @@ class Runner:
     def start(self, args, program=None, env=None):
         """Runs the driver, returns the lines of its output."""
         try:
-            done = subprocess.run(
-                (program or [self.driver]) + args, timeout=TIMEOUT,
-                env={**self.env, **(env or {})}, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE)
-        except subprocess.TimeoutExpired as error:
-            raise Failed(f"still running after {TIMEOUT} s") from error
-        if done.returncode == SKIP:
-            raise Skipped(done.stderr.strip())
-        if done.returncode != 0:
-            how = (f"killed by {signal.Signals(-done.returncode).name}"
-                   if done.returncode < 0 else f"exit code {done.returncode}")
+            return lines_of((program or [self.driver]) + args,
+                            {**self.env, **(env or {})}, TIMEOUT)
+        except Failed as error:
             run = "with filemem" if env else "without filemem"
-            raise Failed(f"{run}: {how}\n{done.stdout}{done.stderr}".rstrip())
-        return done.stdout.splitlines()
+            raise Failed(f"{run}: {error}") from error
 
     def media(self, name):
         """The path of a media file, which is made if there is none yet."""
         recipe = pipelines.MEDIA[name]
-        key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-        path = self.cache / f"{name}-{key}"
-        with locked(self.cache / f"{name}.lock"):
-            if not path.exists():
-                part = path.with_suffix(".part")
-                self.start(["--free", recipe.format(out=Media(part))])
-                part.rename(path)
-        return Media(path)
+        return Media(made_once(
+            self.cache, name, recipe, lambda part: self.start(
+                ["--free", recipe.format(out=Media(part))])))
 
     def program(self, case):
         if not case.python:
             return [self.driver]
         script = pathlib.Path(__file__).with_name("run-held-app.py")
-        for python in PYTHONS:
-            if not subprocess.run([python, "-c", "import gi"],
-                                  stderr=subprocess.DEVNULL).returncode:
-                return [python, str(script)]
-        raise Skipped("no Python with gi")
+        return [python_with_gi(), str(script)]
 
     def command(self, case):
         fields = {name.split(".")[0] for _, name, _, _

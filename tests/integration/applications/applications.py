@@ -14,14 +14,12 @@
 #
 # APPLICATIONS is the table; an application of another language or library is a
 # small program beside this file. The scratch directory keeps media files and
-# GStreamer's registries; tests may run at the same time, so what they share is
-# made under a lock, and renamed when it is complete.
+# GStreamer's registries.
 # Exit code: 0 all well, 1 not, 77 where the application is not installed.
 
 import argparse
 import contextlib
 import dataclasses
-import fcntl
 import hashlib
 import os
 import pathlib
@@ -33,8 +31,10 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from driving import SKIP, Failed, locked, made_once  # noqa: E402
+
 PYTHON = "/usr/bin/python3"
-SKIP = 77
 TIMEOUT = 100
 BUDGET = "4M"
 # For the reports.
@@ -144,10 +144,6 @@ APPLICATIONS = [
 ]
 
 
-class Failed(Exception):
-    """The test did not pass; the text says why."""
-
-
 def run(argv, env, **more):
     """What the program printed; a session of its own, so that a program that
     hangs can be ended with its children."""
@@ -173,13 +169,6 @@ def works(argv, env):
         return True
     except (Failed, OSError):
         return False
-
-
-@contextlib.contextmanager
-def locked(path):
-    with open(path, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextlib.contextmanager
@@ -232,15 +221,9 @@ class Scratch:
                 run([*prefix, "gst-inspect-1.0", "fakesrc"], env)
 
     def media(self, name, env):
-        key = hashlib.sha256(MEDIA[name].encode()).hexdigest()[:12]
-        path = self.directory / f"{key}-{name}"
-        with locked(self.directory / f"{name}.lock"):
-            if not path.exists():
-                part = path.with_suffix(".part")
-                run(["gst-launch-1.0", "-q", *f"{MEDIA[name]}{part}".split()],
-                    env)
-                part.rename(path)
-        return path
+        return made_once(
+            self.directory, name, MEDIA[name], lambda part: run(
+                ["gst-launch-1.0", "-q", *f"{MEDIA[name]}{part}".split()], env))
 
 
 def size(text):

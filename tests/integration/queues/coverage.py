@@ -28,10 +28,8 @@ import http.server
 import os
 import pathlib
 import re
-import signal
 import socket
 import string
-import subprocess
 import sys
 import tempfile
 import threading
@@ -39,7 +37,10 @@ from collections import namedtuple
 
 import shapes
 
-SKIP = 77
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from driving import (SKIP, Failed, Skipped, environment,  # noqa: E402
+                     lines_of, made_once, python_with_gi)
+
 TIMEOUT = 90
 JOBS = 2
 MIB = 1 << 20
@@ -47,19 +48,10 @@ LIMIT = MIB
 LEAST_SHAPES = 40
 LEAST_OF_ALL = 0.99
 LEAST_OF_EACH = 0.95
-PYTHONS = ("/usr/bin/python3", sys.executable)
 
 Queue = namedtuple("Queue", "pad bytes foreign held held_foreign")
 Run = namedtuple("Run", "digests queues records")
 Row = namedtuple("Row", "shape bytes foreign copied left held peak")
-
-
-class Skipped(Exception):
-    pass
-
-
-class Failed(Exception):
-    pass
 
 
 class Media:
@@ -105,47 +97,27 @@ class Runner:
         self.cache = pathlib.Path(cache).resolve()
         self.cache.mkdir(parents=True, exist_ok=True)
         self.server = Server(str(self.cache))
-        self.lock = threading.Lock()
-        # nobody's own settings
-        self.env = {name: value for name, value in os.environ.items()
-                    if not name.startswith(("GST_FILEMEM_", "GST_DEBUG"))
-                    and name != "GST_TRACERS"}
-        self.env["G_DEBUG"] = "fatal-criticals"
+        self.env = environment()
         self.env.setdefault("GST_REGISTRY", str(self.cache / "registry.bin"))
         self.env["no_proxy"] = "127.0.0.1"
 
     def start(self, args, program=None, env=None):
         """Runs the driver, returns the lines of its output."""
-        try:
-            done = subprocess.run(
-                (program or [self.driver]) + args, timeout=TIMEOUT,
-                env={**self.env, **(env or {})}, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE)
-        except subprocess.TimeoutExpired as error:
-            raise Failed(f"still running after {TIMEOUT} s") from error
-        if done.returncode == SKIP:
-            raise Skipped(done.stderr.strip())
-        if done.returncode != 0:
-            how = (f"killed by {signal.Signals(-done.returncode).name}"
-                   if done.returncode < 0 else f"exit code {done.returncode}")
-            raise Failed(f"{how}: {done.stderr.strip()}")
-        return done.stdout.splitlines()
+        return lines_of((program or [self.driver]) + args,
+                        {**self.env, **(env or {})}, TIMEOUT)
 
     def media(self, name):
         """A media file, which is made if there is none yet."""
-        recipe = shapes.HLS if name == "hls" else shapes.MEDIA[name]
-        key = hashlib.sha256(recipe.encode()).hexdigest()[:12]
-        path = self.cache / f"{name}-{key}"
-        with self.lock:
-            if not path.exists():
-                part = path.with_suffix(".part")
-                if name == "hls":
-                    part.mkdir(exist_ok=True)
-                self.start([recipe.format(
-                    out=part if name == "hls" else Media(part))])
-                part.rename(path)
-        return Media(path)
+        if name == "hls":
+            return Media(made_once(self.cache, name, shapes.HLS, self.make_hls))
+        recipe = shapes.MEDIA[name]
+        return Media(made_once(
+            self.cache, name, recipe,
+            lambda part: self.start([recipe.format(out=Media(part))])))
+
+    def make_hls(self, directory):
+        directory.mkdir(exist_ok=True)
+        self.start([shapes.HLS.format(out=directory)])
 
     def command(self, shape, work):
         fields = {name.split(".")[0] for _, name, _, _
@@ -163,11 +135,7 @@ class Runner:
         if not shape.python:
             return None
         script = pathlib.Path(__file__).with_name("wrapped-app.py")
-        for python in PYTHONS:
-            if not subprocess.run([python, "-c", "import gi"],
-                                  stderr=subprocess.DEVNULL).returncode:
-                return [python, str(script)]
-        raise Skipped("no Python with gi")
+        return [python_with_gi(), str(script)]
 
     def run(self, shape, env=None, hold=False):
         # a socket's path must be short
