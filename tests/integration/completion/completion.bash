@@ -4,8 +4,17 @@
 #
 # completion.bash: what bash would offer after each beginning of a command line.
 #
-# Usage: completion.bash COMPLETION-FILE
+# Usage: completion.bash COMPLETION-FILE GST-FILEMEM
 set -eu
+
+# Every option that the help knows.
+options_of ()
+{
+  "$launcher" "$1" --help \
+    | sed -nE 's/^ +(-.*)/\1/p' | grep -oE '^(-[a-z]|--[a-z-]+)|, --[a-z-]+' \
+    | sed 's/, //' | paste -s -d '|'
+}
+launcher=$2
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -56,9 +65,9 @@ offers 'run|report' r
 offers '--help|--version' --
 offers '' x
 
-offers '--dir|--size|--ram|--report|-h|--help|--version|--' run -
+offers "$(options_of run)|--" run -
 offers '--ram|--report' run --r
-offers '--dir|--size|--ram|--report|--help|--version|--' run --
+offers '--json' run --js
 offers 'a dir' run --dir a
 offers 'a dir' run --dir = a
 offers 'a dir|run|bin' run --dir =
@@ -90,15 +99,16 @@ offers 'offset 5' run --ram = 64M gst-launch-1.0 x
 offers '--dir' run --d
 unset -f _command_offset
 
-offers '--dir|-h|--help|--version' doctor ''
+offers "$(options_of doctor)" doctor ''
 offers 'a dir' doctor --dir a
 offers 'a dir' doctor --dir = a
-offers '-o|-h|--help' report -
+offers "$(options_of report)" report -
 offers 'a log|a dir' report a
 offers 'a log|a dir' report -o a
+offers 'a log|a dir' report --output = a
 offers 'a log|a dir' report x a
 offers '4711|4812' top ''
 offers '4812' top 48
-offers '--once|--json|-h|--help' top -
+offers "$(options_of top)" top -
 unset XDG_RUNTIME_DIR
 offers '' top ''

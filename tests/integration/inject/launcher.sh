@@ -69,6 +69,9 @@ test_options ()
   same '--json' 'json|stderr' "$("$launcher" run --json sh -c \
     'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
   # shellcheck disable=SC2016
+  same '--json' 'json|stderr' "$(GST_FILEMEM_REPORT=none "$launcher" run --json \
+    sh -c 'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
+  # shellcheck disable=SC2016
   same '--json' "json|$tmp/out" "$("$launcher" run --report "$tmp/out" --json \
     sh -c 'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
 
@@ -88,6 +91,18 @@ test_options ()
   ! grep -q '.\{80\}' "$tmp/out" || fail 'the help is over 79 columns wide'
   "$launcher" run --help | cmp - "$tmp/out"
   same 'version' "gst-filemem $FM_VERSION" "$("$launcher" --version)"
+}
+
+# What is exported reaches the program, however the launcher calls its own.
+test_keeps ()
+{
+  own=$(sed -nE 's/(^ *|.*[);] )([A-Za-z_]+)=.*/\2/p;s/^ *for ([a-z_]+) in.*/\1/p' \
+    "$launcher" | grep -Ev '^(_fm_|GST_|LD_|CDPATH)' || true)
+  same 'variables that others may have exported' '' "$own"
+  # shellcheck disable=SC2016
+  same 'exported variables' 'a b c d e f' "$(dir=a version=b value=c option=d \
+    plugin=e build=f GST_FILEMEM_BUILD=$FM_BUILD "$launcher" run --ram 8M sh -c \
+    'echo "$dir $version $value $option $plugin $build"')"
 }
 
 test_appends ()

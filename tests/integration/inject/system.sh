@@ -83,7 +83,7 @@ test_service ()
   systemctl daemon-reload
   systemctl start "$unit" || fail "systemctl start: $(cat "$tmp/err")"
   on_disk "$(cat "$tmp/out")"
-  same 'dir' /var/cache/gst-filemem "$(field dir "$(cat "$tmp/out")")"
+  same 'dir' "/var/cache/gst-filemem/$unit" "$(field dir "$(cat "$tmp/out")")"
   same 'the limit' MemoryMax=536870912 \
     "$(systemctl show -p MemoryMax "$unit")"
   says 'filemem report of process' "$tmp/err"
