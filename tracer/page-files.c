@@ -40,14 +40,24 @@ fm_page_open (int dir, const gchar *name)
   return fd;
 }
 
-gint64
-fm_page_owner (int fd)
+/* As fm_page_owner(), of one byte. */
+static gint64
+lock_holder (int fd, off_t byte)
 {
-  struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+  struct flock lock = {
+      .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
   if (fcntl (fd, F_GETLK, &lock) < 0)
     return 0;
   return lock.l_type == F_UNLCK ? -1 : MAX (lock.l_pid, 0);
+}
+
+gint64
+fm_page_owner (int fd)
+{
+  gint64 process = lock_holder (fd, FM_PAGE_LOCK_PROCESS);
+
+  return process >= 0 ? process : lock_holder (fd, FM_PAGE_LOCK_FILE);
 }
 
 static gboolean

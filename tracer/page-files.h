@@ -23,8 +23,9 @@ gboolean fm_page_is_name (const gchar *name);
  * not a plain file of ours. */
 int fm_page_open (int dir, const gchar *name);
 
-/* The pid of the program that holds the lock, 0 if it has none here; -1 if
- * nobody does. */
+/* The pid of the program that holds the locks; 0 if that is not to be had, in
+ * another PID namespace or where the program has closed its descriptors; -1 if
+ * nobody holds one. */
 gint64 fm_page_owner (int fd);
 
 /* Removes @name in @dir, which is open as @fd and has no owner, if it looks

@@ -25,11 +25,21 @@
 /* ---- the file ---- */
 
 static gboolean
+lock_byte (int fd, int command, off_t byte)
+{
+  const struct flock lock = {.l_type = F_WRLCK,
+      .l_whence = SEEK_SET,
+      .l_start = byte,
+      .l_len = 1};
+
+  return fcntl (fd, command, &lock) == 0;
+}
+
+static gboolean
 lock_file (int fd)
 {
-  const struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-  return fcntl (fd, F_SETLK, &all) == 0;
+  return lock_byte (fd, F_OFD_SETLK, FM_PAGE_LOCK_FILE)
+      && lock_byte (fd, F_SETLK, FM_PAGE_LOCK_PROCESS);
 }
 
 /* That of another user, whose environment was kept (sudo -E), is his: a
@@ -58,7 +68,8 @@ make_file (const gchar *runtime_dir, gchar **ret_path)
 
   if (!may_be_used (runtime_dir) || (mkdir (dir, 0700) < 0 && errno != EEXIST))
     return -1;
-  /* Before ours is there: to close a file is to lose one's lock on it. */
+  /* Before ours is there: to close a file is to lose the lock that tells our
+   * pid. */
   fm_page_remove_all_dead (dir);
   fd = g_mkstemp_full (path, O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0)

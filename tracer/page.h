@@ -23,7 +23,7 @@ typedef struct
 {
   FmPage *page;
   gchar *path; /* NULL: nobody else sees it */
-  int fd;      /* holds the lock; never closed before the end */
+  int fd;      /* holds the locks; not closed before the end, by us */
   FmFileIdentity identity;
 } FmOwnPage;
 

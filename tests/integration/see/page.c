@@ -64,11 +64,14 @@ read_text (const FmPage *page, gchar text[FM_PAGE_SIZE], guint32 *ret_length)
   return TRUE;
 }
 
-/* Who has a lock on the file; 0 if nobody. */
+/* Which process has a lock on the file; 0 if none. */
 static pid_t
 owner_of (const gchar *path)
 {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  struct flock lock = {.l_type = F_WRLCK,
+      .l_whence = SEEK_SET,
+      .l_start = FM_PAGE_LOCK_PROCESS,
+      .l_len = 1};
   int fd = open (path, O_RDWR);
 
   testing_check (fd >= 0);

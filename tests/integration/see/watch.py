@@ -265,6 +265,22 @@ def test_killed(runner):
     equal(len(pages(runner)), 1)
 
 
+def test_closed_descriptors(runner):
+    with App(runner, env=runtime(runner)) as app:
+        app.do("allocate 5")
+        page = page_of(runner)
+        app.do("close-descriptors")
+        # who removes the pages of the dead
+        with App(runner, env=runtime(runner)) as other:
+            other.do("allocate 5")
+            wait_until(lambda: len(pages(runner)) == 2, "both pages")
+            other.end()
+        equal(len(pages(runner)), 1)
+        equal(page.ask()["pid"], app.process.pid)
+        app.end()
+    equal(pages(runner), [])
+
+
 # ---- forks ----
 
 PARAMS = "stats-interval=1,report-signal=USR2,attribution=on"
