@@ -27,10 +27,8 @@
 static gboolean
 lock_byte (int fd, int command, off_t byte)
 {
-  const struct flock lock = {.l_type = F_WRLCK,
-      .l_whence = SEEK_SET,
-      .l_start = byte,
-      .l_len = 1};
+  const struct flock lock = {
+      .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 
   return fcntl (fd, command, &lock) == 0;
 }
