@@ -37,7 +37,8 @@ typedef struct
   int fd;
   void *mapping;    /* of the header; never read nor written by us; or NULL */
   guint32 asked;    /* before we asked: a later number answers us */
-  gboolean waiting; /* for the answer */
+  gboolean pending; /* there was none so far; a late one does as well */
+  gboolean waiting; /* for the answer, in this round */
 } Page;
 
 struct FmPages
@@ -159,7 +160,9 @@ ask (Page *page)
   page->waiting = FALSE;
   if (!page->mapping || !read_header (page->fd, &header))
     return;
-  page->asked = header.asked;
+  if (!page->pending)
+    page->asked = header.asked;
+  page->pending = TRUE;
   page->public.state = check_header (page->fd, &header);
   if (page->public.state != FM_PAGE_READABLE)
     return;
@@ -276,7 +279,7 @@ fm_pages_collect (FmPages *pages)
 
     if (page->waiting && read_text (page, TRUE)) {
       page->public.answering = TRUE;
-      page->waiting = FALSE;
+      page->pending = page->waiting = FALSE;
     }
     if (page->waiting && over) {
       page->waiting = FALSE;

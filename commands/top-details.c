@@ -54,12 +54,11 @@ typedef struct
 {
   const gchar *label;
   const gchar *used, *most, *peak; /* figures */
-  gdouble kept_from;               /* a part of it, 0: none */
 } FmLevel;
 
 static const FmLevel levels[] = {
-    {"RAM", "resident-bytes", "budget", "resident-peak", 7.0 / 8},
-    {"Disk", "disk-bytes", "size", "disk-peak", 0},
+    {"RAM", "resident-bytes", "budget", "resident-peak"},
+    {"Disk", "disk-bytes", "size", "disk-peak"},
 };
 
 /* A figure as a part of the most that it may be. */
@@ -101,11 +100,8 @@ say_level (FmProgram *program, const FmLevel *level, guint columns)
 static void
 put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
 {
-  const FmBarMark marks[] = {
-      {get_part (program, level, level->peak), TRUE},
-      {level->kept_from, FALSE},
-  };
   gdouble part = get_part (program, level, level->used);
+  gdouble peak = get_part (program, level, level->peak);
   g_autofree gchar *words = NULL;
   guint room, columns;
 
@@ -118,11 +114,10 @@ put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
     words = say_level (program, level, room);
     fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
     fm_sheet_end_line (sheet);
-    fm_sheet_put_bar (sheet, sheet->width, part, marks, G_N_ELEMENTS (marks));
+    fm_sheet_put_bar (sheet, sheet->width, part, peak);
   } else {
     words = say_level (program, level, columns - 1);
-    fm_sheet_put_bar (sheet, MIN (room - columns, BAR_MOST), part, marks,
-        G_N_ELEMENTS (marks));
+    fm_sheet_put_bar (sheet, MIN (room - columns, BAR_MOST), part, peak);
     fm_sheet_put_spaces (sheet, 1);
     fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
   }

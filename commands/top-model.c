@@ -29,6 +29,42 @@ fm_program_free (FmProgram *program)
   g_free (program);
 }
 
+static JsonObject *
+get_root (JsonNode *node)
+{
+  return node ? json_node_get_object (node) : NULL;
+}
+
+/* The objects in the array @name of @node. */
+static GPtrArray *
+get_objects (JsonNode *node, const gchar *name)
+{
+  GPtrArray *objects = g_ptr_array_new ();
+  JsonArray *array = fm_json_array (get_root (node), name);
+  guint length = array ? json_array_get_length (array) : 0;
+
+  for (guint i = 0; i < length; i++) {
+    JsonObject *object = fm_json_element_object (array, i);
+
+    if (object)
+      g_ptr_array_add (objects, object);
+  }
+  return objects;
+}
+
+static void
+note_levels (FmProgram *program)
+{
+  g_autoptr (GPtrArray) queues = get_objects (program->now, "queues");
+
+  for (guint i = 0; i < queues->len; i++) {
+    guint64 level = 0;
+
+    fm_json_figure (g_ptr_array_index (queues, i), "level-bytes", &level);
+    program->level_peak = MAX (program->level_peak, level);
+  }
+}
+
 void
 fm_program_take (
     FmProgram *program, const gchar *text, gsize length, gint64 now_us)
@@ -38,6 +74,7 @@ fm_program_take (
   program->before_us = program->now_us;
   program->now = fm_json_parse (text, length);
   program->now_us = now_us;
+  note_levels (program);
 }
 
 /* The one with that id, taken out of @programs; a new one if there is none. */
@@ -101,12 +138,6 @@ fm_program_problem (FmProgram *program)
   return program->answering ? "its figures make no sense" : "no figures yet";
 }
 
-static JsonObject *
-get_root (JsonNode *node)
-{
-  return node ? json_node_get_object (node) : NULL;
-}
-
 const gchar *
 fm_program_string (FmProgram *program, const gchar *name)
 {
@@ -165,28 +196,45 @@ get_growth (FmProgram *program, JsonObject *now, JsonObject *before,
 }
 
 gboolean
+fm_program_has_rates (FmProgram *program)
+{
+  return get_interval (program) > 0;
+}
+
+gboolean
 fm_program_rate (FmProgram *program, const gchar *name, gdouble *ret_per_s)
 {
   return get_growth (program, get_stats (program->now),
       get_stats (program->before), name, ret_per_s);
 }
 
-/* The objects in the array @name of @node by the name in their member @key. */
+/* The objects in the array @name of @node by their ids: of names there may be
+ * several alike. */
 static GHashTable *
-index_objects (JsonNode *node, const gchar *name, const gchar *key)
+index_objects (JsonNode *node, const gchar *name)
 {
-  GHashTable *table = g_hash_table_new (g_str_hash, g_str_equal);
-  JsonArray *array = fm_json_array (get_root (node), name);
-  guint length = array ? json_array_get_length (array) : 0;
+  GHashTable *table =
+      g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  g_autoptr (GPtrArray) objects = get_objects (node, name);
 
-  for (guint i = 0; i < length; i++) {
-    JsonObject *object = fm_json_element_object (array, i);
-    const gchar *value = fm_json_string (object, key);
+  for (guint i = 0; i < objects->len; i++) {
+    JsonObject *object = g_ptr_array_index (objects, i);
+    guint64 id;
 
-    if (value)
-      g_hash_table_insert (table, (gpointer) value, object);
+    if (fm_json_figure (object, "id", &id))
+      g_hash_table_insert (table, g_memdup2 (&id, sizeof id), object);
   }
   return table;
+}
+
+/* What @object was then; NULL if it was not there. */
+static JsonObject *
+look_up (GHashTable *table, JsonObject *object)
+{
+  guint64 id;
+
+  return fm_json_figure (object, "id", &id) ? g_hash_table_lookup (table, &id)
+                                            : NULL;
 }
 
 static gint
@@ -203,23 +251,33 @@ GArray *
 fm_program_queues (FmProgram *program)
 {
   GArray *queues = g_array_new (FALSE, TRUE, sizeof (FmQueueFigures));
-  g_autoptr (GHashTable) now = index_objects (program->now, "queues", "queue");
-  g_autoptr (GHashTable) before =
-      index_objects (program->before, "queues", "queue");
-  GHashTableIter iter;
-  gpointer name, object;
+  g_autoptr (GPtrArray) now = get_objects (program->now, "queues");
+  g_autoptr (GHashTable) before = index_objects (program->before, "queues");
 
-  g_hash_table_iter_init (&iter, now);
-  while (g_hash_table_iter_next (&iter, &name, &object)) {
-    FmQueueFigures queue = {.name = name};
+  for (guint i = 0; i < now->len; i++) {
+    JsonObject *object = g_ptr_array_index (now, i);
+    FmQueueFigures queue = {.name = fm_json_string (object, "queue")};
+    guint64 gone = 0;
 
+    fm_json_figure (object, "gone", &gone);
+    if (!queue.name || gone != 0)
+      continue;
     fm_json_figure (object, "level-bytes", &queue.level_bytes);
-    queue.has_rate = get_growth (program, object,
-        g_hash_table_lookup (before, name), "bytes", &queue.bytes_per_s);
+    queue.has_rate = get_growth (
+        program, object, look_up (before, object), "bytes", &queue.bytes_per_s);
     g_array_append_val (queues, queue);
   }
   g_array_sort (queues, compare_levels);
   return queues;
+}
+
+guint
+fm_program_queues_left_out (FmProgram *program)
+{
+  guint64 n = 0;
+
+  fm_json_figure (get_root (program->now), "queues-left-out", &n);
+  return (guint) MIN (n, G_MAXINT);
 }
 
 static gint
@@ -246,22 +304,18 @@ sum_of_growth (FmProgram *program, JsonObject *now, JsonObject *before,
 GArray *
 fm_program_elements (FmProgram *program)
 {
-  g_autoptr (GHashTable) now =
-      index_objects (program->now, "elements", "element");
-  g_autoptr (GHashTable) before =
-      index_objects (program->before, "elements", "element");
+  g_autoptr (GPtrArray) now = get_objects (program->now, "elements");
+  g_autoptr (GHashTable) before = index_objects (program->before, "elements");
   GArray *elements;
-  GHashTableIter iter;
-  gpointer name, object;
 
-  if (g_hash_table_size (now) == 0)
+  if (now->len == 0)
     return NULL;
   elements = g_array_new (FALSE, TRUE, sizeof (FmElementFigures));
-  g_hash_table_iter_init (&iter, now);
-  while (g_hash_table_iter_next (&iter, &name, &object)) {
-    JsonObject *old = g_hash_table_lookup (before, name);
+  for (guint i = 0; i < now->len; i++) {
+    JsonObject *object = g_ptr_array_index (now, i);
+    JsonObject *old = look_up (before, object);
     FmElementFigures element = {
-        .name = name,
+        .name = fm_json_string (object, "element"),
         .waits_per_s =
             sum_of_growth (program, object, old, "map-waits", "alloc-waits"),
         .waited =
@@ -269,7 +323,7 @@ fm_program_elements (FmProgram *program)
             / 1e9,
     };
 
-    if (element.waited > 0)
+    if (element.name && element.waited > 0)
       g_array_append_val (elements, element);
   }
   g_array_sort (elements, compare_waits);

@@ -28,6 +28,7 @@ typedef struct
   JsonNode *before;
   gint64 now_us; /* when they were taken, by this process's clock */
   gint64 before_us;
+  guint64 level_peak; /* the most that a queue held since we look, in bytes */
 } FmProgram;
 
 typedef struct
@@ -71,8 +72,13 @@ gboolean fm_program_figure (
 gboolean fm_program_rate (
     FmProgram *program, const gchar *name, gdouble *ret_per_s);
 
-/* FmQueueFigures, the fullest first. */
+/* Whether there are two answers to compare. */
+gboolean fm_program_has_rates (FmProgram *program);
+
+/* FmQueueFigures, the fullest first; and how many more there are, with less in
+ * them. */
 GArray *fm_program_queues (FmProgram *program);
+guint fm_program_queues_left_out (FmProgram *program);
 
 /* FmElementFigures of those that waited since the last answer, the longest
  * waiting first; NULL if the program does not tell. */

@@ -19,8 +19,7 @@ static const gchar *const eighths[] = {
     "\xe2\x96\x89",
     "\xe2\x96\x88",
 };
-#define LINE "\xe2\x94\x82"        /* a vertical line */
-#define DOTTED_LINE "\xe2\x94\x8a" /* the same, dotted */
+#define LINE "\xe2\x94\x82" /* a vertical line */
 
 static void
 clear_span (gpointer span)
@@ -178,28 +177,21 @@ bar_cell (FmSheet *sheet, gdouble filled, guint i)
 }
 
 void
-fm_sheet_put_bar (FmSheet *sheet, guint columns, gdouble fraction,
-    const FmBarMark *marks, guint n_marks)
+fm_sheet_put_bar (FmSheet *sheet, guint columns, gdouble fraction, gdouble mark)
 {
   guint cells = MAX (MIN (columns, fm_sheet_room (sheet)), 3) - 2;
   gdouble filled = CLAMP (fraction, 0, 1) * cells;
+  guint marked = MIN ((guint) (CLAMP (mark, 0, 1) * cells), cells - 1);
 
   fm_sheet_put (sheet, FM_STYLE_FAINT, "[");
   for (guint i = 0; i < cells; i++) {
     const gchar *glyph = bar_cell (sheet, filled, i);
-    FmStyle style = FM_STYLE_BAR;
 
     /* A mark that the bar has reached is behind it. */
-    for (guint m = 0; m < n_marks && glyph[0] == ' '; m++) {
-      gdouble at = CLAMP (marks[m].at, 0, 1) * cells;
-
-      if (at <= 0 || i != MIN ((guint) at, cells - 1))
-        continue;
-      style = marks[m].strong ? FM_STYLE_NORMAL : FM_STYLE_FAINT;
-      glyph = sheet->utf8 ? (marks[m].strong ? LINE : DOTTED_LINE)
-                          : (marks[m].strong ? "|" : ":");
-    }
-    fm_sheet_put (sheet, style, glyph);
+    if (glyph[0] == ' ' && mark > 0 && i == marked)
+      fm_sheet_put (sheet, FM_STYLE_NORMAL, sheet->utf8 ? LINE : "|");
+    else
+      fm_sheet_put (sheet, FM_STYLE_BAR, glyph);
   }
   fm_sheet_put (sheet, FM_STYLE_FAINT, "]");
 }

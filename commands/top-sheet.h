@@ -68,15 +68,10 @@ void fm_sheet_flow (
 void fm_sheet_wrap (FmSheet *sheet, FmStyle style, const gchar *text,
     guint indent, guint lines);
 
-typedef struct
-{
-  gdouble at; /* from 0 to 1; 0: nowhere */
-  gboolean strong;
-} FmBarMark;
-
-/* @fraction, from 0 to 1, as a bar that is @columns wide, with its brackets. */
-void fm_sheet_put_bar (FmSheet *sheet, guint columns, gdouble fraction,
-    const FmBarMark *marks, guint n_marks);
+/* @fraction, from 0 to 1, as a bar that is @columns wide, with its brackets; a
+ * line in it at @mark, from 0 to 1; 0: nowhere. */
+void fm_sheet_put_bar (
+    FmSheet *sheet, guint columns, gdouble fraction, gdouble mark);
 
 G_END_DECLS
 #endif

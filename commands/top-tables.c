@@ -27,7 +27,7 @@ put_cell (FmSheet *sheet, const gchar *text, guint columns)
 }
 
 static void
-put_queue (FmSheet *sheet, const FmQueueFigures *queue, guint64 fullest)
+put_queue (FmSheet *sheet, const FmQueueFigures *queue, guint64 peak)
 {
   const guint level_columns = 10, rate_columns = 16;
   gboolean wide = fm_part_is_wide (sheet);
@@ -42,8 +42,7 @@ put_queue (FmSheet *sheet, const FmQueueFigures *queue, guint64 fullest)
   if (wide) {
     fm_sheet_put_spaces (sheet, 1);
     fm_sheet_put_bar (sheet, bar,
-        fullest > 0 ? (gdouble) queue->level_bytes / (gdouble) fullest : 0,
-        NULL, 0);
+        peak > 0 ? (gdouble) queue->level_bytes / (gdouble) peak : 0, 0);
   }
   put_cell (sheet, level, level_columns);
   if (wide)
@@ -64,16 +63,18 @@ void
 fm_part_queues (FmSheet *sheet, FmProgram *program, guint most)
 {
   g_autoptr (GArray) queues = fm_program_queues (program);
+  guint shown = MIN (queues->len, most);
+  guint more = queues->len - shown + fm_program_queues_left_out (program);
 
   fm_part_label (sheet, "Queues");
   if (queues->len == 0)
     fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup ("none"));
   fm_sheet_end_line (sheet);
-  for (guint i = 0; i < queues->len && i < most; i++)
-    put_queue (sheet, &g_array_index (queues, FmQueueFigures, i),
-        g_array_index (queues, FmQueueFigures, 0).level_bytes);
-  if (queues->len > most)
-    put_rest (sheet, queues->len - most, "with less in them");
+  for (guint i = 0; i < shown; i++)
+    put_queue (
+        sheet, &g_array_index (queues, FmQueueFigures, i), program->level_peak);
+  if (more > 0)
+    put_rest (sheet, more, "with less in them");
 }
 
 void
@@ -89,7 +90,9 @@ fm_part_elements (FmSheet *sheet, FmProgram *program, guint most)
         fm_part_indent (sheet), 2);
   else
     fm_part_piece (sheet, FM_STYLE_NORMAL,
-        g_strdup (elements->len == 0 ? "none waits" : "that wait most"));
+        g_strdup (!fm_program_has_rates (program) ? "-"
+                : elements->len == 0              ? "none waits"
+                                                  : "that wait most"));
   fm_sheet_end_line (sheet);
   for (guint i = 0; elements && i < elements->len && i < most; i++) {
     const FmElementFigures *element =

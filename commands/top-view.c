@@ -176,9 +176,10 @@ fm_view_help (FmSheet *sheet)
       "h: this help; any key leaves it",
       "q: quit",
       "",
-      "RAM: bytes in memory, of the budget (ram). The line is the most so far; "
-      "what is right of the dotted line is kept for reading back.",
+      "RAM: bytes in memory, of the budget (ram). The line is the most so far.",
       "Disk: what the file takes, of the most that it may (size).",
+      "Queues: bytes that each holds. A full bar is the most that any of them "
+      "held since you look.",
       "Rates: bytes in a second.",
       "Waits: how often in a second an access to a buffer (map), or the making "
       "of one (allocation), had to wait for the disk, and the time that all of "

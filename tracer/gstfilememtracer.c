@@ -333,8 +333,9 @@ gst_file_mem_tracer_class_init (GstFileMemTracerClass *klass)
 
   /**
    * GstFileMemTracer::get-report:
-   * @tracer: the tracer, one of gst_tracing_get_active_tracers() where there is
-   * another one, and always the data "filemem-tracer" of the default allocator
+   * @tracer: the tracer, one of gst_tracing_get_active_tracers() where another
+   * one is named before it, and always the data "filemem-tracer" of the default
+   * allocator
    * @as_json: whether for programs, or for people
    *
    * Returns: (transfer full): the report at this moment

@@ -419,6 +419,8 @@ record_new (FmEntrance *entrance)
   guint i;
 
   record->name = g_strdup (entrance->name);
+  record->id = entrance->item.id;
+  record->is_gone = atomic_load (&entrance->item.is_gone);
   for (i = 0; i < FM_N_QUEUE_FIGURES; i++)
     record->figure[i] = atomic_load (&entrance->figure[i]);
   record->figure[FM_QUEUE_LEVEL] = fm_holding_level (entrance->holding);

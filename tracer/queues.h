@@ -24,7 +24,9 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  gchar *name;           /* path of the pad in its pipeline */
+  gchar *name; /* path of the pad in its pipeline */
+  guint64 id;  /* others may have that name */
+  gboolean is_gone;
   guint64 hoard_peak;    /* with "auto": the most bytes that it sat on */
   guint64 hoard_foreign; /* of these, bytes of foreign memory */
   guint64 figure[FM_N_QUEUE_FIGURES];

@@ -8,6 +8,7 @@
 
 #include <gst/gsttracerrecord.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct
 {
@@ -42,16 +43,22 @@ words (const gchar *description)
 }
 
 static GstStructure *
-scope (const gchar *description, GstTracerValueScope related_to)
+scope (const gchar *description, GType type, GstTracerValueScope related_to)
 {
-  return gst_structure_new ("scope", "type", G_TYPE_GTYPE, G_TYPE_STRING,
-      "description", G_TYPE_STRING, description, "related-to",
-      GST_TYPE_TRACER_VALUE_SCOPE, related_to, NULL);
+  return gst_structure_new ("scope", "type", G_TYPE_GTYPE, type, "description",
+      G_TYPE_STRING, description, "related-to", GST_TYPE_TRACER_VALUE_SCOPE,
+      related_to, NULL);
 }
 
 #define TS                  \
   "ts", GST_TYPE_STRUCTURE, \
       figure ("ns since filemem was loaded", FM_STAT_KIND_COUNTER)
+#define ID                  \
+  "id", GST_TYPE_STRUCTURE, \
+      figure ("of several with one name", FM_STAT_KIND_GAUGE)
+#define PROCESS                     \
+  "process-id", GST_TYPE_STRUCTURE, \
+      scope ("the process", G_TYPE_UINT64, GST_TRACER_VALUE_SCOPE_PROCESS)
 #define FIGURE(symbol, name, kind, unit, description) \
   name, GST_TYPE_STRUCTURE, figure (description, FM_STAT_KIND_##kind),
 
@@ -60,6 +67,7 @@ static GstTracerRecord *
 declare_all (void)
 {
   return gst_tracer_record_new ("filemem.class",
+      PROCESS,
       TS,
       FM_STATISTICS (FIGURE)
       FM_SNAPSHOT_FIGURES (FIGURE)
@@ -73,8 +81,9 @@ declare_queue (void)
 {
   return gst_tracer_record_new ("filemem-queue.class",
       "queue", GST_TYPE_STRUCTURE,
-      scope ("path of the pad at which buffers enter", GST_TRACER_VALUE_SCOPE_PAD),
+      scope ("path of the pad at which buffers enter", G_TYPE_STRING, GST_TRACER_VALUE_SCOPE_PAD),
       TS,
+      ID,
       FM_QUEUE_FIGURES (FIGURE)
 #define X(symbol, name, words) \
       name, GST_TYPE_STRUCTURE, \
@@ -88,6 +97,7 @@ static GstTracerRecord *
 declare_waits (void)
 {
   return gst_tracer_record_new ("filemem-waits.class",
+      PROCESS,
       "kind", GST_TYPE_STRUCTURE,
       words ("what waited: map, for a spilled block; alloc, for room"),
       TS,
@@ -103,8 +113,9 @@ declare_element (void)
 {
   return gst_tracer_record_new ("filemem-element.class",
       "element", GST_TYPE_STRUCTURE,
-      scope ("path of the element whose code ran", GST_TRACER_VALUE_SCOPE_ELEMENT),
+      scope ("path of the element whose code ran", G_TYPE_STRING, GST_TRACER_VALUE_SCOPE_ELEMENT),
       TS,
+      ID,
       FM_TALLY_FIGURES (FIGURE)
       NULL);
 }
@@ -114,12 +125,13 @@ declare_thread (void)
 {
   return gst_tracer_record_new ("filemem-thread.class",
       "thread", GST_TYPE_STRUCTURE,
-      scope ("name of the thread", GST_TRACER_VALUE_SCOPE_THREAD),
+      scope ("name of the thread", G_TYPE_STRING, GST_TRACER_VALUE_SCOPE_THREAD),
       "tid", GST_TYPE_STRUCTURE,
       figure ("number of the thread", FM_STAT_KIND_GAUGE),
       "element", GST_TYPE_STRUCTURE,
-      scope ("path of the element whose loop runs in it, such as a queue", GST_TRACER_VALUE_SCOPE_ELEMENT),
+      scope ("path of the element whose loop runs in it, such as a queue", G_TYPE_STRING, GST_TRACER_VALUE_SCOPE_ELEMENT),
       TS,
+      ID,
       FM_TALLY_FIGURES (FIGURE)
       NULL);
 }
@@ -183,7 +195,7 @@ log_all (const FmSnapshot *snapshot)
   memcpy (records.waits_before, now, sizeof records.waits_before);
 
   /* clang-format off */
-  gst_tracer_record_log (records.all, snapshot->uptime
+  gst_tracer_record_log (records.all, (guint64) getpid (), snapshot->uptime
 #define X(symbol, ...) , snapshot->stats[FM_STAT_##symbol]
       FM_STATISTICS (X)
 #undef X
@@ -203,7 +215,7 @@ log_queue (const FmQueueRecord *queue, guint64 ts)
   g_autofree gchar *name = quoted (queue->name);
 
   /* clang-format off */
-  gst_tracer_record_log (records.queue, name, ts
+  gst_tracer_record_log (records.queue, name, ts, queue->id
 #define X(symbol, ...) , queue->figure[FM_QUEUE_##symbol]
       FM_QUEUE_FIGURES (X)
 #undef X
@@ -221,8 +233,8 @@ log_waits (const FmSnapshot *snapshot, FmWait wait, const gchar *kind)
 
   for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++) {
     if (snapshot->waits[wait][i] > 0)
-      gst_tracer_record_log (records.waits, kind, snapshot->uptime,
-          fm_histogram_limit (i), snapshot->waits[wait][i]);
+      gst_tracer_record_log (records.waits, (guint64) getpid (), kind,
+          snapshot->uptime, fm_histogram_limit (i), snapshot->waits[wait][i]);
   }
 }
 
@@ -233,7 +245,8 @@ log_element (FmTally *tally, guint64 ts)
 {
   g_autofree gchar *element = quoted (tally->element);
 
-  gst_tracer_record_log (records.element, element, ts FM_TALLY_FIGURES (X));
+  gst_tracer_record_log (
+      records.element, element, ts, tally->item.id FM_TALLY_FIGURES (X));
 }
 
 static void
@@ -242,8 +255,8 @@ log_thread (FmTally *tally, guint64 ts)
   g_autofree gchar *thread = quoted (tally->thread);
   g_autofree gchar *element = quoted (tally->element);
 
-  gst_tracer_record_log (
-      records.thread, thread, tally->tid, element, ts FM_TALLY_FIGURES (X));
+  gst_tracer_record_log (records.thread, thread, tally->tid, element, ts,
+      tally->item.id FM_TALLY_FIGURES (X));
 }
 
 #undef X

@@ -52,6 +52,8 @@ add_queue (FmJson *json, const FmQueueRecord *queue)
 {
   fm_json_begin (json, NULL, '{');
   fm_json_string (json, "queue", queue->name);
+  fm_json_number (json, "id", queue->id);
+  fm_json_number (json, "gone", queue->is_gone);
 #define X(symbol, name, ...) \
   fm_json_number (json, name, queue->figure[FM_QUEUE_##symbol]);
   FM_QUEUE_FIGURES (X)
@@ -72,6 +74,7 @@ add_tally (FmJson *json, FmTally *tally)
     fm_json_number (json, "tid", tally->tid);
   }
   fm_json_string (json, "element", tally->element);
+  fm_json_number (json, "id", tally->item.id);
 #define X(symbol, name, ...) \
   fm_json_number (json, name, fm_tally_get (tally, FM_TALLY_##symbol));
   FM_TALLY_FIGURES (X)
@@ -101,6 +104,7 @@ add_queues (FmJson *json, GPtrArray *queues, guint most)
   for (i = 0; i < MIN (sorted->len, most); i++)
     add_queue (json, g_ptr_array_index (sorted, i));
   fm_json_end (json, ']');
+  fm_json_number (json, "queues-left-out", sorted->len - i);
 }
 
 gchar *

@@ -177,12 +177,14 @@ add_fallbacks (GString *text, const guint64 *stats)
 }
 
 static gint
-compare_bytes (gconstpointer a, gconstpointer b)
+compare_queues (gconstpointer a, gconstpointer b)
 {
-  guint64 x = (*(FmQueueRecord *const *) a)->figure[FM_QUEUE_BYTES];
-  guint64 y = (*(FmQueueRecord *const *) b)->figure[FM_QUEUE_BYTES];
+  const guint64 *x = (*(FmQueueRecord *const *) a)->figure;
+  const guint64 *y = (*(FmQueueRecord *const *) b)->figure;
+  FmQueueFigure by = x[FM_QUEUE_LEVEL] != y[FM_QUEUE_LEVEL] ? FM_QUEUE_LEVEL
+                                                            : FM_QUEUE_BYTES;
 
-  return x < y ? 1 : x > y ? -1 : 0;
+  return x[by] < y[by] ? 1 : x[by] > y[by] ? -1 : 0;
 }
 
 static void
@@ -231,7 +233,7 @@ fm_report_sorted_queues (GPtrArray *queues)
     if (queue->figure[FM_QUEUE_BYTES] > 0)
       g_ptr_array_add (sorted, queue);
   }
-  g_ptr_array_sort (sorted, compare_bytes);
+  g_ptr_array_sort (sorted, compare_queues);
   return sorted;
 }
 

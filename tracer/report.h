@@ -19,14 +19,14 @@ void fm_report_write (
 gchar *fm_report_text (const FmSnapshot *snapshot);
 
 /* One line of JSON; of elements, threads and queues those that did most, at
- * most @most of each, and as much advice. */
+ * most @most of each, how many queues were left out, and as much advice. */
 gchar *fm_report_json (const FmSnapshot *snapshot, guint most);
 
 /* Those of @tallies in which anything happened, who waited longest first, then
  * who mapped most; without references. */
 GPtrArray *fm_report_sorted_tallies (GPtrArray *tallies);
 
-/* The same of queues: through which most came first. */
+/* The same of queues: what holds most first, then through what most came. */
 GPtrArray *fm_report_sorted_queues (GPtrArray *queues);
 
 G_END_DECLS

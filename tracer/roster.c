@@ -44,8 +44,9 @@ fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free)
   g_atomic_ref_count_init (&item->refs);
   g_atomic_ref_count_inc (&item->refs);
   item->free = free;
-  item->is_gone = FALSE;
+  atomic_init (&item->is_gone, FALSE);
   fm_mutex_lock (&lock);
+  item->id = ++roster->n_ever;
   if (roster->items == NULL)
     roster->items = g_ptr_array_new ();
   g_ptr_array_add (roster->items, item);
@@ -77,7 +78,7 @@ take_first_gone (FmRoster *roster)
   for (i = 0; i < roster->items->len; i++) {
     FmRosterItem *item = g_ptr_array_index (roster->items, i);
 
-    if (item->is_gone) {
+    if (atomic_load (&item->is_gone)) {
       g_ptr_array_remove_index (roster->items, i);
       roster->n_gone--;
       return item;
@@ -92,7 +93,7 @@ fm_roster_leave (FmRoster *roster, gpointer data)
   FmRosterItem *item = data, *forgotten = NULL;
 
   fm_mutex_lock (&lock);
-  item->is_gone = TRUE;
+  atomic_store (&item->is_gone, TRUE);
   if (++roster->n_gone > GONE_MOST)
     forgotten = take_first_gone (roster);
   fm_mutex_unlock (&lock);

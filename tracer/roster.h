@@ -12,6 +12,7 @@
 #define FM_ROSTER_H
 
 #include <glib.h>
+#include <stdatomic.h>
 
 G_BEGIN_DECLS
 
@@ -20,13 +21,15 @@ typedef struct
 {
   gatomicrefcount refs;
   GDestroyNotify free;
-  gboolean is_gone; /* under the lock */
+  guint64 id; /* from 1; others may have the same name */
+  atomic_bool is_gone;
 } FmRosterItem;
 
 typedef struct
 {
   GPtrArray *items;
   guint n_gone;
+  guint64 n_ever;
 } FmRoster;
 
 /* Sets up @item, with a reference for the caller, and puts it on the list,

@@ -9,7 +9,7 @@
  * been asked or not, with a short rest between: a reader that did not look at
  * the sequence, or looked in the wrong order, would sooner or later get two
  * letters. And a text that was written without having been asked for is not
- * taken for an answer.
+ * taken for an answer; one that comes late is.
  */
 #include "page-layout.h"
 #include "page-reader.h"
@@ -54,9 +54,15 @@ write_text (FmPage *page, guint letter, gboolean answers)
   atomic_store_explicit (&page->sequence, sequence + 2, memory_order_release);
 }
 
+typedef enum {
+  OWNER_ANSWERS,
+  OWNER_WRITES,   /* without looking at questions */
+  OWNER_IS_SILENT /* leaves the page to the test */
+} Owner;
+
 /* Never returns. */
 static void
-own_page (const gchar *path, int ready, gboolean answers)
+own_page (const gchar *path, int ready, Owner owner)
 {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -75,7 +81,9 @@ own_page (const gchar *path, int ready, gboolean answers)
   if (write (ready, "", 1) != 1)
     _exit (1);
   for (guint i = 0;; i++) {
-    write_text (page, i % LETTERS, answers);
+    while (owner == OWNER_IS_SILENT)
+      pause ();
+    write_text (page, i % LETTERS, owner == OWNER_ANSWERS);
     g_usleep (REST_US);
   }
 }
@@ -93,61 +101,111 @@ assert_whole (const FmProgramPage *page)
   }
 }
 
-/* How many of @reads were answered; what was read is whole. */
-static guint
-read_from (gboolean answers, guint reads)
+/* A page, its owner, and who reads it. */
+typedef struct
 {
-  g_autofree gchar *directory =
-      g_dir_make_tmp ("filemem-page-reader-XXXXXX", NULL);
-  g_autofree gchar *path = g_build_filename (directory, "1-abcdef", NULL);
-  g_autoptr (FmPages) pages = fm_pages_new (directory);
-  const GPtrArray *list = fm_pages_list (pages);
-  guint answered = 0;
+  gchar *directory;
+  gchar *path;
+  pid_t owner;
+  FmPages *pages;
+  const FmProgramPage *page;
+} Fixture;
+
+static void
+start (Fixture *fixture, Owner owner)
+{
   int ready[2];
   gchar byte;
-  pid_t child;
 
+  fixture->directory = g_dir_make_tmp ("filemem-page-reader-XXXXXX", NULL);
+  fixture->path = g_build_filename (fixture->directory, "1-abcdef", NULL);
   assert_int_equal (pipe (ready), 0);
-  child = fork ();
-  assert_true (child >= 0);
-  if (child == 0)
-    own_page (path, ready[1], answers);
+  fixture->owner = fork ();
+  assert_true (fixture->owner >= 0);
+  if (fixture->owner == 0)
+    own_page (fixture->path, ready[1], owner);
   close (ready[1]);
   assert_int_equal (read (ready[0], &byte, 1), 1);
   close (ready[0]);
 
-  fm_pages_scan (pages);
-  assert_int_equal (list->len, 1);
-  for (guint i = 0; i < reads; i++) {
-    const FmProgramPage *page = g_ptr_array_index (list, 0);
+  fixture->pages = fm_pages_new (fixture->directory);
+  fm_pages_scan (fixture->pages);
+  assert_int_equal (fm_pages_list (fixture->pages)->len, 1);
+  fixture->page = g_ptr_array_index (fm_pages_list (fixture->pages), 0);
+}
 
-    fm_pages_refresh (pages);
-    assert_int_equal (page->pid, child);
+static void
+stop (Fixture *fixture)
+{
+  kill (fixture->owner, SIGKILL);
+  assert_int_equal (waitpid (fixture->owner, NULL, 0), fixture->owner);
+  fm_pages_scan (fixture->pages);
+  assert_int_equal (fm_pages_list (fixture->pages)->len, 0);
+  fm_pages_free (fixture->pages);
+  assert_int_equal (g_rmdir (fixture->directory), 0);
+  g_free (fixture->path);
+  g_free (fixture->directory);
+}
+
+/* How many of @reads were answered; what was read is whole. */
+static guint
+count_answers (Fixture *fixture, guint reads)
+{
+  const FmProgramPage *page = fixture->page;
+  guint answers = 0;
+
+  for (guint i = 0; i < reads; i++) {
+    fm_pages_refresh (fixture->pages);
+    assert_int_equal (page->pid, fixture->owner);
     assert_int_equal (page->state, FM_PAGE_READABLE);
-    answered += page->answering;
-    if (page->text)
+    answers += page->answering;
+    if (page->text && page->length > 0)
       assert_whole (page);
   }
-
-  kill (child, SIGKILL);
-  assert_int_equal (waitpid (child, NULL, 0), child);
-  fm_pages_scan (pages);
-  assert_int_equal (list->len, 0);
-  assert_int_equal (g_rmdir (directory), 0);
-  return answered;
+  return answers;
 }
 
 static void
 a_text_is_whole (void **state)
 {
+  Fixture fixture;
+
+  start (&fixture, OWNER_ANSWERS);
   /* Who writes all the time may be missed now and then. */
-  assert_in_range (read_from (TRUE, READS), READS / 2, READS);
+  assert_in_range (count_answers (&fixture, READS), READS / 2, READS);
+  stop (&fixture);
 }
 
 static void
 a_text_that_nobody_asked_for_is_no_answer (void **state)
 {
-  assert_int_equal (read_from (FALSE, 2), 0);
+  Fixture fixture;
+
+  start (&fixture, OWNER_WRITES);
+  assert_int_equal (count_answers (&fixture, 2), 0);
+  stop (&fixture);
+}
+
+static void
+a_late_answer_is_one (void **state)
+{
+  Fixture fixture;
+  FmPage *page;
+  int fd;
+
+  start (&fixture, OWNER_IS_SILENT);
+  assert_int_equal (count_answers (&fixture, 1), 0);
+  fd = open (fixture.path, O_RDWR);
+  page = mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  assert_ptr_not_equal (page, MAP_FAILED);
+  write_text (page, 7, TRUE);
+  assert_int_equal (count_answers (&fixture, 1), 1);
+  assert_int_equal (fixture.page->text[0], 'a' + 7);
+  /* It answers nothing that is asked after it. */
+  assert_int_equal (count_answers (&fixture, 1), 0);
+  munmap (page, FM_PAGE_SIZE);
+  close (fd);
+  stop (&fixture);
 }
 
 int
@@ -156,6 +214,7 @@ main (void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (a_text_is_whole),
       cmocka_unit_test (a_text_that_nobody_asked_for_is_no_answer),
+      cmocka_unit_test (a_late_answer_is_one),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

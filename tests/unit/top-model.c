@@ -120,11 +120,11 @@ queues_by_level (void **state)
 {
   g_autoptr (FmProgram) program =
       new_program ("{\"uptime-ns\":1000000000,\"queues\":["
-                   "{\"queue\":\"b\",\"bytes\":100}]}",
+                   "{\"queue\":\"b\",\"id\":3,\"bytes\":100}]}",
           "{\"uptime-ns\":3000000000,\"queues\":["
-          "{\"queue\":\"a\",\"level-bytes\":1},"
-          "{\"queue\":\"b\",\"level-bytes\":7,\"bytes\":300},"
-          "{\"level-bytes\":9}, 5]}");
+          "{\"queue\":\"a\",\"id\":1,\"level-bytes\":1},"
+          "{\"queue\":\"b\",\"id\":3,\"level-bytes\":7,\"bytes\":300},"
+          "{\"level-bytes\":9}, 5],\"queues-left-out\":6}");
   g_autoptr (GArray) queues = fm_program_queues (program);
   const FmQueueFigures *first = &g_array_index (queues, FmQueueFigures, 0);
 
@@ -135,6 +135,40 @@ queues_by_level (void **state)
   assert_true (first->bytes_per_s == 100);
   assert_string_equal (first[1].name, "a");
   assert_false (first[1].has_rate);
+  assert_int_equal (fm_program_queues_left_out (program), 6);
+}
+
+/* A player makes the same pipeline again for each item; a server has many. */
+static void
+queues_of_one_name (void **state)
+{
+  g_autoptr (FmProgram) program =
+      new_program ("{\"uptime-ns\":1000000000,\"queues\":["
+                   "{\"queue\":\"q\",\"id\":1,\"bytes\":500},"
+                   "{\"queue\":\"q\",\"id\":2,\"bytes\":10}]}",
+          "{\"uptime-ns\":2000000000,\"queues\":["
+          "{\"queue\":\"q\",\"id\":2,\"level-bytes\":7,\"bytes\":30},"
+          "{\"queue\":\"q\",\"id\":3,\"level-bytes\":5,\"bytes\":40},"
+          "{\"queue\":\"q\",\"id\":1,\"gone\":1,\"bytes\":500}]}");
+  g_autoptr (GArray) queues = fm_program_queues (program);
+  const FmQueueFigures *first = &g_array_index (queues, FmQueueFigures, 0);
+
+  assert_int_equal (queues->len, 2);
+  assert_int_equal (first[0].level_bytes, 7);
+  assert_true (first[0].has_rate);
+  assert_true (first[0].bytes_per_s == 20);
+  assert_int_equal (first[1].level_bytes, 5);
+  assert_false (first[1].has_rate);
+}
+
+static void
+the_peak_of_levels_stays (void **state)
+{
+  g_autoptr (FmProgram) program =
+      new_program ("{\"queues\":[{\"queue\":\"q\",\"level-bytes\":9}]}",
+          "{\"queues\":[{\"queue\":\"q\",\"level-bytes\":3}]}");
+
+  assert_int_equal (program->level_peak, 9);
 }
 
 static void
@@ -143,13 +177,14 @@ elements_by_what_they_waited_just_now (void **state)
   /* The one that has waited most in all its life does not wait now. */
   g_autoptr (FmProgram) program = new_program (
       "{\"uptime-ns\":1000000000,\"elements\":["
-      "{\"element\":\"old\",\"map-wait-ns\":9000000000},"
-      "{\"element\":\"map\",\"map-waits\":1,\"map-wait-ns\":0},"
-      "{\"element\":\"both\",\"map-wait-ns\":0,\"alloc-wait-ns\":0}]}",
+      "{\"element\":\"old\",\"id\":1,\"map-wait-ns\":9000000000},"
+      "{\"element\":\"map\",\"id\":2,\"map-waits\":1,\"map-wait-ns\":0},"
+      "{\"element\":\"both\",\"id\":3,\"map-wait-ns\":0,\"alloc-wait-ns\":0}]}",
       "{\"uptime-ns\":2000000000,\"elements\":["
-      "{\"element\":\"old\",\"map-wait-ns\":9000000000},"
-      "{\"element\":\"map\",\"map-waits\":4,\"map-wait-ns\":500000000},"
-      "{\"element\":\"both\",\"map-wait-ns\":300000000,"
+      "{\"element\":\"old\",\"id\":1,\"map-wait-ns\":9000000000},"
+      "{\"element\":\"map\",\"id\":2,\"map-waits\":4,\"map-wait-ns\":500000000}"
+      ","
+      "{\"element\":\"both\",\"id\":3,\"map-wait-ns\":300000000,"
       "\"alloc-wait-ns\":400000000}]}");
   g_autoptr (GArray) elements = fm_program_elements (program);
   const FmElementFigures *first =
@@ -286,20 +321,19 @@ get_line (FmSheet *sheet, guint i)
 static void
 bars (void **state)
 {
-  static const FmBarMark marks[] = {{0.75, TRUE}, {1, FALSE}};
   g_autoptr (FmSheet) sheet = fm_sheet_new (80, FALSE);
   g_autoptr (FmSheet) fine = fm_sheet_new (80, TRUE);
 
-  fm_sheet_put_bar (sheet, 10, 0.5, marks, 2);
+  fm_sheet_put_bar (sheet, 10, 0.5, 0.75);
   fm_sheet_end_line (sheet);
   /* behind the bar no mark is seen; no figure is too large */
-  fm_sheet_put_bar (sheet, 10, 1e300, marks, 2);
+  fm_sheet_put_bar (sheet, 10, 1e300, 0.75);
   fm_sheet_end_line (sheet);
-  fm_sheet_put_bar (sheet, 4, 0, NULL, 0);
-  assert_words (get_line (sheet, 0), "[####  |:]");
+  fm_sheet_put_bar (sheet, 4, 0, 0);
+  assert_words (get_line (sheet, 0), "[####  | ]");
   assert_words (get_line (sheet, 1), "[########]");
   assert_words (get_line (sheet, 2), "[  ]");
-  fm_sheet_put_bar (fine, 6, 0.375, NULL, 0);
+  fm_sheet_put_bar (fine, 6, 0.375, 0);
   assert_words (get_line (fine, 0), "[\xe2\x96\x88\xe2\x96\x8c  ]");
 }
 
@@ -353,6 +387,8 @@ main (void)
       cmocka_unit_test (a_counter_that_shrinks_does_not_grow),
       cmocka_unit_test (negative_figures_are_none),
       cmocka_unit_test (queues_by_level),
+      cmocka_unit_test (queues_of_one_name),
+      cmocka_unit_test (the_peak_of_levels_stays),
       cmocka_unit_test (elements_by_what_they_waited_just_now),
       cmocka_unit_test (elements_may_be_untold),
       cmocka_unit_test (programs_follow_pages),

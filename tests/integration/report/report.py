@@ -522,7 +522,7 @@ class CommandLine(Report):
         """A tree that was moved, reached through a link."""
         self.log(logs.process(3))
         text = (BUILD / "gst-filemem").read_text()
-        from_bin = re.search("^commands_from_bindir='(.*)'$", text, re.M)[1]
+        from_bin = re.search("^_fm_commands_from_bindir='(.*)'$", text, re.M)[1]
         bin_directory = self.path / "moved/prefix/bin"
         libexec = pathlib.Path(os.path.normpath(bin_directory / from_bin))
         if self.path not in libexec.parents:

@@ -192,7 +192,7 @@ def test_interval(runner):
         app.do("allocate 1")
 
         def count():
-            return log.read_text().count(" filemem, ts=") if log.exists() else 0
+            return log.read_text().count(" filemem, process-id=") if log.exists() else 0
         wait_until(lambda: count() >= 2, "records")
         before = count()
         app.process.send_signal(signal.SIGSTOP)

@@ -51,13 +51,14 @@ COUNTERS = {
 
 def queue(i, answer):
     return {"queue": f"/GstPipeline:pipeline0/GstQueue:queue{i}.GstPad:sink",
-            "level-bytes": (10 * i + 5) * MIB,
+            "id": i + 1, "gone": 0, "level-bytes": (10 * i + 5) * MIB,
             "bytes": (100 + (i + 1) * answer) * MIB, "buffers": 10 * answer}
 
 
 def element(i, answer):
     return {"element": f"/GstPipeline:pipeline0/GstX264Enc:encoder{i}",
-            "map-waits": 5 * i * answer, "map-wait-ns": i * answer * 10 ** 7,
+            "id": i + 1, "map-waits": 5 * i * answer,
+            "map-wait-ns": i * answer * 10 ** 7,
             "alloc-waits": 0, "alloc-wait-ns": i * answer * 10 ** 6}
 
 

@@ -313,7 +313,7 @@ class Screen(harness.TopTest):
         self.publish("--program", "caf\u00e9")
         # curses would use xterm's "repeat this", which pyte does not know
         terminal = self.open(LC_ALL="C", TERM="screen")
-        terminal.wait_for(r"^RAM +\[####+ +:")
+        terminal.wait_for(r"^RAM +\[####+ +\|")
         self.assertTrue(terminal.output.isascii())
 
     def test_unfit_terminals(self):
