@@ -49,6 +49,10 @@
 /* How much of the file is looked at at once for what of it is cached. */
 #define CACHE_WINDOW ((off_t) 64 << 20)
 
+/* A look that takes this long is followed by a rest so many times as long. */
+#define CACHE_WALK_US 1000
+#define CACHE_WALK_REST 100
+
 typedef enum { KIND_DISK, KIND_MEMORY, KIND_NETWORK, KIND_COPY_ON_WRITE } Kind;
 
 static const struct
@@ -449,15 +453,13 @@ cached_in_window (FmBackingFile *file, off_t start, gsize length)
   return cached;
 }
 
-guint64
-fm_backing_file_cached_bytes (FmBackingFile *file)
+/* The file is much longer than what is in it. */
+static guint64
+count_cached (FmBackingFile *file)
 {
   guint64 cached = 0;
   off_t start = 0, end;
 
-  if (fm_seam_cachestat (file->fd, &cached) == 0)
-    return cached;
-  /* Before Linux 6.5. The file is much longer than what is in it. */
   while ((start = fm_seam_lseek (file->fd, start, SEEK_DATA)) >= 0
       && (end = fm_seam_lseek (file->fd, start, SEEK_HOLE)) >= 0) {
     for (; start < end; start += CACHE_WINDOW)
@@ -466,4 +468,23 @@ fm_backing_file_cached_bytes (FmBackingFile *file)
     start = end;
   }
   return cached;
+}
+
+guint64
+fm_backing_file_cached_bytes (FmBackingFile *file)
+{
+  gint64 start, took;
+  guint64 cached;
+
+  if (fm_seam_cachestat (file->fd, &cached) == 0)
+    return cached;
+  /* Before Linux 6.5: a walk over all of it, ten milliseconds for each GiB. */
+  start = g_get_monotonic_time ();
+  if (start >= atomic_load (&file->cached_until)) {
+    atomic_store (&file->cached, count_cached (file));
+    took = g_get_monotonic_time () - start;
+    if (took >= CACHE_WALK_US)
+      atomic_store (&file->cached_until, start + CACHE_WALK_REST * took);
+  }
+  return atomic_load (&file->cached);
 }

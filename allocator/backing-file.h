@@ -39,6 +39,9 @@ typedef struct
   guint64 limit;         /* most bytes on disk */
   guint64 reserve;       /* free bytes of the file system left to others */
   _Atomic guint64 bytes; /* on disk */
+
+  _Atomic guint64 cached;      /* bytes in the page cache, as known last */
+  _Atomic gint64 cached_until; /* when to look again, where that is dear */
   gchar file_system_number[24];
 } FmBackingFile;
 
@@ -83,7 +86,8 @@ int fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
 void fm_backing_file_drop_cache (
     FmBackingFile *file, guint64 offset, gsize length);
 
-/* Bytes of it in the page cache; 0 where that can't be known. */
+/* Bytes of it in the page cache; 0 where that can't be known. Before Linux 6.5
+ * it may be what was so a while ago. */
 guint64 fm_backing_file_cached_bytes (FmBackingFile *file);
 
 static inline guint64

@@ -24,12 +24,18 @@
  * pipelines, one after the other. */
 #define LOOPS_MOST 32
 
+/* Where a look at the faults is a system call: so many in a millisecond, half a
+ * per cent of the time. */
+#define LOOKS_PER_MS 16
+
 typedef struct
 {
   const FmStatsShard *counters; /* NULL: they are not this thread's alone */
   guint64 seen[FM_N_TALLY_FIGURES];
   FmFaultMeter *faults;
-  glong tick; /* at which these were asked for last */
+  glong tick;       /* of the clock, of which the looks are left */
+  guint looks_left; /* at the faults, where they are system calls */
+  gboolean owed;    /* one was left out */
 
   guint depth;              /* elements that were entered and not left */
   const GstPad *loop_pad;   /* only to be compared with, and only if what was */
@@ -47,6 +53,7 @@ static struct
   FmRoster elements;
   FmRoster threads;
   FmMutex lock; /* two pads of an element may be the first at once */
+  guint looks_per_tick;
   /* Tallies are forgotten in the end, these grow. */
   _Atomic guint64 arena_minor, arena_major;
 } attribution;
@@ -99,22 +106,27 @@ has_counted (const Thread *thread)
               != thread->seen[FM_TALLY_ALLOCS]);
 }
 
-/* Whether the clock has ticked since this was asked last, which is to say,
- * every one to four milliseconds. */
+/* Whether one more look may be made, if looks are system calls: not for each of
+ * many small buffers. With each tick of the clock, every one to ten
+ * milliseconds, there are new ones. */
 static gboolean
-has_ticked (Thread *thread)
+may_look (Thread *thread)
 {
   struct timespec now;
 
-  (void) clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
-  if (now.tv_nsec == thread->tick)
+  if (thread->looks_left == 0) {
+    (void) clock_gettime (CLOCK_MONOTONIC_COARSE, &now);
+    if (now.tv_nsec != thread->tick)
+      thread->looks_left = attribution.looks_per_tick;
+    thread->tick = now.tv_nsec;
+  }
+  thread->owed = thread->looks_left == 0;
+  if (thread->owed)
     return FALSE;
-  thread->tick = now.tv_nsec;
+  thread->looks_left--;
   return TRUE;
 }
 
-/* Where a look at the faults is a system call, it is not made for each of many
- * small buffers. */
 static void
 settle_faults (Thread *thread, gboolean mapped)
 {
@@ -123,7 +135,7 @@ settle_faults (Thread *thread, gboolean mapped)
   if (G_LIKELY (fm_fault_meter_is_quiet (thread->faults, mapped)))
     return;
   if (fm_fault_meter_source (thread->faults) == FM_FAULTS_RUSAGE
-      && !has_ticked (thread))
+      && !may_look (thread))
     return;
   if (!fm_fault_meter_read (thread->faults, mapped, &faults))
     return;
@@ -164,6 +176,10 @@ thread_free (gpointer data)
   Thread *thread = data;
 
   settle (thread);
+  if (thread->owed) {
+    thread->looks_left = 1;
+    settle_faults (thread, TRUE);
+  }
   this_thread = NULL;
   fm_fault_meter_free (thread->faults);
   g_hash_table_unref (thread->thread_tally);
@@ -343,11 +359,16 @@ in_child (void)
 void
 fm_attribution_start (GstFileMemAllocator *allocator)
 {
+  struct timespec tick = {.tv_nsec = 1000000};
+
   pthread_atfork (before_fork, in_parent, in_child);
   /* Keys end in the order in which they were made: the last look at the
    * counters comes before the library gives the thread's number, and with it
    * the counters, to another one. */
   (void) g_private_get (&end_of_thread);
+  (void) clock_getres (CLOCK_MONOTONIC_COARSE, &tick);
+  attribution.looks_per_tick =
+      (guint) MAX (LOOKS_PER_MS * tick.tv_nsec / 1000000, 1);
   attribution.quark = g_quark_from_static_string ("filemem-element");
   attribution.allocator = allocator;
 }

@@ -23,6 +23,7 @@
 
 #define LENGTH (64 * TESTING_MIB)
 #define EXTENT (256 * TESTING_KIB)
+#define LOOK 100000 /* us; the rest after it is 10 s */
 
 typedef struct
 {
@@ -654,6 +655,38 @@ test_cached_bytes (void **state)
   assert_int_equal (fault.left, 0);
 }
 
+static guint n_looks;
+
+static int
+look_slowly (const FmCallInfo *info)
+{
+  if (info->call == FM_CALL_CACHESTAT)
+    return ENOSYS;
+  if (info->call == FM_CALL_LSEEK && n_looks++ == 0)
+    g_usleep (LOOK);
+  return 0;
+}
+
+/* A long walk over the file is not taken again at once. */
+static void
+test_cached_bytes_dear (void **state)
+{
+  Fixture *fixture = *state;
+  guint64 cached;
+
+  assert_int_equal (fm_seam_set_direct (fixture->file->fd, FALSE), 0);
+  assert_int_equal (
+      pwrite (fixture->file->fd, fixture->data, EXTENT, 0), EXTENT);
+  n_looks = 0;
+  fm_seam_set_hook (look_slowly);
+  cached = fm_backing_file_cached_bytes (fixture->file);
+  assert_int_equal (cached, EXTENT);
+  n_looks = 1;
+  fm_backing_file_drop_cache (fixture->file, 0, EXTENT);
+  assert_int_equal (fm_backing_file_cached_bytes (fixture->file), cached);
+  assert_int_equal (n_looks, 1);
+}
+
 /* Where it can't be known it is taken for nothing. */
 static void
 test_cached_bytes_unknown (void **state)
@@ -907,6 +940,7 @@ main (void)
       TEST (test_errors_are_told),
       TEST (test_nothing_stays_in_cache),
       TEST (test_cached_bytes),
+      TEST (test_cached_bytes_dear),
       TEST (test_cached_bytes_unknown),
       TEST (test_direct),
       TEST (test_direct_refused_at_once),

@@ -70,10 +70,10 @@ def test_known(runner):
 
 
 def test_rusage(runner):
-    # it is asked once in a tick of the clock, which takes up to 4 ms
+    # slow enough for a look at each element; see LOOKS_PER_MS
     report = runner.report(
         ["--no-events", "--map=seen:3", "--touch=seen:20", "--map=sink:1",
-         f"{source(runner)} ! identity sleep-time=6000 ! identity name=seen ! "
+         f"{source(runner)} ! identity sleep-time=1000 ! identity name=seen ! "
          "queue name=q ! fakesink name=sink"])
     equal(report.stats["fault-source"], "rusage")
     check_known(report, 20 * N)
