@@ -135,19 +135,39 @@ holds_the_same (GstMemory *copy, GstMemory *mem)
   return same;
 }
 
-/* The copy of @mem, which may be one that was made before. Besides the buffer
- * and the copy of the buffer somebody else may have @mem. */
+/* As each buffer does with its memories: two that have one, and neither may
+ * write it. FALSE if somebody is writing it. */
+static gboolean
+lock_shared (GstMemory *mem)
+{
+  return gst_mini_object_lock (
+      GST_MINI_OBJECT_CAST (mem), GST_LOCK_FLAG_EXCLUSIVE);
+}
+
+static void
+unlock_shared (GstMemory *mem)
+{
+  gst_mini_object_unlock (GST_MINI_OBJECT_CAST (mem), GST_LOCK_FLAG_EXCLUSIVE);
+}
+
+/* The copy of @mem, which may be one that was made before; with a lock, so that
+ * nobody writes it before it is in a buffer. Besides the buffer and the copy of
+ * the buffer somebody else may have @mem. */
 static GstMemory *
 find_or_copy (GstMemory *mem, GstAllocator *ours, gboolean is_shared,
     GHashTable *copies, gsize *copied, FmLeftAlone *ret_why)
 {
   GstMemory *earlier = g_hash_table_lookup (copies, mem), *copy;
 
-  if (earlier != NULL && holds_the_same (earlier, mem))
-    return gst_memory_ref (earlier);
+  if (earlier != NULL && lock_shared (earlier)) {
+    if (holds_the_same (earlier, mem))
+      return gst_memory_ref (earlier);
+    unlock_shared (earlier);
+  }
   copy = copy_memory (mem, ours, ret_why);
   if (copy == NULL)
     return NULL;
+  (void) lock_shared (copy);
   *copied += copy->size;
   if (is_shared || GST_MINI_OBJECT_REFCOUNT_VALUE (mem) > 2)
     g_hash_table_insert (copies, mem, gst_memory_ref (copy));
@@ -223,6 +243,7 @@ fm_foreign_copy (GstBuffer *buffer, GstAllocator *ours, GHashTable *copies,
     if (fresh == NULL)
       return NULL;
     gst_buffer_replace_memory (copy, i, fresh);
+    unlock_shared (fresh);
   }
   return g_steal_pointer (&copy);
 }

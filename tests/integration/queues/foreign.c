@@ -528,6 +528,33 @@ test_earlier_copy_of_memory (void **state)
 }
 
 /* Nobody else has it: there is nothing to keep a copy for. */
+/* What somebody may write at any moment is not given to others as well; nor may
+ * he write any more what others have. */
+static void
+test_earlier_copy_that_is_written (void **state)
+{
+  g_autoptr (GHashTable) copies = fm_foreign_copies_new ();
+  g_autoptr (GstBuffer) buffer = wrapped_buffer (BLOCK, 3, NULL);
+  g_autoptr (GstBuffer) again = gst_buffer_copy (buffer);
+  g_autoptr (GstBuffer) first = copy_of (*state, buffer, copies);
+  g_autoptr (GstBuffer) second = NULL, third = NULL;
+  GstMapInfo map;
+
+  assert_true (gst_buffer_map (first, &map, GST_MAP_READWRITE));
+  second = copy_of (*state, again, copies);
+  memset (map.data, 0xee, map.size);
+  gst_buffer_unmap (first, &map);
+  check_memory (second, 0, BLOCK, 3);
+
+  third = copy_of (*state, again, copies);
+  assert_ptr_equal (
+      gst_buffer_peek_memory (third, 0), gst_buffer_peek_memory (second, 0));
+  assert_true (gst_buffer_map (second, &map, GST_MAP_READWRITE));
+  memset (map.data, 0xee, map.size);
+  gst_buffer_unmap (second, &map);
+  check_memory (third, 0, BLOCK, 3);
+}
+
 static void
 test_no_earlier_copy (void **state)
 {
@@ -622,6 +649,7 @@ main (int argc, char **argv)
       TEST (test_no_room),
       TEST (test_earlier_copy),
       TEST (test_earlier_copy_of_memory),
+      TEST (test_earlier_copy_that_is_written),
       TEST (test_no_earlier_copy),
       TEST (test_earlier_copy_of_other_bytes),
       TEST (test_pool_recycles),
