@@ -7,6 +7,9 @@
  * time is added to the element whose code ran, and to the thread's tally for
  * the element whose loop it is. Mostly nothing was counted, and a few loads are
  * all there is to it.
+ *
+ * Locking: none. A thread's state is its own; of two pads of an element that
+ * are the first at once one makes the tally that stays.
  */
 #include "attribution.h"
 
@@ -52,7 +55,6 @@ static struct
   GQuark quark;
   FmRoster elements;
   FmRoster threads;
-  FmMutex lock; /* two pads of an element may be the first at once */
   guint looks_per_tick;
   /* Tallies are forgotten in the end, these grow. */
   _Atomic guint64 arena_minor, arena_major;
@@ -288,15 +290,13 @@ fm_attribution_of (GstElement *element)
   if (tally != NULL)
     return tally;
   path = gst_object_get_path_string (GST_OBJECT (element));
-  fm_mutex_lock (&attribution.lock);
-  tally = g_object_get_qdata (G_OBJECT (element), attribution.quark);
-  if (tally == NULL) {
-    tally = fm_tally_new (&attribution.elements, path, NULL, 0);
-    g_object_set_qdata_full (
-        G_OBJECT (element), attribution.quark, tally, element_left);
-  }
-  fm_mutex_unlock (&attribution.lock);
-  return tally;
+  tally = fm_tally_new (&attribution.elements, path, NULL, 0);
+  if (g_object_replace_qdata (G_OBJECT (element), attribution.quark, NULL,
+          tally, element_left, NULL))
+    return tally;
+  /* Another pad of it was faster. */
+  element_left (tally);
+  return g_object_get_qdata (G_OBJECT (element), attribution.quark);
 }
 
 FmTally *
@@ -337,21 +337,8 @@ fm_attribution_new_stream (void)
 /* ---- all of it ---- */
 
 static void
-before_fork (void)
-{
-  fm_mutex_lock (&attribution.lock);
-}
-
-static void
-in_parent (void)
-{
-  fm_mutex_unlock (&attribution.lock);
-}
-
-static void
 in_child (void)
 {
-  fm_mutex_unlock (&attribution.lock);
   if (this_thread != NULL)
     fm_fault_meter_forked (this_thread->faults);
 }
@@ -361,7 +348,7 @@ fm_attribution_start (GstFileMemAllocator *allocator)
 {
   struct timespec tick = {.tv_nsec = 1000000};
 
-  pthread_atfork (before_fork, in_parent, in_child);
+  pthread_atfork (NULL, NULL, in_child);
   /* Keys end in the order in which they were made: the last look at the
    * counters comes before the library gives the thread's number, and with it
    * the counters, to another one. */

@@ -272,6 +272,8 @@ fm_fault_meter_forked (FmFaultMeter *meter)
 {
   meter->ring = NULL;
   close_events (meter);
+  if (meter->source != FM_FAULTS_RUSAGE)
+    atomic_fetch_add (&n_meters[FM_FAULTS_RUSAGE], 1);
   meter->source = FM_FAULTS_RUSAGE;
   meter->minor = meter->major = 0;
 }

@@ -6,6 +6,8 @@
  */
 #include "hoard.h"
 
+#include "sync.h"
+
 #include <stdatomic.h>
 
 struct _FmHoard
@@ -62,15 +64,17 @@ tag_free (gpointer data)
   g_free (data);
 }
 
-guint64
-fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign)
+/* The buffer's; two threads may be the first to whom it comes. */
+static Tag *
+get_tag (GstBuffer *buffer, gsize foreign)
 {
+  static FmMutex lock;
   GstMiniObject *object = GST_MINI_OBJECT_CAST (buffer);
-  guint64 bytes;
-  Tag *tag;
+  Tag *tag = gst_mini_object_get_qdata (object, tag_quark ());
 
-  if (buffer->pool != NULL)
-    return atomic_load (&hoard->bytes);
+  if (tag != NULL)
+    return tag;
+  fm_mutex_lock (&lock);
   tag = gst_mini_object_get_qdata (object, tag_quark ());
   if (tag == NULL) {
     tag = g_new0 (Tag, 1);
@@ -78,6 +82,19 @@ fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign)
     tag->foreign = foreign;
     gst_mini_object_set_qdata (object, tag_quark (), tag, tag_free);
   }
+  fm_mutex_unlock (&lock);
+  return tag;
+}
+
+guint64
+fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign)
+{
+  guint64 bytes;
+  Tag *tag;
+
+  if (buffer->pool != NULL)
+    return atomic_load (&hoard->bytes);
+  tag = get_tag (buffer, foreign);
   bytes = atomic_fetch_add (&hoard->bytes, tag->bytes) + tag->bytes;
   foreign = atomic_fetch_add (&hoard->foreign, tag->foreign) + tag->foreign;
   if (bytes > atomic_load_explicit (&hoard->peak, memory_order_relaxed)) {

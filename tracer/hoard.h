@@ -8,7 +8,8 @@
  * pass is not blamed for a queue behind it. Buffers of pools are left out: they
  * exist when nobody uses them as well.
  *
- * Locking: none; any thread. A buffer belongs to one hoard at a time, behind a
+ * Locking: one lock for the first time that a buffer is seen; any thread. A
+ * buffer belongs to one hoard at a time, behind a
  * tee to that which it entered last.
  */
 #ifndef FM_HOARD_H

@@ -96,14 +96,7 @@ let_buffer_pass (
 static GstFlowReturn
 on_buffer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-  return let_buffer_pass (pad->chaindata, pad, parent, buffer);
-}
-
-/* Of a pad whose function has data of its own, as those of bindings have. */
-static GstFlowReturn
-on_buffer_with_data (GstPad *pad, GstObject *parent, GstBuffer *buffer)
-{
-  return let_buffer_pass (wrapped_of (pad), pad, parent, buffer);
+  return let_buffer_pass (pad->getrangedata, pad, parent, buffer);
 }
 
 static GstFlowReturn
@@ -225,20 +218,18 @@ wrap_sink (GstPad *pad, Wrapped *wrapped)
   wrapped->event = GST_PAD_EVENTFUNC (pad);
   wrapped->event_full = GST_PAD_EVENTFULLFUNC (pad);
   wrapped->query = GST_PAD_QUERYFUNC (pad);
-  if (pad->chaindata == NULL) {
-    /* Where it can be had without looking for it. */
-    pad->chaindata = wrapped;
-    GST_PAD_CHAINFUNC (pad) = on_buffer;
-  } else {
-    GST_PAD_CHAINFUNC (pad) = on_buffer_with_data;
-  }
-  if (wrapped->chain_list != default_chain_list ())
+  /* Where it can be had without looking for it, and where nobody else puts
+   * anything: only source pads have a function that goes with this. */
+  pad->getrangedata = wrapped;
+  GST_PAD_CHAINFUNC (pad) = on_buffer;
+  if (wrapped->chain_list != NULL
+      && wrapped->chain_list != default_chain_list ())
     GST_PAD_CHAINLISTFUNC (pad) = on_list;
   if (wrapped->event_full != NULL)
     GST_PAD_EVENTFULLFUNC (pad) = on_event_full;
-  else
+  else if (wrapped->event != NULL)
     GST_PAD_EVENTFUNC (pad) = on_event;
-  if (wrapped->entrance != NULL)
+  if (wrapped->entrance != NULL && wrapped->query != NULL)
     GST_PAD_QUERYFUNC (pad) = on_query;
 }
 

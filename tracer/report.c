@@ -181,8 +181,8 @@ compare_queues (gconstpointer a, gconstpointer b)
 {
   const guint64 *x = (*(FmQueueRecord *const *) a)->figure;
   const guint64 *y = (*(FmQueueRecord *const *) b)->figure;
-  FmQueueFigure by = x[FM_QUEUE_LEVEL] != y[FM_QUEUE_LEVEL] ? FM_QUEUE_LEVEL
-                                                            : FM_QUEUE_BYTES;
+  FmQueueFigure by =
+      x[FM_QUEUE_LEVEL] != y[FM_QUEUE_LEVEL] ? FM_QUEUE_LEVEL : FM_QUEUE_BYTES;
 
   return x[by] < y[by] ? 1 : x[by] > y[by] ? -1 : 0;
 }

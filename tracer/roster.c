@@ -13,6 +13,7 @@
 #define GONE_MOST 256
 
 static FmMutex lock;
+static guint n_forks; /* that led to this process */
 
 static void
 take_lock (void)
@@ -27,12 +28,19 @@ give_lock (void)
 }
 
 static void
+give_lock_in_child (void)
+{
+  n_forks++;
+  fm_mutex_unlock (&lock);
+}
+
+static void
 watch_forks (void)
 {
   static gsize registered = 0;
 
   if (g_once_init_enter (&registered)) {
-    pthread_atfork (take_lock, give_lock, give_lock);
+    pthread_atfork (take_lock, give_lock, give_lock_in_child);
     g_once_init_leave (&registered, 1);
   }
 }
@@ -47,6 +55,7 @@ fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free)
   atomic_init (&item->is_gone, FALSE);
   fm_mutex_lock (&lock);
   item->id = ++roster->n_ever;
+  item->forks = n_forks;
   if (roster->items == NULL)
     roster->items = g_ptr_array_new ();
   g_ptr_array_add (roster->items, item);
@@ -109,9 +118,12 @@ fm_roster_list (FmRoster *roster)
   guint i;
 
   fm_mutex_lock (&lock);
-  for (i = 0; roster->items != NULL && i < roster->items->len; i++)
-    g_ptr_array_add (
-        list, fm_roster_item_ref (g_ptr_array_index (roster->items, i)));
+  for (i = 0; roster->items != NULL && i < roster->items->len; i++) {
+    FmRosterItem *item = g_ptr_array_index (roster->items, i);
+
+    if (item->forks == n_forks)
+      g_ptr_array_add (list, fm_roster_item_ref (item));
+  }
   fm_mutex_unlock (&lock);
   return list;
 }

@@ -5,6 +5,10 @@
  * are gone: a queue that was removed is still worth a line in the report, but
  * not a thousand of them.
  *
+ * The child of a fork starts anew: what it inherited may be in the middle of
+ * something, with locks taken by threads that the child has not, and is not
+ * told about, but by the parent.
+ *
  * Locking: one lock for all rosters, held for a few instructions only, and
  * taken around a fork() so that the child finds it free. Any thread.
  */
@@ -21,7 +25,8 @@ typedef struct
 {
   gatomicrefcount refs;
   GDestroyNotify free;
-  guint64 id; /* from 1; others may have the same name */
+  guint64 id;  /* from 1; others may have the same name */
+  guint forks; /* that led to the process that made it */
   atomic_bool is_gone;
 } FmRosterItem;
 
@@ -43,7 +48,8 @@ void fm_roster_item_unref (gpointer item);
  * reference. */
 void fm_roster_leave (FmRoster *roster, gpointer item);
 
-/* All, in the order in which they came; with references. */
+/* All that were made in this process, in the order in which they came; with
+ * references. */
 GPtrArray *fm_roster_list (FmRoster *roster);
 
 G_END_DECLS

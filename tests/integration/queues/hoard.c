@@ -9,6 +9,8 @@
 
 #include "../../unit/testing.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #define BLOCK (256 * TESTING_KIB)
@@ -167,6 +169,56 @@ keep_many_with (const gchar *tracers)
   return WEXITSTATUS (status);
 }
 
+#define THREADS 4
+#define ROUNDS 3000
+
+static GstBuffer *shared[ROUNDS];
+static atomic_uint arrived;
+
+/* All enter each buffer at once, as if it was pushed into several pipelines. */
+static gpointer
+enter_all (gpointer hoard)
+{
+  guint i;
+
+  for (i = 0; i < ROUNDS; i++) {
+    atomic_fetch_add (&arrived, 1);
+    while (atomic_load (&arrived) < (i + 1) * THREADS)
+      sched_yield ();
+    fm_hoard_enter (hoard, shared[i], 1);
+  }
+  return NULL;
+}
+
+/* It is with one of them, until it goes. */
+static void
+test_threads (void **state)
+{
+  FmHoard *hoards[THREADS];
+  GThread *threads[THREADS];
+  guint64 left = 0;
+  guint i;
+
+  for (i = 0; i < ROUNDS; i++)
+    shared[i] = gst_buffer_new_allocate (NULL, 1, NULL);
+  for (i = 0; i < THREADS; i++) {
+    hoards[i] = fm_hoard_new ();
+    threads[i] = g_thread_new ("enters", enter_all, hoards[i]);
+  }
+  for (i = 0; i < THREADS; i++)
+    g_thread_join (threads[i]);
+  for (i = 0; i < THREADS; i++) {
+    g_autoptr (GstBuffer) last = gst_buffer_new_allocate (NULL, 1, NULL);
+
+    left += fm_hoard_enter (hoards[i], last, 1) - 1;
+  }
+  assert_int_equal (left, ROUNDS);
+  for (i = 0; i < ROUNDS; i++)
+    gst_buffer_unref (shared[i]);
+  for (i = 0; i < THREADS; i++)
+    fm_hoard_unref (hoards[i]);
+}
+
 static void
 test_nobody_listed_it (void **state)
 {
@@ -190,6 +242,7 @@ main (int argc, char **argv)
       cmocka_unit_test (test_enters_and_goes),
       cmocka_unit_test (test_moves_on),
       cmocka_unit_test (test_comes_back),
+      cmocka_unit_test (test_threads),
       cmocka_unit_test (test_nobody_listed_it),
       cmocka_unit_test (test_seen_to_keep),
   };

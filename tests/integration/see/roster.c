@@ -161,12 +161,17 @@ keep_busy (gpointer unused)
   return NULL;
 }
 
-/* The lock is free in the child. */
+/* The lock is free in the child, and what there is to tell about is its own. */
 static void
 use (gconstpointer unused)
 {
+  g_autoptr (GPtrArray) inherited = fm_roster_list (&busy), list = NULL;
+
+  testing_check (inherited->len == 0);
   fm_roster_leave (&busy, add (&busy, 1));
-  g_ptr_array_unref (fm_roster_list (&busy));
+  list = fm_roster_list (&busy);
+  testing_check (list->len == 1);
+  testing_check (number_at (list, 0) == 1);
 }
 
 static void
