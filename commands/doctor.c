@@ -7,14 +7,17 @@
  * output is what a bug report needs: versions, then one line for each thing
  * that was looked at, with a cure where it is not as it should be.
  *
- * Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage.
+ * Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage, or the
+ * output can't be written.
  */
 #include "doctor.h"
 
+#include <fcntl.h>
 #include <gst/gst.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #define SLOW_DISK                                         \
   "see whether the disk or network behind the directory " \
@@ -122,6 +125,31 @@ wrong_usage (const gchar *what)
   return 2;
 }
 
+/* A pipe gets the lowest numbers that are free. Those of standard input, output
+ * and error are not to be among them: the child of a check puts /dev/null
+ * there, and what it says would be lost. */
+static void
+open_standard_files (void)
+{
+  int fd;
+
+  do
+    fd = open ("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close (fd);
+}
+
+/* @status, if all that was printed has arrived. */
+static int
+end (int status)
+{
+  if (fflush (stdout) == 0 && !ferror (stdout))
+    return status;
+  fprintf (stderr, "gst-filemem doctor: the output can't be written\n");
+  return 2;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -149,12 +177,14 @@ main (int argc, char **argv)
   if (argc >= 2 && strcmp (argv[1], "--probe") == 0)
     return doctor_probe_main (argv[2]);
 
+  open_standard_files ();
   g_set_prgname ("gst-filemem doctor");
   context =
       g_option_context_new ("- looks for what keeps filemem from working");
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_description (context,
-      "Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage.");
+      "Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage, "
+      "or the output can't be written.");
   if (!g_option_context_parse (context, &argc, &argv, &error))
     return wrong_usage (error->message);
   if (argc > 1)
@@ -163,7 +193,7 @@ main (int argc, char **argv)
     return wrong_usage ("--dir needs a value");
   if (version) {
     printf ("gst-filemem %s\n", PACKAGE_VERSION);
-    return 0;
+    return end (0);
   }
 
   doctor.dir = dir;
@@ -171,5 +201,5 @@ main (int argc, char **argv)
       plugin != NULL ? g_canonicalize_filename (plugin, NULL) : NULL;
   doctor.shim = shim_path =
       shim != NULL ? g_canonicalize_filename (shim, NULL) : NULL;
-  return run_checks (&doctor);
+  return end (run_checks (&doctor));
 }

@@ -242,6 +242,29 @@ def test_usage(doctor):
         fail("no help", process.stdout)
 
 
+def test_output(doctor):
+    """The status tells, even where the output goes nowhere."""
+    def close_both():
+        os.close(0)
+        os.close(1)
+
+    command = doctor.command("--dir", f"{doctor.scratch}/none")
+    status = subprocess.run(command, env=doctor.environment,
+                            preexec_fn=close_both).returncode
+    if status != 1:
+        fail(f"status {status}, with standard input and output closed")
+
+    for arguments in ["--dir", doctor.dir], ["--version"]:
+        with open("/dev/full", "wb") as full:
+            process = subprocess.run(
+                doctor.command(*arguments), env=doctor.environment, text=True,
+                stdout=full, stderr=subprocess.PIPE)
+        if (process.returncode != 2
+                or "the output can't be written" not in process.stderr):
+            fail(f"status {process.returncode}, nothing can be written",
+                 process.stderr)
+
+
 def test_nothing_found(doctor):
     build = doctor.make("build")
     os.symlink(f"{doctor.options.build}/commands", f"{build}/commands")
