@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/quota.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,10 +23,15 @@
 static gchar *
 find_cure (const gchar *dir, const GError *error)
 {
-  g_autofree gchar *quoted = g_shell_quote (dir);
+  g_autofree gchar *quoted = doctor_shell_quote (dir);
+  struct stat status;
 
   switch (error->code) {
     case G_FILE_ERROR_NOENT:
+      /* There may be a directory, and still no files (/proc), or a link that
+       * leads nowhere. */
+      if (lstat (dir, &status) == 0)
+        return g_strdup (ANOTHER);
       return g_strdup_printf (
           "mkdir -p %s, or choose another: --dir, GST_FILEMEM_DIR", quoted);
     case G_FILE_ERROR_ACCES:

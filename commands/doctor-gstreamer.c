@@ -38,7 +38,7 @@ check_whitelist (const Doctor *doctor)
   } else {
     longer = g_strdup_printf (
         "%s%sfilemem", whitelist, whitelist[0] != '\0' ? ":" : "");
-    quoted = g_shell_quote (longer);
+    quoted = doctor_shell_quote (longer);
     cure = g_strdup_printf ("export " DOCTOR_WHITELIST "=%s", quoted);
     doctor_problem (
         "plugin", cure, DOCTOR_WHITELIST "=%s keeps filemem out", whitelist);
@@ -139,25 +139,12 @@ doctor_check_shim (const Doctor *doctor)
 
 /* ---- this environment ---- */
 
-static gboolean
-names_programs (const gchar *params)
-{
-  FmOptions options;
-  gboolean names;
-
-  fm_options_init (&options);
-  fm_options_set_from_params (&options, params);
-  names = fm_options_is_chosen (&options, FM_OPTION_EXE);
-  fm_options_clear (&options);
-  return names;
-}
-
 static void
 check_active (const Doctor *doctor, const gchar *params)
 {
   DoctorProbe probe;
 
-  if (names_programs (params)) {
+  if (doctor_params_have_exe (params)) {
     doctor_note ("active", "remove exe from GST_TRACERS, to try it",
         "not tried: exe keeps filemem out of this program");
     return;
@@ -183,7 +170,7 @@ doctor_check_tracers (const Doctor *doctor)
   g_autofree gchar *cure = NULL;
 
   if (mended != NULL) {
-    quoted = g_shell_quote (mended);
+    quoted = doctor_shell_quote (mended);
     cure = g_strdup_printf ("export GST_TRACERS=%s (tracers are separated by "
                             "';', without spaces)",
         quoted);

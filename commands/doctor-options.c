@@ -51,6 +51,19 @@ doctor_take_options (const Doctor *doctor, FmOptions *options)
     (void) fm_options_set (options, FM_OPTION_DIR, doctor->dir, NULL);
 }
 
+gboolean
+doctor_params_have_exe (const gchar *params)
+{
+  FmOptions options;
+  gboolean have;
+
+  fm_options_init (&options);
+  fm_options_set_from_params (&options, params);
+  have = fm_options_is_chosen (&options, FM_OPTION_EXE);
+  fm_options_clear (&options);
+  return have;
+}
+
 /* Variables that are no options. */
 static gboolean
 is_known (const gchar *variable)
@@ -82,6 +95,21 @@ check_names (void)
     doctor_problem (
         "options", cure, "%s is not a variable of filemem", names[i]);
   }
+}
+
+/* A parameter wins over the variable, which then may be set as well. */
+static const gchar *
+find_exe_cure (void)
+{
+  const gchar *variable = g_getenv (PREFIX "EXE");
+  g_autofree gchar *params = doctor_tracers_params (g_getenv ("GST_TRACERS"));
+
+  if (!doctor_params_have_exe (params))
+    return "unset " PREFIX "EXE, to have it in all programs";
+  if (variable == NULL || variable[0] == '\0')
+    return "remove exe from GST_TRACERS, to have it in all programs";
+  return "remove exe from GST_TRACERS, and unset " PREFIX "EXE, to have it in "
+         "all programs";
 }
 
 static gchar *
@@ -118,7 +146,7 @@ doctor_check_options (const Doctor *doctor)
   fm_messages_set_func (NULL);
 
   if (fm_options_is_chosen (&options, FM_OPTION_EXE))
-    doctor_note ("options", "unset GST_FILEMEM_EXE, to have it in all programs",
+    doctor_note ("options", find_exe_cure (),
         "only programs of these names use filemem: %s",
         fm_options_text (&options, FM_OPTION_EXE));
   given = describe_given (&options);

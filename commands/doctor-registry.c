@@ -90,14 +90,14 @@ static void
 explain_not_found (const gchar *plugin)
 {
   g_autofree gchar *dir = g_path_get_dirname (plugin);
-  g_autofree gchar *quoted = g_shell_quote (dir);
+  g_autofree gchar *quoted = doctor_shell_quote (dir);
   g_autofree gchar *place = registry_place ();
   g_autofree gchar *cure = NULL;
   gboolean is_newer = g_getenv ("GST_PLUGIN_PATH_1_0") != NULL;
 
   if (is_newer && path_has ("GST_PLUGIN_PATH", dir)
       && !path_has ("GST_PLUGIN_PATH_1_0", dir)) {
-    cure = g_strdup_printf ("add %s to GST_PLUGIN_PATH_1_0", dir);
+    cure = g_strdup_printf ("add %s to GST_PLUGIN_PATH_1_0", quoted);
     doctor_problem ("search", cure,
         "GST_PLUGIN_PATH is ignored, because GST_PLUGIN_PATH_1_0 is set");
   } else if (path_has (

@@ -71,6 +71,29 @@ doctor_ascii (const gchar *text)
   return g_string_free (ascii, FALSE);
 }
 
+/* Anything but printable ASCII needs the quotes that know escapes. */
+gchar *
+doctor_shell_quote (const gchar *text)
+{
+  GString *quoted;
+  const gchar *at;
+
+  for (at = text; g_ascii_isprint (*at); at++)
+    continue;
+  if (*at == '\0')
+    return g_shell_quote (text);
+
+  quoted = g_string_new ("$'");
+  for (at = text; *at != '\0'; at++) {
+    if (g_ascii_isprint (*at) && *at != '\'' && *at != '\\')
+      g_string_append_c (quoted, *at);
+    else
+      g_string_append_printf (quoted, "\\%03o", (guchar) *at);
+  }
+  g_string_append_c (quoted, '\'');
+  return g_string_free (quoted, FALSE);
+}
+
 gchar *
 doctor_size (guint64 bytes)
 {

@@ -58,6 +58,10 @@ void doctor_hear (const gchar *line, DoctorCounts *counts);
 /* @text in printable ASCII. */
 gchar *doctor_ascii (const gchar *text);
 
+/* @text as one word of the shell's, in printable ASCII: what is pasted is what
+ * was meant. */
+gchar *doctor_shell_quote (const gchar *text);
+
 gchar *doctor_size (guint64 bytes);
 
 /* ---- doctor-child.c ---- */
@@ -119,6 +123,9 @@ gchar *doctor_tracers_params (const gchar *tracers);
 
 /* The options that a program in this environment would have, --dir included. */
 void doctor_take_options (const Doctor *doctor, FmOptions *options);
+
+/* The parameters that filemem gets, which may be NULL, have an `exe`. */
+gboolean doctor_params_have_exe (const gchar *params);
 
 /* ---- the checks ---- */
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MANY 20000
+#define ODD "\303\244 b'c\\d\n"
 
 /* Of a check, and of what it started; shared with the child. */
 static _Atomic pid_t *pids;
@@ -88,6 +89,33 @@ test_lines (void **state)
       "                       cure: do\\011this\n"
       "problem  three         4 KiB\n"
       "                       cure: do that\n");
+}
+
+/* In a cure, a shell makes of it what it was. */
+static void
+say_quoted (const Doctor *doctor)
+{
+  g_autofree gchar *quoted = doctor_shell_quote (ODD);
+  g_autofree gchar *cure = g_strconcat ("printf %s ", quoted, NULL);
+
+  doctor_note ("one", cure, "text");
+}
+
+static void
+test_quote (void **state)
+{
+  g_autofree gchar *plain = doctor_shell_quote ("/a b/c'd");
+  g_autofree gchar *out = NULL;
+  DoctorCounts counts;
+  g_autofree gchar *text = run (say_quoted, 20, &counts);
+  gchar *command = strstr (text, "printf");
+  gchar *bash[] = {(gchar *) "bash", (gchar *) "-c", command, NULL};
+
+  assert_string_equal (plain, "'/a b/c'\\''d'");
+  assert_non_null (command);
+  assert_true (g_spawn_sync (NULL, bash, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL,
+      &out, NULL, NULL, NULL));
+  assert_string_equal (out, ODD);
 }
 
 static void
@@ -222,6 +250,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (test_lines),
+      cmocka_unit_test (test_quote),
       cmocka_unit_test (test_much),
       cmocka_unit_test (test_crash),
       cmocka_unit_test (test_forbidden),

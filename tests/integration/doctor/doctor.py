@@ -309,7 +309,7 @@ def test_search(doctor):
     tracer = f"{doctor.options.build}/tracer"
     doctor.set(GST_PLUGIN_PATH=tracer, GST_PLUGIN_PATH_1_0="/nowhere")
     doctor.run(1).find("problem", "search", "GST_PLUGIN_PATH is ignored",
-                       f"add {tracer} to GST_PLUGIN_PATH_1_0")
+                       f"add '{tracer}' to GST_PLUGIN_PATH_1_0")
 
     del doctor.environment["GST_PLUGIN_PATH_1_0"]
     copy = doctor.make("copy")
@@ -422,7 +422,13 @@ def test_options(doctor):
     if report.exists():
         fail("a report was written")
     doctor.set(GST_TRACERS="filemem(exe=player)")
-    doctor.run(0).find("note", "active", "not tried", "remove exe")
+    answer = doctor.run(0)
+    answer.find("note", "active", "not tried", "remove exe")
+    answer.find("note", "options", "only programs of these names",
+                "remove exe from GST_TRACERS, and unset GST_FILEMEM_EXE")
+    del doctor.environment["GST_FILEMEM_EXE"]
+    doctor.run(0).find("note", "options", "only programs of these names",
+                       "remove exe from GST_TRACERS, to have it")
 
 
 def test_directory(doctor):
@@ -439,6 +445,23 @@ def test_directory(doctor):
     file.touch()
     doctor.run(1, dir=str(file)).find(
         "problem", "directory", f"no file can be made in \"{file}\"", "--dir")
+
+    # What is there need not be made.
+    link = doctor.scratch / "nowhere"
+    link.symlink_to("none")
+    for path in "/proc", str(link):
+        answer = doctor.run(1, dir=path)
+        answer.find("problem", "directory", "No such file", "--dir")
+        if "mkdir" in answer.text:
+            fail(f"{path} is there", answer.text)
+
+    # The cure is one, whatever the name.
+    odd = f"{doctor.scratch}/\u00e4 'b"
+    answer = doctor.run(1, dir=odd)
+    answer.find("problem", "directory", "No such file", "mkdir -p $'")
+    cure = re.search("cure: (mkdir .*), or choose", answer.text)[1]
+    subprocess.run([need("bash"), "-c", cure], check=True)
+    doctor.run(0, dir=odd).find("ok", "directory", "can be written")
 
     # What a terminal or a mail would not survive.
     odd = doctor.make("\u00e4\n\033")
