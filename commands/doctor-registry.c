@@ -10,24 +10,40 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where GStreamer writes its list of plugins: the file, or its directory. */
+/* Names the file into which GStreamer writes its list of plugins, if it is set.
+ */
+static const gchar *
+registry_variable (void)
+{
+  return g_getenv ("GST_REGISTRY_1_0") != NULL ? "GST_REGISTRY_1_0"
+                                               : "GST_REGISTRY";
+}
+
+/* That file, or else the directory of GStreamer's own. */
 static gchar *
 registry_place (void)
 {
-  const gchar *file = g_getenv ("GST_REGISTRY_1_0");
+  const gchar *file = g_getenv (registry_variable ());
 
-  if (file == NULL)
-    file = g_getenv ("GST_REGISTRY");
   if (file != NULL)
     return g_strdup (file);
   return g_build_filename (g_get_user_cache_dir (), "gstreamer-1.0", NULL);
 }
 
-/* What does not exist yet can be made if what is above can be written. */
 static gboolean
-can_be_written (const gchar *path)
+registry_is_disabled (void)
 {
-  g_autofree gchar *at = g_strdup (path);
+  const gchar *disable = g_getenv ("GST_REGISTRY_DISABLE");
+
+  return disable != NULL && !g_str_equal (disable, "no");
+}
+
+/* New files can be made in @dir. What does not exist yet can be made if what is
+ * above can be written. */
+static gboolean
+takes_files (const gchar *dir)
+{
+  g_autofree gchar *at = g_strdup (dir);
 
   while (access (at, F_OK) != 0 && errno == ENOENT) {
     gchar *above = g_path_get_dirname (at);
@@ -39,23 +55,42 @@ can_be_written (const gchar *path)
     g_free (at);
     at = above;
   }
-  return access (at, W_OK) == 0;
+  return g_file_test (at, G_FILE_TEST_IS_DIR) && access (at, W_OK | X_OK) == 0;
+}
+
+/* GStreamer writes a new file beside it and renames that: it is the directory
+ * that has to let it, and no directory may be in the way. */
+static gboolean
+can_be_kept (void)
+{
+  const gchar *file = g_getenv (registry_variable ());
+  g_autofree gchar *place = registry_place ();
+  g_autofree gchar *dir = g_path_get_dirname (place);
+
+  if (file == NULL)
+    return takes_files (place);
+  return !g_file_test (file, G_FILE_TEST_IS_DIR) && takes_files (dir);
 }
 
 void
 doctor_check_registry (const Doctor *doctor)
 {
   g_autofree gchar *place = registry_place ();
-  const gchar *disable = g_getenv ("GST_REGISTRY_DISABLE");
+  g_autofree gchar *cure = g_strdup_printf (
+      "set %s to a file that can be written", registry_variable ());
 
-  if (disable != NULL && !g_str_equal (disable, "no"))
+  if (registry_is_disabled ())
     doctor_problem ("registry", "unset GST_REGISTRY_DISABLE, or use the shim",
         "GST_REGISTRY_DISABLE=%s: GStreamer finds no plugin by its name",
-        disable);
-  else if (can_be_written (place))
+        g_getenv ("GST_REGISTRY_DISABLE"));
+  else if (place[0] == '\0')
+    doctor_note ("registry", cure,
+        "%s is empty: each program looks at all plugins when it starts",
+        registry_variable ());
+  else if (can_be_kept ())
     doctor_ok ("registry", "%s can be written", place);
   else
-    doctor_note ("registry", "set GST_REGISTRY to a file that can be written",
+    doctor_note ("registry", cure,
         "%s can't be written: each program looks at all plugins when it starts",
         place);
 }
@@ -92,6 +127,7 @@ explain_not_found (const gchar *plugin)
   g_autofree gchar *dir = g_path_get_dirname (plugin);
   g_autofree gchar *quoted = doctor_shell_quote (dir);
   g_autofree gchar *place = registry_place ();
+  g_autofree gchar *place_quoted = doctor_shell_quote (place);
   g_autofree gchar *cure = NULL;
   gboolean is_newer = g_getenv ("GST_PLUGIN_PATH_1_0") != NULL;
 
@@ -102,8 +138,8 @@ explain_not_found (const gchar *plugin)
         "GST_PLUGIN_PATH is ignored, because GST_PLUGIN_PATH_1_0 is set");
   } else if (path_has (
                  is_newer ? "GST_PLUGIN_PATH_1_0" : "GST_PLUGIN_PATH", dir)) {
-    cure =
-        g_strdup_printf ("remove its registry, which is made again: %s", place);
+    cure = g_strdup_printf (
+        "remove its registry, which is made again: %s", place_quoted);
     doctor_problem ("search", cure,
         "GStreamer looks into %s, and does not take the plugin: an earlier try "
         "may have put it on its blacklist",
@@ -119,9 +155,12 @@ explain_not_found (const gchar *plugin)
 void
 doctor_check_search (const Doctor *doctor)
 {
-  gchar **environment = doctor_plain_environment (doctor);
+  gchar **environment;
   DoctorProbe probe;
 
+  if (registry_is_disabled ())
+    return; /* the line on the registry says it */
+  environment = doctor_plain_environment (doctor);
   environment = g_environ_unsetenv (environment, DOCTOR_WHITELIST);
   doctor_probe (environment, NULL, &probe);
   if (!probe.ended)
