@@ -4,16 +4,20 @@
  * doctor-kernel.c: settings of the whole machine, and where the live view goes.
  */
 #include "doctor.h"
+#include "page.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* Lines of /proc/self/maps: the kernel's own default. */
 #define MAPS_ENOUGH 65530
+#define RUNTIME_DIR \
+  "export XDG_RUNTIME_DIR='DIR', a directory of this user with mode 0700"
 
 /* FALSE if the file can't be read or holds no number. */
 static gboolean
@@ -129,25 +133,61 @@ check_huge_pages (void)
     doctor_ok ("huge pages", "programs can have them");
 }
 
+/* A page is made as a program makes it, and taken away. */
+static gboolean
+takes_page (const gchar *dir)
+{
+  FmOwnPage page;
+  gboolean takes;
+
+  if (!fm_page_init (&page, dir))
+    return FALSE;
+  takes = page.fd >= 0;
+  fm_page_clear (&page);
+  return takes;
+}
+
+/* Why it takes none. */
+static void
+explain_no_page (const gchar *dir)
+{
+  const gchar *why = "can't be used";
+  const gchar *cure = RUNTIME_DIR;
+  struct rlimit limit;
+  struct stat status;
+
+  if (!g_path_is_absolute (dir)) {
+    why = "is not the whole path";
+  } else if (stat (dir, &status) == 0 && status.st_uid != geteuid ()) {
+    why = "belongs to another user";
+  } else if (access (dir, W_OK | X_OK) != 0 || !S_ISDIR (status.st_mode)) {
+    cure = "make it a directory of this user with mode 0700, or log in anew";
+  } else if (getrlimit (RLIMIT_FSIZE, &limit) == 0
+      && limit.rlim_cur < FM_PAGE_SIZE) {
+    why = "is out of reach, because files have to be too small (ulimit -f)";
+    cure = "ulimit -f unlimited";
+  } else {
+    why = "takes no file in " FM_PAGE_DIRECTORY;
+    cure = "make " FM_PAGE_DIRECTORY " there a directory of this user, with "
+           "some space";
+  }
+  doctor_note ("live view", cure,
+      "XDG_RUNTIME_DIR=%s %s: gst-filemem top has nothing to look at", dir,
+      why);
+}
+
 static void
 check_runtime_dir (void)
 {
   const gchar *dir = g_getenv ("XDG_RUNTIME_DIR");
-  struct stat status;
 
   if (dir == NULL || dir[0] == '\0')
-    doctor_note ("live view",
-        "export XDG_RUNTIME_DIR='DIR', a directory of this user with mode 0700",
+    doctor_note ("live view", RUNTIME_DIR,
         "XDG_RUNTIME_DIR is not set: gst-filemem top has nothing to look at");
-  else if (stat (dir, &status) != 0 || !S_ISDIR (status.st_mode)
-      || access (dir, W_OK | X_OK) != 0)
-    doctor_note ("live view",
-        "make it a directory of this user with mode 0700, or log in anew",
-        "XDG_RUNTIME_DIR=%s can't be used: gst-filemem top has nothing to look "
-        "at",
-        dir);
-  else
+  else if (takes_page (dir))
     doctor_ok ("live view", "XDG_RUNTIME_DIR is %s", dir);
+  else
+    explain_no_page (dir);
 }
 
 void

@@ -626,6 +626,39 @@ def test_kernel(doctor):
                        "used", "mode 0700")
 
 
+def test_live_view(doctor):
+    """Where no program shows a page, the doctor does not say that it does."""
+    directory = pathlib.Path(doctor.environment["XDG_RUNTIME_DIR"])
+    pages = directory / "gst-filemem"
+    doctor.run(0).find("ok", "live view", f"XDG_RUNTIME_DIR is {directory}")
+    if list(pages.iterdir()):
+        fail("a page is left")
+
+    answer = doctor.run(1, **limited(resource.RLIMIT_FSIZE, 64 * 1024))
+    answer.find("note", "live view", "(ulimit -f)", "ulimit -f unlimited")
+
+    pages.rmdir()
+    pages.touch()
+    doctor.run(0).find("note", "live view", "takes no file in gst-filemem",
+                       "make gst-filemem there a directory")
+    pages.unlink()
+
+    doctor.set(XDG_RUNTIME_DIR="run")
+    answer = doctor.run_command(doctor.command("--dir", doctor.dir), 0,
+                                cwd=doctor.scratch)
+    answer.find("note", "live view", "XDG_RUNTIME_DIR=run is not the whole path",
+                "export XDG_RUNTIME_DIR='DIR'")
+
+    # sudo -E
+    if os.geteuid() == 0:
+        doctor.set(XDG_RUNTIME_DIR=str(directory))
+        os.chown(directory, 65534, 65534)
+        doctor.run(0).find("note", "live view", "belongs to another user",
+                           "export XDG_RUNTIME_DIR='DIR'")
+        if pages.exists():
+            fail("something was made in another user's directory")
+
+
 def test_cgroup(doctor):
     parent_group = meter.find_parent_group()
     if parent_group is None:
