@@ -133,40 +133,55 @@ judge_punch (FmBackingFile *file)
         g_strerror (error));
 }
 
-/* Seen only where the kernel (5.14) and the user's rights allow it. */
+/* Says the limit of this user or group, if there is one. Else FALSE; @error
+ * becomes an errno where that could not be asked, as old kernels (before 5.14)
+ * and some seccomp profiles have it. */
+static gboolean
+say_quota (const FmBackingFile *file, int type, int *error)
+{
+#ifdef SYS_quotactl_fd
+  struct dqblk quota;
+  guint64 limit;
+  g_autofree gchar *used = NULL;
+  g_autofree gchar *most = NULL;
+
+  memset (&quota, 0, sizeof quota);
+  if (syscall (SYS_quotactl_fd, file->fd, (unsigned) QCMD (Q_GETQUOTA, type),
+          type == USRQUOTA ? geteuid () : getegid (), &quota)
+      != 0) {
+    if (errno != ESRCH) /* none are kept there */
+      *error = errno;
+    return FALSE;
+  }
+  limit =
+      quota.dqb_bsoftlimit != 0 ? quota.dqb_bsoftlimit : quota.dqb_bhardlimit;
+  if (limit == 0)
+    return FALSE;
+  used = doctor_size (quota.dqb_curspace);
+  most = doctor_size (limit * 1024);
+  doctor_note ("quota", "set GST_FILEMEM_SIZE to less than what is left",
+      "this %s may take %s there, and has %s",
+      type == USRQUOTA ? "user" : "group", most, used);
+  return TRUE;
+#else
+  *error = ENOSYS;
+  return FALSE;
+#endif
+}
+
 static void
 judge_quota (const FmBackingFile *file)
 {
-#ifdef SYS_quotactl_fd
-  static const struct
-  {
-    int type;
-    const gchar *name;
-  } kinds[] = {{USRQUOTA, "user"}, {GRPQUOTA, "group"}};
-  guint i;
+  int error = 0;
+  gboolean user = say_quota (file, USRQUOTA, &error);
+  gboolean group = say_quota (file, GRPQUOTA, &error);
 
-  for (i = 0; i < G_N_ELEMENTS (kinds); i++) {
-    struct dqblk quota;
-    guint64 limit;
-    g_autofree gchar *used = NULL;
-    g_autofree gchar *most = NULL;
-
-    memset (&quota, 0, sizeof quota);
-    if (syscall (SYS_quotactl_fd, file->fd,
-            (unsigned) QCMD (Q_GETQUOTA, kinds[i].type),
-            kinds[i].type == USRQUOTA ? geteuid () : getegid (), &quota)
-        != 0)
-      continue;
-    limit =
-        quota.dqb_bsoftlimit != 0 ? quota.dqb_bsoftlimit : quota.dqb_bhardlimit;
-    if (limit == 0)
-      continue;
-    used = doctor_size (quota.dqb_curspace);
-    most = doctor_size (limit * 1024);
-    doctor_note ("quota", "set GST_FILEMEM_SIZE to less than what is left",
-        "this %s may take %s there, and has %s", kinds[i].name, most, used);
-  }
-#endif
+  if (user || group)
+    return;
+  if (error != 0)
+    doctor_ok ("quota", "could not be asked: %s", g_strerror (error));
+  else
+    doctor_ok ("quota", "none of this user or group");
 }
 
 void

@@ -104,6 +104,17 @@ check_locked_memory (void)
       size);
 }
 
+/* To a program: ulimit -c does not count then (core(5)). */
+static gboolean
+cores_are_piped (void)
+{
+  g_autofree gchar *pattern = NULL;
+
+  return g_file_get_contents (
+             "/proc/sys/kernel/core_pattern", &pattern, NULL, NULL)
+      && pattern[0] == '|';
+}
+
 static void
 check_core (const Doctor *doctor)
 {
@@ -116,7 +127,7 @@ check_core (const Doctor *doctor)
   fm_options_clear (&options);
   if (getrlimit (RLIMIT_CORE, &limit) != 0)
     return;
-  if (limit.rlim_cur == 0)
+  if (limit.rlim_cur == 0 && !cores_are_piped ())
     doctor_ok ("core dumps", "are off (ulimit -c)");
   else if (dontdump)
     doctor_ok ("core dumps", "leave filemem's blocks out (dontdump)");

@@ -183,6 +183,7 @@ def test_healthy(doctor):
             ("active", "programs started from here use filemem"),
             ("options", f"dir={doctor.dir}"),
             ("directory", f"{doctor.dir} ("),
+            ("quota", ""),
             ("choice", f"buffers live in {doctor.dir} ("),
             ("choice", "budget "),
             ("choice", "extents of "),
@@ -600,6 +601,31 @@ def test_limits(doctor):
     if hard != 0:
         doctor.run(0, **limited(resource.RLIMIT_CORE, hard)).find(
             "note", "core dumps", "dontdump=no", "GST_FILEMEM_DONTDUMP=yes")
+
+
+def test_core_dumps(doctor):
+    """ulimit -c says nothing of those that go to a program."""
+    need_root()
+    pattern = doctor.scratch / "core_pattern"
+    # Another file in its place is seen by these processes alone.
+    command = [
+        need("unshare"), "-m", "sh", "-c",
+        'mount --bind "$0" /proc/sys/kernel/core_pattern || exit 77; exec "$@"',
+        str(pattern)]
+    pattern.write_text("core\n")
+    if subprocess.run([*command, "true"]).returncode != 0:
+        skip("/proc can't be changed here")
+    command += doctor.command("--dir", doctor.dir)
+    no_cores = limited(resource.RLIMIT_CORE, 0)
+    answer = doctor.run_command(command, 0, **no_cores)
+    answer.find("ok", "core dumps", "are off (ulimit -c)")
+
+    pattern.write_text("|/bin/false %p\n")
+    answer = doctor.run_command(command, 0, **no_cores)
+    answer.find("ok", "core dumps", "leave filemem's blocks out")
+    doctor.set(GST_FILEMEM_DONTDUMP="no")
+    answer = doctor.run_command(command, 0, **no_cores)
+    answer.find("note", "core dumps", "dontdump=no", "GST_FILEMEM_DONTDUMP=yes")
 
 
 def test_kernel(doctor):
