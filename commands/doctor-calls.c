@@ -19,7 +19,7 @@
 #define MARK 0x5a
 #define ALLOW                                                   \
   "allow mmap, mremap, madvise, mincore, fallocate, pread and " \
-  "pwrite in the seccomp profile, and raise ulimit -v"
+  "pwrite in the seccomp profile, and raise ulimit -v and ulimit -d"
 
 /* Says that @step failed, if @error, an errno, is not 0. */
 static gboolean

@@ -106,7 +106,7 @@ hear_problem (const gchar *subject, const gchar *text, const gchar *cure,
 static void
 judge_end (const gchar *subject, int status, DoctorCounts *counts)
 {
-  const gchar *cure = "report it as a bug, with all of this output";
+  const gchar *cure = DOCTOR_BUG;
   g_autofree gchar *text = NULL;
 
   if (WIFSIGNALED (status)) {

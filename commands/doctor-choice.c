@@ -14,7 +14,65 @@
 #define MIB ((guint64) 1 << 20)
 /* What a program takes beside the budget, at least. */
 #define PROGRAM (64 * MIB)
-#define ULIMITS "ulimit -v unlimited; ulimit -f unlimited"
+/* And of addresses: libraries, and for each thread a stack and what malloc()
+ * sets aside. Seen with 720p video and x264enc: 620 MiB do, 1 GiB is better. */
+#define PROGRAM_ADDRESSES (768 * MIB)
+/* The store takes four addresses for each byte of its size, if it can; as many
+ * are to be left. */
+#define ADDRESS_SHARE 8
+#define SIZE_LEAST (16 * MIB)
+
+/* Where addresses are limited. Not the size that the store has here: all the
+ * addresses that it found are those that a program lacks then. */
+static gchar *
+find_address_cure (const FmStoreChoice *choice, FmStore *store)
+{
+  g_autofree gchar *lift = doctor_lift (DOCTOR_ADDRESSES | DOCTOR_FILE_SIZE);
+  guint64 limit = doctor_limit (RLIMIT_AS);
+  guint64 room = limit - MIN (limit, PROGRAM_ADDRESSES);
+  guint64 size = MIN (room / ADDRESS_SHARE, fm_store_size (store));
+
+  if (size < SIZE_LEAST)
+    return g_steal_pointer (&lift);
+  return g_strdup_printf ("%s; or set GST_FILEMEM_SIZE to %" G_GUINT64_FORMAT
+                          "M and GST_FILEMEM_RAM to %" G_GUINT64_FORMAT "M",
+      lift, size / MIB, MIN (size / 2, choice->budget) / MIB);
+}
+
+static gchar *
+find_size_cure (const FmStoreChoice *choice, FmStore *store)
+{
+  g_autofree gchar *lift = doctor_lift (DOCTOR_FILE_SIZE);
+
+  if (doctor_limit (RLIMIT_AS) != RLIM_INFINITY)
+    return find_address_cure (choice, store);
+  return g_strdup_printf ("%s%sset GST_FILEMEM_SIZE to %" G_GUINT64_FORMAT "M",
+      lift != NULL ? lift : "", lift != NULL ? "; or " : "",
+      fm_store_size (store) / MIB);
+}
+
+/* What blocks leave of the addresses; those in memory, the budget, have none
+ * besides. */
+static void
+judge_addresses (const FmStoreChoice *choice, FmStore *store)
+{
+  guint64 limit = doctor_limit (RLIMIT_AS);
+  g_autofree gchar *limit_text = doctor_size (limit);
+  g_autofree gchar *taken = NULL;
+  g_autofree gchar *cure = NULL;
+  gpointer base;
+  gsize length;
+
+  fm_store_arena (store, &base, &length);
+  if (limit == RLIM_INFINITY || limit >= length + PROGRAM_ADDRESSES)
+    return;
+  taken = doctor_size (length);
+  cure = find_address_cure (choice, store);
+  doctor_problem ("size", cure,
+      "buffers take %s of the %s of addresses (ulimit -v), and leave a program "
+      "too few",
+      taken, limit_text);
+}
 
 static void
 judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
@@ -24,9 +82,7 @@ judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
   g_autofree gchar *reserve = doctor_size (choice->reserve);
   g_autofree gchar *extent = doctor_size (choice->extent_size);
   g_autofree gchar *text = fm_store_describe (store);
-  g_autofree gchar *cure = g_strdup_printf (ULIMITS
-      "; or set GST_FILEMEM_SIZE to %" G_GUINT64_FORMAT "M",
-      fm_store_size (store) / MIB);
+  g_autofree gchar *cure = find_size_cure (choice, store);
 
   doctor_ok ("choice", "%s; reserve %s, extents of %s", text, reserve, extent);
   if (fm_store_size (store) < MIN (choice->size, free_bytes))
@@ -34,6 +90,25 @@ judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
         "the limit on addresses (ulimit -v) or on files (ulimit -f) leaves %s "
         "of %s",
         possible, wanted);
+  else
+    judge_addresses (choice, store);
+}
+
+/* Why there is no store. */
+static gchar *
+find_cure (const FmStoreChoice *choice, const GError *error)
+{
+  g_autofree gchar *lift =
+      doctor_lift (DOCTOR_ADDRESSES | DOCTOR_DATA | DOCTOR_FILE_SIZE);
+
+  if (error->code == G_FILE_ERROR_MFILE)
+    return g_strdup ("raise ulimit -n");
+  if (choice->size < choice->extent_size)
+    return g_strdup ("free some space, choose another --dir, or raise "
+                     "GST_FILEMEM_SIZE");
+  if (lift != NULL)
+    return g_steal_pointer (&lift);
+  return g_strdup ("choose another --dir, or lower GST_FILEMEM_SIZE");
 }
 
 static void
@@ -62,7 +137,7 @@ judge_budget (const FmStoreChoice *choice)
   g_autofree gchar *budget = doctor_size (choice->budget);
   g_autofree gchar *memory_text = doctor_size (memory);
   g_autofree gchar *cure = NULL;
-  struct rlimit data;
+  guint64 data = doctor_limit (RLIMIT_DATA);
 
   cure = g_strdup_printf ("set GST_FILEMEM_RAM to %" G_GUINT64_FORMAT
                           "M or less, or give the program more memory",
@@ -72,9 +147,8 @@ judge_budget (const FmStoreChoice *choice)
         "the budget of %s does not fit the memory there is, %s", budget,
         memory_text);
 
-  if (getrlimit (RLIMIT_DATA, &data) == 0 && data.rlim_cur != RLIM_INFINITY
-      && data.rlim_cur < choice->budget + PROGRAM) {
-    g_autofree gchar *limit = doctor_size (data.rlim_cur);
+  if (data < choice->budget + PROGRAM) {
+    g_autofree gchar *limit = doctor_size (data);
 
     doctor_problem ("ram", "ulimit -d unlimited, or lower GST_FILEMEM_RAM",
         "the budget of %s does not fit the limit on data (ulimit -d), %s",
@@ -87,6 +161,7 @@ doctor_check_choice (const Doctor *doctor)
 {
   g_autoptr (GError) error = NULL;
   g_autofree gchar *size = NULL;
+  g_autofree gchar *cure = NULL;
   gboolean size_is_given;
   FmBackingFile *file;
   FmStoreChoice choice;
@@ -109,11 +184,9 @@ doctor_check_choice (const Doctor *doctor)
   stats = fm_stats_new ();
   store = fm_store_new (&options, stats, &error);
   if (store == NULL) {
-    doctor_problem ("choice",
-        choice.size < choice.extent_size
-            ? "free some space, choose another --dir, or raise GST_FILEMEM_SIZE"
-            : ULIMITS,
-        "buffers would stay ordinary memory: %s", error->message);
+    cure = find_cure (&choice, error);
+    doctor_problem ("choice", cure, "buffers would stay ordinary memory: %s",
+        error->message);
   } else {
     judge_store (&choice, file->free_bytes, store);
     judge_space (&choice, size_is_given, file->free_bytes);

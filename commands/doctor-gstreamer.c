@@ -49,6 +49,7 @@ check_whitelist (const Doctor *doctor)
 void
 doctor_check_plugin (const Doctor *doctor)
 {
+  g_autofree gchar *cure = NULL;
   gchar **environment;
   DoctorProbe probe;
 
@@ -71,9 +72,10 @@ doctor_check_plugin (const Doctor *doctor)
           "it is filemem %s, and this is %s", probe.version, PACKAGE_VERSION);
     check_whitelist (doctor);
   } else {
-    doctor_problem ("plugin",
-        "build and install filemem again, against this GStreamer",
-        "%s does not load: %s", doctor->plugin, probe.error);
+    cure = doctor_probe_cure (
+        &probe, "build and install filemem again, against this GStreamer");
+    doctor_problem (
+        "plugin", cure, "%s does not load: %s", doctor->plugin, probe.error);
   }
   doctor_probe_clear (&probe);
 }
@@ -83,6 +85,8 @@ doctor_check_plugin (const Doctor *doctor)
 static void
 judge_shim (const Doctor *doctor, const DoctorProbe *probe)
 {
+  g_autofree gchar *cure = doctor_probe_cure (probe, DOCTOR_BUG);
+
   if (g_strcmp0 (probe->memory, MEMORY) == 0)
     doctor_ok (
         "shim", "%s works: a program's buffer came from filemem", doctor->shim);
@@ -92,11 +96,10 @@ judge_shim (const Doctor *doctor, const DoctorProbe *probe)
         "filemem is loaded, but a buffer was ordinary memory: %s",
         probe->error);
   else if (!probe->ended)
-    doctor_problem ("shim", "report it as a bug, with all of this output",
-        "%s: %s", doctor->shim, probe->error);
+    doctor_problem ("shim", cure, "%s: %s", doctor->shim, probe->error);
   else if (probe->tracer)
-    doctor_problem ("shim", "report it as a bug, with all of this output",
-        "the tracer is loaded, but not used: %s", probe->error);
+    doctor_problem (
+        "shim", cure, "the tracer is loaded, but not used: %s", probe->error);
   else
     doctor_problem ("shim",
         "use a GStreamer with tracer hooks (not -Dtracer_hooks=false); see the "

@@ -10,7 +10,9 @@
 #include "seam.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 /* The writers and readers of the pager. */
@@ -18,14 +20,38 @@
 
 static const struct
 {
+  DoctorLimits limit;
   int resource;
   const gchar *name;
   const gchar *ulimit;
 } of_bytes[] = {
-    {RLIMIT_AS, "addresses", "ulimit -v"},
-    {RLIMIT_DATA, "data", "ulimit -d"},
-    {RLIMIT_FSIZE, "file size", "ulimit -f"},
+    {DOCTOR_ADDRESSES, RLIMIT_AS, "addresses", "ulimit -v"},
+    {DOCTOR_DATA, RLIMIT_DATA, "data", "ulimit -d"},
+    {DOCTOR_FILE_SIZE, RLIMIT_FSIZE, "file size", "ulimit -f"},
 };
+
+guint64
+doctor_limit (int resource)
+{
+  struct rlimit limit;
+
+  return getrlimit (resource, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+gchar *
+doctor_lift (guint limits)
+{
+  GString *cure = g_string_new (NULL);
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (of_bytes); i++) {
+    if ((of_bytes[i].limit & limits) != 0
+        && doctor_limit (of_bytes[i].resource) != RLIM_INFINITY)
+      g_string_append_printf (cure, "%s%s unlimited", cure->len > 0 ? "; " : "",
+          of_bytes[i].ulimit);
+  }
+  return g_string_free (cure, cure->len == 0);
+}
 
 static void
 check_bytes (void)
@@ -36,16 +62,14 @@ check_bytes (void)
   for (i = 0; i < G_N_ELEMENTS (of_bytes); i++) {
     g_autofree gchar *size = NULL;
     g_autofree gchar *cure = NULL;
-    struct rlimit limit;
+    guint64 limit = doctor_limit (of_bytes[i].resource);
 
-    if (getrlimit (of_bytes[i].resource, &limit) != 0)
-      continue;
-    if (limit.rlim_cur == RLIM_INFINITY) {
+    if (limit == RLIM_INFINITY) {
       g_string_append_printf (unlimited, "%s%s (%s)",
           unlimited->len > 0 ? ", " : "", of_bytes[i].name, of_bytes[i].ulimit);
       continue;
     }
-    size = doctor_size (limit.rlim_cur);
+    size = doctor_size (limit);
     cure = g_strdup_printf ("%s unlimited, if a line above says it is too "
                             "little",
         of_bytes[i].ulimit);
@@ -64,10 +88,44 @@ do_nothing (gpointer unused)
   return NULL;
 }
 
+/* The stack of a thread that could not be started: was there room for it? */
+static gboolean
+stack_fits (gsize size)
+{
+  void *stack = mmap (NULL, size, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (stack == MAP_FAILED)
+    return FALSE;
+  munmap (stack, size);
+  return TRUE;
+}
+
+/* All that is left of the reason is EAGAIN. */
+static gchar *
+find_thread_cure (void)
+{
+  g_autofree gchar *lift = doctor_lift (DOCTOR_ADDRESSES | DOCTOR_DATA);
+  g_autofree gchar *size_text = NULL;
+  pthread_attr_t attributes;
+  size_t size = 0;
+
+  if (pthread_getattr_default_np (&attributes) == 0) {
+    pthread_attr_getstacksize (&attributes, &size);
+    pthread_attr_destroy (&attributes);
+  }
+  if (size == 0 || stack_fits (size))
+    return g_strdup ("raise ulimit -u, or the cgroup's pids.max");
+  size_text = doctor_size (size);
+  return g_strdup_printf ("%s%slower ulimit -s: each thread takes %s",
+      lift != NULL ? lift : "", lift != NULL ? "; or " : "", size_text);
+}
+
 static void
 check_threads (void)
 {
   FmThread *threads[N_THREADS];
+  g_autofree gchar *cure = NULL;
   guint n, i;
   int error = 0;
 
@@ -75,13 +133,14 @@ check_threads (void)
     threads[n] = fm_seam_thread_start ("doctor", do_nothing, NULL);
     if (threads[n] == NULL) {
       error = errno;
+      cure = find_thread_cure ();
       break;
     }
   }
   for (i = 0; i < n; i++)
     g_thread_join (threads[i]);
   if (n < N_THREADS)
-    doctor_problem ("threads", "raise ulimit -u, or the cgroup's pids.max",
+    doctor_problem ("threads", cure,
         "filemem needs %d threads, and only %u could be started: %s", N_THREADS,
         n, g_strerror (error));
   else

@@ -11,6 +11,7 @@
  */
 #include "doctor.h"
 
+#include <errno.h>
 #include <gst/gst.h>
 #include <signal.h>
 #include <stdio.h>
@@ -165,6 +166,20 @@ doctor_probe_clear (DoctorProbe *probe)
   g_free (probe->allocator);
   g_free (probe->memory);
   g_free (probe->error);
+}
+
+gchar *
+doctor_probe_cure (const DoctorProbe *probe, const gchar *otherwise)
+{
+  g_autofree gchar *lift = doctor_lift (DOCTOR_ADDRESSES | DOCTOR_DATA);
+
+  if (strstr (probe->error, g_strerror (EMFILE)) != NULL)
+    return g_strdup ("raise ulimit -n");
+  /* GLib ends a program that gets no memory. */
+  if (lift != NULL
+      && (!probe->ended || strstr (probe->error, g_strerror (ENOMEM)) != NULL))
+    return g_steal_pointer (&lift);
+  return g_strdup (otherwise);
 }
 
 /* ---- environments ---- */

@@ -155,6 +155,7 @@ explain_not_found (const gchar *plugin)
 void
 doctor_check_search (const Doctor *doctor)
 {
+  g_autofree gchar *cure = NULL;
   gchar **environment;
   DoctorProbe probe;
 
@@ -163,9 +164,11 @@ doctor_check_search (const Doctor *doctor)
   environment = doctor_plain_environment (doctor);
   environment = g_environ_unsetenv (environment, DOCTOR_WHITELIST);
   doctor_probe (environment, NULL, &probe);
+  cure =
+      doctor_probe_cure (&probe, "repair GStreamer: its own programs fail too");
   if (!probe.ended)
-    doctor_problem ("search", "repair GStreamer: its own programs fail too",
-        "GStreamer does not start: %s", probe.error);
+    doctor_problem (
+        "search", cure, "GStreamer does not start: %s", probe.error);
   else if (!probe.tracer && doctor->plugin != NULL)
     explain_not_found (doctor->plugin);
   else if (!probe.tracer)

@@ -25,7 +25,6 @@
 #define SLOW_START                                            \
   "see whether GStreamer's own programs start; a plugin may " \
   "hang"
-#define SLOW_OTHER "report it as a bug, with all of this output"
 
 static const struct
 {
@@ -40,13 +39,13 @@ static const struct
     /* May be the first look at hundreds of plugins. */
     {"search", doctor_check_search, 60, SLOW_START},
     {"tracers", doctor_check_tracers, 60, SLOW_START},
-    {"options", doctor_check_options, 10, SLOW_OTHER},
+    {"options", doctor_check_options, 10, DOCTOR_BUG},
     {"directory", doctor_check_directory, 10, SLOW_DISK},
     {"speed", doctor_check_speed, 15, SLOW_DISK},
     {"choice", doctor_check_choice, 10, SLOW_DISK},
     {"calls", doctor_check_calls, 15, SLOW_DISK},
-    {"limits", doctor_check_limits, 10, SLOW_OTHER},
-    {"kernel", doctor_check_kernel, 10, SLOW_OTHER},
+    {"limits", doctor_check_limits, 10, DOCTOR_BUG},
+    {"kernel", doctor_check_kernel, 10, DOCTOR_BUG},
 };
 
 static void
@@ -107,7 +106,7 @@ run_checks (const Doctor *doctor)
 
   print_versions ();
   doctor_run_check (
-      "GStreamer", check_version, 10, SLOW_OTHER, doctor, &counts);
+      "GStreamer", check_version, 10, DOCTOR_BUG, doctor, &counts);
   for (i = 0; i < G_N_ELEMENTS (checks); i++)
     doctor_run_check (checks[i].subject, checks[i].check, checks[i].seconds,
         checks[i].slow, doctor, &counts);

@@ -25,6 +25,8 @@ G_BEGIN_DECLS
   "build filemem (meson setup build && meson compile -C build), install " \
   "it, or set GST_FILEMEM_BUILD to its build directory"
 
+#define DOCTOR_BUG "report it as a bug, with all of this output"
+
 typedef enum { DOCTOR_OK, DOCTOR_NOTE, DOCTOR_PROBLEM } DoctorLevel;
 
 typedef struct
@@ -91,6 +93,10 @@ typedef struct
 void doctor_probe (gchar **environment, const gchar *load, DoctorProbe *ret);
 void doctor_probe_clear (DoctorProbe *probe);
 
+/* What to do about its error: @otherwise, where that does not come from a limit
+ * of this process. */
+gchar *doctor_probe_cure (const DoctorProbe *probe, const gchar *otherwise);
+
 /* What that program does. */
 int doctor_probe_main (const gchar *load);
 
@@ -126,6 +132,21 @@ void doctor_take_options (const Doctor *doctor, FmOptions *options);
 
 /* The parameters that filemem gets, which may be NULL, have an `exe`. */
 gboolean doctor_params_have_exe (const gchar *params);
+
+/* ---- doctor-limits.c ---- */
+
+typedef enum {
+  DOCTOR_ADDRESSES = 1 << 0,
+  DOCTOR_DATA = 1 << 1,
+  DOCTOR_FILE_SIZE = 1 << 2
+} DoctorLimits;
+
+/* RLIM_INFINITY without one. */
+guint64 doctor_limit (int resource);
+
+/* Lifts those of @limits that there are, in the shell's words; NULL if there
+ * are none. */
+gchar *doctor_lift (guint limits);
 
 /* ---- the checks ---- */
 

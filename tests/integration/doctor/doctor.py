@@ -583,6 +583,20 @@ def test_limits(doctor):
     answer.find("problem", "size", "of 4.0 GiB", "ulimit -v unlimited")
     answer.find("note", "limits", "addresses: 1.0 GiB (ulimit -v)",
                 "ulimit -v unlimited")
+    # The cure is one.
+    answer.find("problem", "size", "of 4.0 GiB", "or set GST_FILEMEM_SIZE to "
+                "32M and GST_FILEMEM_RAM to 16M")
+    doctor.set(GST_FILEMEM_SIZE="32M", GST_FILEMEM_RAM="16M")
+    doctor.run(0, **limited(resource.RLIMIT_AS, 1024 * MIB))
+
+    # Few addresses for programs: none of them may go to buffers.
+    for size in "4G", "150M":
+        doctor.set(GST_FILEMEM_SIZE=size)
+        answer = doctor.run(1, **limited(resource.RLIMIT_AS, 300000 * 1024))
+        answer.find("problem", "size", "(ulimit -v)", "ulimit -v unlimited")
+        if "set GST_FILEMEM_SIZE" in answer.text:
+            fail("a size where there is none", answer.text)
+    doctor.set(GST_FILEMEM_SIZE="4G", GST_FILEMEM_RAM="64M")
 
     answer = doctor.run(1, **limited(resource.RLIMIT_DATA, 100 * MIB))
     answer.find("problem", "ram", "does not fit the limit on data (ulimit -d), "
@@ -601,6 +615,38 @@ def test_limits(doctor):
     if hard != 0:
         doctor.run(0, **limited(resource.RLIMIT_CORE, hard)).find(
             "note", "core dumps", "dontdump=no", "GST_FILEMEM_DONTDUMP=yes")
+
+
+def test_causes(doctor):
+    """It is a limit that makes something else fail, and the cure says so."""
+    build = doctor.options.build
+    answer = doctor.run_command(
+        [f"{build}/commands/gst-filemem-doctor", "--dir", doctor.dir,
+         "--plugin", f"{build}/tracer/libgstfilemem.so",
+         "--shim", f"{build}/inject/libgstfilemem-inject.so"],
+        1, **limited(resource.RLIMIT_NOFILE, 10))
+    for subject in "plugin", "shim", "search":
+        answer.find("problem", subject, "Too many open files", "raise ulimit -n")
+
+    # Four stacks of 8 MiB, and tables, fit neither.
+    def with_stacks(kind, amount):
+        def limit():
+            _, hard = resource.getrlimit(resource.RLIMIT_STACK)
+            resource.setrlimit(resource.RLIMIT_STACK, (8 * MIB, hard))
+            resource.setrlimit(kind, (amount, amount))
+        return {"preexec_fn": limit}
+
+    doctor.set(GST_FILEMEM_SIZE="32G")
+    for kind, letter, amount in ((resource.RLIMIT_DATA, "d", 20000 * 1024),
+                                 (resource.RLIMIT_AS, "v", 40000 * 1024)):
+        answer = doctor.run(1, **with_stacks(kind, amount))
+        answer.find("problem", "choice", "stay ordinary memory",
+                    f"cure: ulimit -{letter} unlimited")
+        answer.find("problem", "threads", "could be started",
+                    f"cure: ulimit -{letter} unlimited; or lower ulimit -s: "
+                    "each thread takes 8.0 MiB")
+        if "-u" in answer.text or "ulimit -f unlimited" in answer.text:
+            fail("a cure of another limit", answer.text)
 
 
 def test_core_dumps(doctor):
