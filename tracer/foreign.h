@@ -8,6 +8,7 @@
  * room. The copy has the same memories, byte for byte, and every flag,
  * timestamp, offset and meta of the original; a GstParentBufferMeta alone is
  * left out, because it would keep the original alive, which is to go at once.
+ * What somebody attached as qdata is lost: nothing tells that it is there.
  *
  * Some buffers are better left alone; FmLeftAlone says why.
  *

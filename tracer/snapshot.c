@@ -52,7 +52,13 @@ fm_snapshot_free (FmSnapshot *snapshot)
 guint64
 fm_queue_file_backed (const FmQueueRecord *queue)
 {
-  return queue->figure[FM_QUEUE_BYTES] - queue->figure[FM_QUEUE_FOREIGN_BYTES]
-      + queue->figure[FM_QUEUE_COPIED_BYTES]
+  guint64 bytes = queue->figure[FM_QUEUE_BYTES];
+  guint64 foreign = queue->figure[FM_QUEUE_FOREIGN_BYTES];
+  guint64 copied = queue->figure[FM_QUEUE_COPIED_BYTES]
       + queue->figure[FM_QUEUE_SHARED_BYTES];
+  guint64 left = foreign - MIN (foreign, copied);
+
+  /* Figures are read one after the other, while buffers come: no two of them
+   * are of the same moment. */
+  return bytes - MIN (bytes, left);
 }

@@ -227,6 +227,22 @@ add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
   return queue;
 }
 
+/* Figures that were read while buffers came do not fit each other. */
+static void
+test_file_backed (void **state)
+{
+  FmQueueRecord *queue = add_queue (*state, "q", 100, 60);
+
+  assert_int_equal (fm_queue_file_backed (queue), 40);
+  queue->figure[FM_QUEUE_COPIED_BYTES] = 50;
+  assert_int_equal (fm_queue_file_backed (queue), 90);
+  queue->figure[FM_QUEUE_COPIED_BYTES] = 70;
+  assert_int_equal (fm_queue_file_backed (queue), 100);
+  queue->figure[FM_QUEUE_COPIED_BYTES] = 0;
+  queue->figure[FM_QUEUE_FOREIGN_BYTES] = 110;
+  assert_int_equal (fm_queue_file_backed (queue), 0);
+}
+
 static void
 test_escapes (void **state)
 {
@@ -336,6 +352,7 @@ main (void)
       TEST (test_waits),
       TEST (test_maps_in_place),
       TEST (test_prefetch),
+      TEST (test_file_backed),
       TEST (test_escapes),
       TEST (test_escapes_of_each),
       TEST (test_small_buffers),
