@@ -211,6 +211,10 @@ def _lines(file):
     pending = None
     parts = 0
     for line in iter(lambda: file.readline(LONGEST_LINE), b""):
+        if pending is None and b"filemem" not in line:
+            continue
+        if b"\x1b" in line:
+            line = _COLOUR.sub(b"", line)
         if pending is not None:
             if parts < LONGEST_RECORD and not _PREFIX.search(line):
                 pending += line
@@ -221,10 +225,6 @@ def _lines(file):
                 continue
             yield pending
             pending = None
-        if b"filemem" not in line:
-            continue
-        if b"\x1b" in line:
-            line = _COLOUR.sub(b"", line)
         if line.endswith((b";\n", b";\r\n")) or not _RECORD.search(line):
             yield line
         else:

@@ -242,6 +242,32 @@ class Damage(Report):
         plain = self.make(logs.process(5))
         self.assertEqual(self.make(logs.process(5, colours=True)), plain)
 
+    def test_colours_after_cut(self):
+        """A process is killed in the middle of a record; another goes on in the
+        same line or in the next, with a record or with something else."""
+
+        def text(cut, between, colours):
+            whole = line(logs.queue_record(3), 1, 3, colours)
+            other = line("of no tracer", 2, 0.05, colours).replace(";", "")
+            return (
+                logs.process(2, 1, colours)
+                + whole[: whole.index(cut) + len(cut)]
+                + between.replace("other", other)
+                + logs.process(3, 2, colours)
+            )
+
+        for cut in ("GstQueue:q", "level-by", "buffers=(guint64)3"):
+            for between in ("", "\n", "other", "\nother"):
+                with self.subTest(cut=cut, between=between):
+                    plain = self.make(text(cut, between, False))
+                    self.assertEqual(self.make(text(cut, between, True)), plain)
+                    self.assertIn("log0, pid 1: 1 record cut short", self.said)
+                    self.assertEqual([run["pid"] for run in plain["runs"]], [1, 2])
+                    self.assertEqual(
+                        self.column(self.table(plain, "queues"), "queue"),
+                        [logs.QUEUE] * 2,
+                    )
+
     def test_no_utf8(self):
         data = self.make(logs.process(3).encode().replace(b"queue0", b"q\xff\xfe0"))
         self.assertIn(
