@@ -252,6 +252,12 @@ class Reader:
         for line in _lines(file):
             self._line(line)
         self.runs = [run for run in self.runs if run.count or run.cut]
+        # a line that lost its beginning, as in the tail of a log, is of one of
+        # the others; where all lines are so, they are what there is
+        known = [run for run in self.runs if run.pid is not None]
+        if known:
+            known[0].cut += sum(r.count + r.cut for r in self.runs if r.pid is None)
+            self.runs = known
         return self
 
     def _line(self, line):

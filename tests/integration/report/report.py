@@ -268,6 +268,27 @@ class Damage(Report):
                         [logs.QUEUE] * 2,
                     )
 
+    def test_beginning_cut(self):
+        """The tail of a log: what is left of the first line is whole, but for
+        whose it is."""
+        for colours in (False, True):
+            lines = logs.process(5, colours=colours).splitlines(True)[2:]
+            lines[0] = lines[0][lines[0].index("GST_TRACER") :]
+            # nor is it of a process without records
+            lines.insert(1, line("filemem.class, ts=(structure)x", 7, 1, colours))
+            data = self.make("".join(lines))
+            self.assertEqual([run["pid"] for run in data["runs"]], [100])
+            self.assertEqual(self.curve(data, "disk", "on disk"), [10, 15, 20, 25])
+            self.assertIn("1 record cut short", self.said)
+
+    def test_no_prefixes(self):
+        text = logs.process(3)
+        data = self.make(
+            "".join(t[t.index("GST_TRACER") :] for t in text.splitlines(True))
+        )
+        self.assertEqual([run["pid"] for run in data["runs"]], [None])
+        self.assertEqual(self.total(data, "Duration"), [3 * logs.S])
+
     def test_no_utf8(self):
         data = self.make(logs.process(3).encode().replace(b"queue0", b"q\xff\xfe0"))
         self.assertIn(
