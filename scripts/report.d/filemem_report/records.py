@@ -65,10 +65,9 @@ _STRING = re.compile(
 )
 _ESCAPE = re.compile(rb"\\([0-3][0-7][0-7]|.)", re.S)
 
-# What comes before the figures: the names, each up to the field that follows.
+# What comes before the figures: the names that may contain anything, each up to
+# the field that follows.
 _NAMES = {
-    "filemem": re.compile(r"()"),
-    "filemem-waits": re.compile(r" kind=\(string\)(?P<kind>\w+|\"\w+\")$"),
     "filemem-queue": re.compile(r" queue=\(string\)(?P<queue>.*)$", re.S),
     "filemem-element": re.compile(r" element=\(string\)(?P<element>.*)$", re.S),
     "filemem-thread": re.compile(
@@ -189,8 +188,11 @@ def text(raw):
 
 
 def _split(kind, body):
-    """The names, and the text of the figures, which begins with ts. What comes
-    after the last ts is free of names, whatever these contain."""
+    """The names, and the text of the figures, which begins with ts in records
+    with names: what comes after the last ts is free of these, whatever they
+    contain."""
+    if kind not in _NAMES:
+        return {}, body
     at = body.rfind(" ts=(guint64)")
     if at < 0:
         return None, ""

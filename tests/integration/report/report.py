@@ -194,6 +194,14 @@ class Values(Report):
         self.assertGreater(self.chart(data, "memory")["step"], 20)
         self.assertLess(len(self.page), 1 << 20)
 
+    def test_more_fields(self):
+        """Fields are known by their names, not by their places."""
+        text = logs.process(5)
+        for kind in ("filemem", "filemem-waits"):
+            text = text.replace(f" {kind}, ", f" {kind}, process-id=(guint64)100, ")
+        plain = self.make(logs.process(5))
+        self.assertEqual(self.make(text), plain)
+
 
 class Damage(Report):
     def test_empty(self):
