@@ -242,6 +242,15 @@ def _short(value):
     return float(f"{value:.6g}")
 
 
+def _values(values):
+    """As JSON has them, without NaN: in which rows the curve ends is told apart
+    from those that it passes by."""
+    return {
+        "y": [_short(value) for value in values],
+        "gaps": [n for n, v in enumerate(values) if v is not None and math.isnan(v)],
+    }
+
+
 def chart(name, title, unit, curves, **more):
     """A chart of curves over time: (label, colour, curve, dash). Those that are
     None are left out; without any, there is no chart."""
@@ -262,7 +271,7 @@ def chart(name, title, unit, curves, **more):
                 "label": label,
                 "colour": colour,
                 "dash": dash,
-                "y": [_short(v) for v in series.on_axis(curve, axis, pick, join)],
+                **_values(series.on_axis(curve, axis, pick, join)),
             }
             for label, colour, curve, dash in curves
         ],
@@ -311,7 +320,7 @@ WAIT_NOTES = {
 def run_charts(run):
     queues = sorted(
         run.queues.items(),
-        key=lambda item: -max(_known(item[1].level.values), default=0),
+        key=lambda item: -max(series.known(item[1].level.values), default=0),
     )
     names = short_names([name for name, _ in queues[:MOST_QUEUES]])
     source, wait_curves = waits(run)
@@ -410,10 +419,6 @@ def _fault_note(run):
     return f"Source: {printable(str(source))}." if source else ""
 
 
-def _known(values):
-    return [value for value in values if not math.isnan(value)]
-
-
 def compared_charts(runs):
     """One figure a chart, one curve a run."""
 
@@ -465,7 +470,7 @@ def _total(run, name):
     if name == "duration":
         return run.duration()
     if name.startswith("highest "):
-        return max(_known(run.columns[name.split(" ", 1)[1]]), default=None)
+        return max(series.known(run.columns[name.split(" ", 1)[1]]), default=None)
     return run.last.get(name)
 
 
@@ -518,7 +523,7 @@ def _table(name, title, runs, heads, columns, rows_of, weight):
 
 def _queue_rows(run):
     for name, queue in run.queues.items():
-        peak = max(_known(queue.level.values), default=0)
+        peak = max(series.known(queue.level.values), default=0)
         yield (name,), dict(queue.last, peak=int(peak))
 
 

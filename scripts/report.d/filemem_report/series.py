@@ -4,10 +4,14 @@
 # series: arithmetic on figures over time; knows nothing of filemem.
 #
 # A series is a pair of equally long sequences, of times and of values. Missing
-# values are NaN on the way in and None on the way out. Everything here takes
-# time in proportion to what it is given.
+# values are NaN, what is not known at a time of an axis is None. Everything here
+# takes time in proportion to what it is given.
 
 import math
+
+
+def known(values):
+    return [value for value in values if not math.isnan(value)]
 
 
 def typical_step(times):
@@ -56,9 +60,10 @@ def _between(t, before, after):
 
 def on_axis(series, axis, pick, join=True):
     """The series at the times of an axis. `pick` makes one value of all those
-    since the last time of the axis; where there are none, the value lies on the
-    line between its neighbours if `join`, or there is none."""
-    points = sorted((t, v) for t, v in zip(*series) if not math.isnan(v))
+    since the last time of the axis. Where there are none is None or, if `join`,
+    what lies on the line between the neighbours. Where the series itself has a
+    missing value is NaN or, if `join`, that line."""
+    points = sorted((t, v) for t, v in zip(*series) if not (join and math.isnan(v)))
     out = []
     at = 0
     before = None
@@ -69,7 +74,7 @@ def on_axis(series, axis, pick, join=True):
             values.append(before[1])
             at += 1
         if values:
-            out.append(pick(values))
+            out.append(pick(known(values) or [math.nan]))
         else:
             after = points[at] if join and at < len(points) else None
             out.append(_between(t, before, after))

@@ -388,11 +388,13 @@
       this.graph.updateOptions({ visibility: this.shown, valueRange: this.range() });
     }
 
+    /* With connectSeparatedPoints a curve ends at NaN and goes on past null. */
     rows() {
       const { x, series } = this.chart;
+      const gaps = series.map((each) => new Set(each.gaps));
       return x.map((at, row) => [
         this.isHistogram ? Math.log10(at) - BUCKET / 2 : at / this.xScale,
-        ...series.map((each) => each.y[row]),
+        ...series.map((each, index) => (gaps[index].has(row) ? NaN : each.y[row])),
       ]);
     }
 
@@ -448,6 +450,7 @@
         strokeWidth: 2,
         drawPoints: few && !this.isHistogram,
         drawGapEdgePoints: true,
+        connectSeparatedPoints: true,
         pointSize: 2.5,
         highlightCircleSize: 4,
         rightGap: 14,

@@ -68,6 +68,24 @@ def main_record(second, **more):
     return "filemem, " + fields({k: v for k, v in figures.items() if v is not None})
 
 
+def waiting(seconds, idle=(), offset=0.0, pid=100):
+    """Main records of a process in which nothing waited in the seconds `idle`;
+    each comes `offset` seconds late."""
+    nothing = {f"interval_wait_{p}_ns": 0 for p in ("p50", "p99", "p999", "max")}
+    return "".join(
+        line(
+            main_record(
+                second,
+                ts=(second + offset) * S,
+                **(nothing if second in idle else {}),
+            ),
+            pid,
+            second + offset,
+        )
+        for second in range(1, seconds + 1)
+    )
+
+
 def queue_record(ts, queue=QUEUE, level=None):
     return f"filemem-queue, queue=(string){queue}, " + fields(
         {

@@ -148,6 +148,29 @@ class Pages(unittest.TestCase):
             self.check()
             self.assertEqual(self.check_drawn(dark), 22)
 
+    def test_gaps(self):
+        """A curve goes on past the records of another run, and ends where
+        nothing waited in its own."""
+        self.make(
+            logs.waiting(40, idle=range(11, 31)),
+            logs.waiting(40, idle=range(1, 40), offset=0.5, pid=2),
+        )
+        self.open()
+        at = self.text("h3").index("Wait of maps, 99%")
+        left, top, width, height = self.browser.run(BOXES)[at]
+        colour = tuple(self.browser.run(COLOURS)[at][0])
+        picture = browser.Picture(self.browser.picture())
+
+        def drawn(start, end):
+            """In which share of the columns between two seconds of 41."""
+            columns = range(*(int(left + width * s / 41) for s in (start, end)))
+            boxes = ((x, top, 1, height) for x in columns)
+            return sum(colour in picture.colours(b) for b in boxes) / len(columns)
+
+        self.assertGreater(drawn(2, 9), 0.9)
+        self.assertEqual(drawn(12, 29), 0)
+        self.assertGreater(drawn(32, 39), 0.9)
+
     def test_long(self):
         """Many hours, in hours."""
         text = "".join(

@@ -492,6 +492,16 @@ class Several(Report):
             self.column(self.table(data, "queues"), "run"), ["log0", "log1"]
         )
 
+    def test_gaps(self):
+        """Where nothing waited in a run is told from where it has no record."""
+        data = self.make(logs.waiting(5, idle=(3,)), logs.waiting(5, offset=0.5, pid=2))
+        self.assertEqual(self.chart(data, "p99")["x"], [n / 2 for n in range(2, 12)])
+        first, second = self.chart(data, "p99")["series"]
+        self.assertEqual(first["y"], [2, None, 4, None, None, None, 8, None, 10, None])
+        self.assertEqual(first["gaps"], [4])
+        self.assertEqual(second["y"], [None, 2, None, 4, None, 6, None, 8, None, 10])
+        self.assertEqual(second["gaps"], [])
+
     def test_same_name(self):
         for directory in ("a", "b"):
             (self.path / directory).mkdir()
