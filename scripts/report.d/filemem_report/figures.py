@@ -185,8 +185,6 @@ def level(run, name, unit=MIB):
 def growth(run, name, unit):
     column = run.column(name)
     times, values = series.rates(column.ts, column.values)
-    if all(math.isnan(value) for value in values):
-        return None
     return times, [value * S / unit for value in values]
 
 
@@ -253,8 +251,8 @@ def _values(values):
 
 def chart(name, title, unit, curves, **more):
     """A chart of curves over time: (label, colour, curve, dash). Those that are
-    None are left out; without any, there is no chart."""
-    curves = [curve for curve in curves if curve[2]]
+    None or have no value are left out; without any, there is no chart."""
+    curves = [curve for curve in curves if curve[2] and series.known(curve[2][1])]
     times = {t for _, _, (ts, _), _ in curves for t in ts}
     if not times:
         return None

@@ -171,6 +171,14 @@ class Values(Report):
         self.assertIn("so far", self.chart(data, "waits")["note"])
         self.assertIn("interval-wait-p99-ns", self.said)
 
+    def test_nothing_waited(self):
+        """A curve without a value is not drawn, nor is a chart without one."""
+        idle = logs.waiting(4, idle=range(1, 5))
+        self.assertIsNone(self.chart(self.make(idle), "waits"))
+        data = self.make(idle, logs.waiting(4, pid=2))
+        labels = [each["label"] for each in self.chart(data, "p99")["series"]]
+        self.assertEqual(labels, ["log1"])
+
     def test_last_record_soon_after(self):
         """The record of the end says nothing of a rate by itself."""
         text = logs.process(5) + line(
