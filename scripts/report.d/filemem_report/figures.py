@@ -280,11 +280,24 @@ def chart(name, title, unit, curves, **more):
     }
 
 
+def lower_edge(upto):
+    """Of a bucket of filemem's histograms: there are four in each octave, equally
+    wide, and below the first octave, which begins at 1 us, is one bucket."""
+    octave = 1000
+    if upto <= octave:
+        return 0
+    while 2 * octave < upto:
+        octave *= 2
+    return upto - octave / 4
+
+
 def histogram_chart(name, title, bars):
     """Bars of numbers of waits: (label, colour, {upper edge in ns: number})."""
     bars = [bar for bar in bars if bar[2]]
     # the last bucket has no upper edge
-    uptos = sorted({upto for _, _, counts in bars for upto in counts if upto < 1e13})
+    uptos = sorted(
+        {upto for _, _, counts in bars for upto in counts if 0 < upto < 1e13}
+    )
     if not uptos:
         return None
     return {
@@ -293,6 +306,7 @@ def histogram_chart(name, title, bars):
         "unit": "waits",
         "kind": "histogram",
         "x": uptos,
+        "from": [lower_edge(upto) for upto in uptos],
         "series": [
             {
                 "label": label,

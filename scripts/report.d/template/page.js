@@ -240,19 +240,16 @@
     }));
   }
 
-  /* The width of a bucket, four an octave, as a logarithm. */
-  const BUCKET = Math.log10(2) / 4;
-
   /* Bars beside each other within their bucket; of more than two series these
    * would be hairs, so outlines on top of each other. */
-  function histogram(drawn) {
+  function histogram(drawn, buckets) {
     if (drawn.seriesIndex !== 0) return;
     const { drawingContext: context, plotArea, dygraph: graph } = drawn;
     const bottom = plotArea.y + plotArea.h;
-    const bucket = graph.toDomXCoord(BUCKET) - graph.toDomXCoord(0);
+    const sides = buckets.map((bucket) => bucket.map((x) => graph.toDomXCoord(x)));
     const draw = drawn.allSeriesPoints.length > 2 ? outline : bars;
     drawn.allSeriesPoints.forEach((points, index) => {
-      const place = { index, count: drawn.allSeriesPoints.length, bucket, bottom };
+      const place = { index, count: drawn.allSeriesPoints.length, sides, bottom };
       context.save();
       context.fillStyle = context.strokeStyle = graph.getColors()[index];
       context.setLineDash(graph.getOption("strokePattern", points[0].name) || []);
@@ -265,27 +262,29 @@
     return !point.yval || Number.isNaN(point.canvasy);
   }
 
-  function bars(context, points, { index, count, bucket, bottom }) {
-    const width = Math.max(1, (bucket - Math.min(2, bucket / 4)) / count);
+  function bars(context, points, { index, count, sides, bottom }) {
     for (const point of points) {
       if (isEmpty(point)) continue;
-      const left = point.canvasx + width * (index - count / 2);
-      context.fillRect(left, point.canvasy, width, bottom - point.canvasy);
+      const [left, right] = sides[point.idx];
+      const space = Math.min(2, (right - left) / 4);
+      const width = Math.max(1, (right - left - space) / count);
+      const x = left + space / 2 + width * index;
+      context.fillRect(x, point.canvasy, width, bottom - point.canvasy);
     }
   }
 
-  function outline(context, points, { bucket, bottom }) {
+  function outline(context, points, { sides, bottom }) {
     let end = null;
     context.lineWidth = 2;
     context.beginPath();
     for (const point of points) {
-      const left = point.canvasx - bucket / 2;
+      const [left, right] = sides[point.idx];
       const y = isEmpty(point) ? bottom : point.canvasy;
       if (end === null || left - end > 1) {
         if (end !== null) context.lineTo(end, bottom);
         context.moveTo(left, bottom);
       }
-      end = left + bucket;
+      end = right;
       context.lineTo(left, y);
       context.lineTo(end, y);
     }
@@ -300,6 +299,7 @@
       this.isLog = this.isHistogram || Boolean(chart.log);
       this.shown = chart.series.map(() => true);
       [this.xUnit, this.xScale] = timeUnit(Math.max(...chart.x));
+      if (this.isHistogram) this.buckets = this.edges();
       this.build(place);
     }
 
@@ -368,7 +368,7 @@
     show(row) {
       const x = this.chart.x[row];
       this.at.textContent = this.isHistogram
-        ? time(x / Math.pow(2, 0.25)) + " to " + time(x)
+        ? time(this.chart.from[row]) + " to " + time(x)
         : "at " + number(x / this.xScale, this.xScale === 1 ? 1 : 2) + " " + this.xUnit;
       this.values.forEach((node, index) => {
         const value = this.chart.series[index].y[row];
@@ -388,12 +388,21 @@
       this.graph.updateOptions({ visibility: this.shown, valueRange: this.range() });
     }
 
+    /* Of the buckets, as logarithms; that from 0 is an octave. */
+    edges() {
+      const { x, from } = this.chart;
+      return x.map((upto, row) => [from[row] || upto / 2, upto].map(Math.log10));
+    }
+
     /* With connectSeparatedPoints a curve ends at NaN and goes on past null. */
     rows() {
       const { x, series } = this.chart;
       const gaps = series.map((each) => new Set(each.gaps));
-      return x.map((at, row) => [
-        this.isHistogram ? Math.log10(at) - BUCKET / 2 : at / this.xScale,
+      const places = this.isHistogram
+        ? this.buckets.map(([left, right]) => (left + right) / 2)
+        : x.map((at) => at / this.xScale);
+      return places.map((place, row) => [
+        place,
         ...series.map((each, index) => (gaps[index].has(row) ? NaN : each.y[row])),
       ]);
     }
@@ -418,9 +427,9 @@
         const pad = (to - from) * 0.01 || 0.5;
         return [from && from - pad, to + pad];
       }
-      const low = Math.log10(x[0]) - BUCKET;
-      const high = Math.log10(x[x.length - 1]);
-      const pad = Math.max(BUCKET, (1 - (high - low)) / 2);
+      const low = this.buckets[0][0];
+      const high = this.buckets[x.length - 1][1];
+      const pad = Math.max(0.08, (1 - (high - low)) / 2);
       return [low - pad, high + pad];
     }
 
@@ -475,7 +484,7 @@
       if (this.isLog) options.axes.y.ticker = logTicks;
       if (this.isHistogram) {
         options.axes.x.ticker = durationTicks;
-        options.plotter = histogram;
+        options.plotter = (drawn) => histogram(drawn, this.buckets);
         options.highlightCircleSize = 0;
       }
       if (coarse) options.interactionModel = {};

@@ -9,6 +9,7 @@
 #
 # Exit code: 77 without chromium or dygraphs.
 
+import math
 import pathlib
 import subprocess
 import sys
@@ -242,6 +243,36 @@ class Pages(unittest.TestCase):
         self.assertEqual(self.text("figure .value")[:3], ["20 MiB", "32 MiB", "1 MiB"])
         self.browser.move(1, 1)
         self.assertEqual(self.text("figure .at")[0], "")
+
+    def test_histogram(self):
+        """Each bar is between the edges of its bucket, and the mouse tells these."""
+        edges = ((0, 1), (56, 64), (64, 80), (80, 96), (112, 128))
+        self.make(
+            "".join(
+                line(logs.waits_record(1, "map", high * 1000, 5)) for _, high in edges
+            )
+        )
+        self.open()
+        at = self.text("h3").index("How long waits were")
+        left, top, width, height = (int(v) for v in self.browser.run(BOXES)[at])
+        colour = tuple(self.browser.run(COLOURS)[at][0])
+        picture = browser.Picture(self.browser.picture())
+        y = top + height - 10
+        coloured = [x for x in range(left, left + width) if picture.at(x, y) == colour]
+        starts = [x for x in coloured if x - 1 not in coloured]
+        ends = [x + 1 for x in coloured if x + 1 not in coloured]
+        self.assertEqual(len(starts), len(edges))
+        # that from 0 is as wide as an octave
+        octave = ends[0] - starts[0]
+        for start, end, (low, high) in zip(starts, ends, edges):
+            self.browser.move((start + end) / 2, y)
+            lower = f"{low} \u00b5s" if low else "0"
+            self.assertEqual(self.text("figure .at")[at], f"{lower} to {high} \u00b5s")
+            if low:
+                right = ends[-1] - octave * math.log2(edges[-1][1] / high)
+                self.assertAlmostEqual(end, right, delta=3)
+                wide = octave * math.log2(high / low)
+                self.assertAlmostEqual(end - start, wide, delta=3)
 
     def test_hide(self):
         self.make(logs.process(30))

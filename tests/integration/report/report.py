@@ -112,6 +112,17 @@ class Values(Report):
         self.assertEqual(maps["y"], [40, 10, None])
         self.assertEqual(allocations["y"], [None, None, 10])
 
+    def test_edges_of_buckets(self):
+        """Those of fm_histogram_limit(), in allocator/statistics.c."""
+        uptos = [(1000 << b // 4) * (4 + b % 4) // 4 for b in range(112)]
+        # and two that can't be drawn
+        text = "".join(
+            line(logs.waits_record(1, "map", upto, 1)) for upto in [0, *uptos, 2**63]
+        )
+        chart = self.chart(self.make(text), "histogram")
+        self.assertEqual(chart["x"], uptos)
+        self.assertEqual(chart["from"], [0, *uptos[:-1]])
+
     def test_totals(self):
         data = self.make(logs.process(10))
         self.assertEqual(self.total(data, "Allocated"), [100 * MIB])
