@@ -209,35 +209,33 @@
     return seconds <= 7200 ? ["min", 60] : ["h", 3600];
   }
 
-  /* Ticks of a logarithmic axis: powers of ten, with labels as far as these fit. */
-  function powers(low, high, room, format) {
+  /* Ticks of a logarithmic axis from one exponent to another, on which so many
+   * labels have room: powers of ten, labelled as far as they fit, and 2 and 5
+   * between where these fit, too, or one power would be alone. */
+  function decades(low, high, room, format) {
     const first = Math.ceil(low - 1e-9);
     const last = Math.floor(high + 1e-9);
     const every = Math.max(1, Math.ceil((last - first) / room));
     const ticks = [];
-    for (let power = first; power <= last; power++)
-      ticks.push({ power, label: (power - first) % every === 0 ? format(power) : "" });
+    for (let power = first; power <= last; power++) {
+      const v = Math.pow(10, power);
+      ticks.push({ v, label: (power - first) % every === 0 ? format(v) : "" });
+    }
+    if (ticks.length > 1 && high - low > room * Math.log10(2)) return ticks;
+    for (let power = Math.floor(low); power <= high; power++)
+      for (const v of [2 * Math.pow(10, power), 5 * Math.pow(10, power)])
+        if (Math.log10(v) > low && Math.log10(v) < high) ticks.push({ v, label: format(v) });
     return ticks;
   }
 
-  /* On a short axis there is room for 2 and 5 between the powers. */
   function logTicks(a, b, pixels) {
-    const [low, high] = [Math.log10(a), Math.log10(b)];
-    const ticks = powers(low, high, pixels / 28, (power) => number(Math.pow(10, power), 9));
-    const all = ticks.map((tick) => ({ v: Math.pow(10, tick.power), label: tick.label }));
-    if (high - low > 2.5) return all;
-    for (let power = Math.floor(low); power <= high; power++)
-      for (const v of [2 * Math.pow(10, power), 5 * Math.pow(10, power)])
-        if (v > a && v < b) all.push({ v, label: number(v, 9) });
-    return all;
+    return decades(Math.log10(a), Math.log10(b), pixels / 20, (v) => number(v, 9));
   }
 
   /* Durations, whose logarithms are the axis. */
   function durationTicks(a, b, pixels) {
-    return powers(a, b, pixels / 62, (power) => time(Math.pow(10, power))).map((tick) => ({
-      v: tick.power,
-      label: tick.label,
-    }));
+    const ticks = decades(a, b, pixels / 48, time);
+    return ticks.map(({ v, label }) => ({ v: Math.log10(v), label }));
   }
 
   /* Bars beside each other within their bucket; of more than two series these

@@ -55,6 +55,13 @@ Array.from(document.querySelectorAll(".plot"), plot => {
     p.top < q.bottom - 2 && q.top < p.bottom - 2).map(([b]) => a + " on " + b));
 }).flat()
 """
+# Plots whose axis of times or durations has less than two labels.
+UNLABELLED = """
+Array.from(document.querySelectorAll("figure")).filter(figure =>
+  Array.from(figure.querySelectorAll(".dygraph-axis-label-x")).filter(
+    label => label.textContent).length < 2
+).map(figure => figure.querySelector("h3").textContent)
+"""
 
 
 class Pages(unittest.TestCase):
@@ -91,6 +98,7 @@ class Pages(unittest.TestCase):
         )
         self.assertLessEqual(wide, window)
         self.assertEqual(self.browser.run(OUTSIDE), 0)
+        self.assertEqual(self.browser.run(UNLABELLED), [])
         self.assertIsNone(self.browser.run("window.evil || null"))
 
     def each(self, check):
@@ -273,6 +281,20 @@ class Pages(unittest.TestCase):
                 self.assertAlmostEqual(end, right, delta=3)
                 wide = octave * math.log2(high / low)
                 self.assertAlmostEqual(end - start, wide, delta=3)
+
+    def test_durations(self):
+        """The axis of a histogram is labelled, however short or long it is."""
+        for buckets in ((48,), (16, 768), (20, 448), (40, 896), (1, 10**8)):
+            self.make(
+                "".join(
+                    line(logs.waits_record(1, "map", upto * 1000, 5))
+                    for upto in buckets
+                )
+            )
+            for width in (1280, 400):
+                with self.subTest(buckets=buckets, width=width):
+                    self.open(width)
+                    self.assertEqual(self.browser.run(COLLISIONS), [])
 
     def test_hide(self):
         self.make(logs.process(30))
