@@ -16,7 +16,10 @@ def known(values):
 
 def typical_step(times):
     """The median distance of times; of the end of a process there is one more
-    record, soon after the last of a series."""
+    record, soon after the last of a series. Too few for a median have the largest
+    distance, that from 0 among them."""
+    if len(times) < 3:
+        return max((b - a for a, b in zip([0, *times], times)), default=0)
     steps = sorted(b - a for a, b in zip(times, times[1:]) if b > a)
     return steps[len(steps) // 2] if steps else 0
 

@@ -198,6 +198,18 @@ class Values(Report):
         rates = self.curve(self.make(text), "rates", "allocated")
         self.assertLessEqual(max(filter(None, rates)), 11.001)
 
+    def test_two_records(self):
+        """One of an interval and one of the end: what was allocated in the
+        first counts."""
+        for end, rates in ((1.001, [9.99001]), (1.5, [10, 0])):
+            last = logs.main_record(1, ts=end * logs.S)
+            data = self.make(line(logs.main_record(1)) + line(last))
+            self.assertEqual(self.curve(data, "rates", "allocated"), rates)
+
+    def test_one_record(self):
+        data = self.make(line(logs.main_record(10)))
+        self.assertEqual(self.curve(data, "rates", "allocated"), [10])
+
     def test_many_points(self):
         text = "".join(
             line(logs.main_record(ts, resident_bytes=(99 if ts == 7777 else 5) * MIB))
