@@ -207,9 +207,10 @@ PERCENTILES = (
 
 
 def waits(run):
-    """The percentiles of the waits of maps over time, and where they are from:
-    `interval` (records), `histogram` (differences), `total` (of all waits so
-    far) or None. Where nothing waited there is no value."""
+    """The percentiles of the waits of maps over time, and what they are of:
+    `interval` (waits since the record before, from figures or from differences
+    of histograms), `total` (all waits so far) or None. Where nothing waited
+    there is no value."""
 
     def no_zeros(curve):
         return curve[0], [value if value > 0 else math.nan for value in curve[1]]
@@ -224,7 +225,7 @@ def waits(run):
         return None, [None] * len(PERCENTILES)
     parts = list(series.intervals(*run.waits["map"]))
     times = [ts for ts, _ in parts]
-    return "histogram", [
+    return "interval", [
         (times, [series.percentile(new, share) / MS for _, new in parts])
         for _, _, share in PERCENTILES
     ]
@@ -321,9 +322,8 @@ def histogram_chart(name, title, bars):
 
 
 WAIT_NOTES = {
-    "interval": "Of the maps that waited since the record before.",
-    "histogram": "Of the maps that waited since the record before, from the "
-    "histogram: upper edges of its buckets.",
+    "interval": "Of the maps that waited since the record before, from the "
+    "histogram: upper edges of its buckets, up to a quarter above the wait itself.",
     "total": "Of all maps that waited so far: this log has neither interval-wait "
     "figures nor filemem-waits records.",
 }

@@ -171,7 +171,11 @@ class Values(Report):
         self.assertEqual(self.curve(data, "waits", "median"), [1, 16, None, 1])
         self.assertEqual(self.curve(data, "waits", "99%"), [1, 16, None, 1])
         self.assertEqual(self.curve(data, "waits", "longest"), [1, 16, None, 16])
-        self.assertIn("histogram", self.chart(data, "waits")["note"])
+        note = self.chart(data, "waits")["note"]
+        self.assertIn("upper edges of its buckets", note)
+        # so are interval-wait figures
+        data = self.make(logs.process(4))
+        self.assertEqual(self.chart(data, "waits")["note"], note)
 
     def test_percentiles_so_far(self):
         lacking = {f"interval_wait_{p}_ns": None for p in ("p50", "p99", "p999", "max")}
