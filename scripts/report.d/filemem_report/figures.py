@@ -11,6 +11,7 @@
 
 import math
 import os
+import re
 
 from . import series
 
@@ -117,14 +118,17 @@ def printable(name):
     )
 
 
+# Up to the name of a pad: its type is the last, whatever the element is called.
+_PAD = re.compile(r"\A(.*)\.[A-Za-z_][\w+-]*:", re.S)
+
+
 def short_names(paths):
     """For each path of a pad what a legend has room for: names without types,
     and without the pipeline that all are in."""
 
     def short(path):
         parts = [part.split(":", 1)[-1] for part in path.split("/")]
-        pads = parts[-1].split(".GstPad:", 1)
-        return printable("/".join([*parts[2:-1], ".".join(pads)]))
+        return printable("/".join([*parts[2:-1], _PAD.sub(r"\1.", parts[-1])]))
 
     def short_or_whole(path):
         name = short(path)

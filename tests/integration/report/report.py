@@ -465,6 +465,19 @@ class Names(Report):
         self.assertEqual(self.column(queues, "highest level")[at], 9 * MIB)
         self.assertEqual(self.total(data, "Duration"), [3 * logs.S])
 
+    def test_short(self):
+        """In legends, without types: those of pads are many."""
+        inside = "/GstPipeline:p/GstBin:b"
+        names = {
+            f"{inside}/GstMultiQueue:mq.GstMultiQueuePad:sink_0": "b/mq.sink_0",
+            f"{inside}/GstQueue:a.GstPad:b.GstPad:sink": "b/a.GstPad:b.sink",
+            "/GstPipeline:p/GstQueue:q.GstGhostPad:sink": "q.sink",
+            "/GstPipeline:p/GstAppSink:s": "s",
+        }
+        data = self.make("".join(line(logs.queue_record(1, name)) for name in names))
+        labels = [s["label"] for s in self.chart(data, "queues")["series"]]
+        self.assertEqual(labels, list(names.values()))
+
     def test_line_feeds(self):
         data = self.hostile("one\ntwo\n\nthree")
         names = self.column(self.table(data, "queues"), "queue")
