@@ -104,7 +104,7 @@ TOTALS = (
     ("over-budget", "Over budget, times", ""),
     ("disk-full", "Disk full, times", ""),
     ("io-errors", "I/O errors", ""),
-    ("fallbacks", "Became system memory", ""),
+    ("fallbacks", "Became system memory, times", ""),
     ("fallback-bytes", "Became system memory", "bytes"),
 )
 

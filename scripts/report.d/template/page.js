@@ -116,7 +116,7 @@
   }
 
   function trouble() {
-    const names = ["I/O errors", "Became system memory", "Disk full, times"];
+    const names = ["I/O errors", "Became system memory, times", "Disk full, times"];
     return names
       .filter((name) => total(name))
       .map((name) => tile(name, number(total(name), 0), "see Totals"));

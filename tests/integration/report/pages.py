@@ -201,6 +201,16 @@ class Pages(unittest.TestCase):
             self.assertIn("stats-interval=1", self.text(".warn")[0])
             self.check_drawn(dark)
 
+    def test_trouble(self):
+        names = ("I/O errors", "Became system memory, times", "Disk full, times")
+        fine = {"io_errors": 0, "fallbacks": 0, "disk_full": 0}
+        self.make(logs.process(3, **fine))
+        self.open()
+        self.assertEqual(set(names) & set(self.text(".tile dt")), set())
+        self.make(logs.process(3, io_errors=1, fallbacks=3, disk_full=2))
+        self.open()
+        self.assertEqual([t for t in self.text(".tile dt") if t in names], [*names])
+
     def test_nothing(self):
         self.make("", status=1)
 

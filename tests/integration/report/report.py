@@ -130,6 +130,11 @@ class Values(Report):
         self.assertEqual(self.total(data, "Page cache, highest"), [MIB])
         self.assertIsNone(self.total(data, "I/O errors"))
 
+    def test_totals_are_told_apart(self):
+        data = self.make(logs.process(3, fallbacks=3, fallback_bytes=9 * MIB))
+        self.assertEqual(self.total(data, "Became system memory, times"), [3])
+        self.assertEqual(self.total(data, "Became system memory"), [9 * MIB])
+
     def test_tables(self):
         data = self.make(logs.process(10))
         elements = self.table(data, "elements")
