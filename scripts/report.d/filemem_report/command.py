@@ -12,7 +12,7 @@ from . import figures, page, records
 NO_RECORDS, FAILED = 1, 2
 
 DESCRIPTION = "Makes a web page, one file, of GStreamer logs with filemem's records."
-EPILOG = f"""A log is made with
+EPILOG = f"""A log of each process (%p) is made with
   {figures.HOW_TO}
 
 Several logs, or several processes in one, are compared.

@@ -26,8 +26,10 @@ MOST_RUNS = 8
 MOST_QUEUES = 8
 MOST_ROWS = 300
 
+# GStreamer makes the number of the process of %p: each begins its log anew.
+LOG_FILE = "GST_DEBUG_FILE=my-%p.log"
 HOW_TO = (
-    "GST_DEBUG=GST_TRACER:7 GST_DEBUG_FILE=my.log GST_FILEMEM_STATS_INTERVAL=1 "
+    f"GST_DEBUG=GST_TRACER:7 {LOG_FILE} GST_FILEMEM_STATS_INTERVAL=1 "
     "GST_FILEMEM_ATTRIBUTION=on gst-filemem run PROGRAM"
 )
 
@@ -602,8 +604,9 @@ def missing(run):
     out = []
     if run.cut:
         out.append(
-            f"{_number(run.cut, 'record')} cut short, as when the program is killed "
-            "or the disk is full: counted as far as readable"
+            f"{_number(run.cut, 'record')} cut short, as when the program is killed, "
+            "the disk is full or several processes write to one log (with "
+            f"{LOG_FILE} each has its own): counted as far as readable"
         )
     if not run.ts:
         out.append(

@@ -197,7 +197,7 @@
       element("h2", "No records of filemem"),
       element("p", "There is nothing to show in:"),
       element("ul", ...model.logs.map((log) => element("li", element("span.name", log)))),
-      element("p", "A log is made with:"),
+      element("p", "A log of each process (%p) is made with:"),
       element("pre", element("code", model.how))
     );
   }

@@ -580,6 +580,15 @@ class CommandLine(Report):
         self.assertNotIn(b"wrote", done.stderr)
         self.assertEqual((self.path / "notes.html").read_text(), "precious")
 
+    def test_how(self):
+        """Each process is told to have a log of its own."""
+        said = self.call("--help").stdout.decode()
+        self.assertIn("GST_DEBUG_FILE=my-%p.log", said)
+        self.assertIn("GST_DEBUG_FILE=my-%p.log", self.make("", status=1)["how"])
+        self.make(logs.process(3, noise=False)[:-9])
+        self.assertIn("cut short", self.said)
+        self.assertIn("GST_DEBUG_FILE=my-%p.log", self.said)
+
     def test_output(self):
         self.log(logs.process(3))
         self.assertEqual(self.call("my.log").returncode, 0)
