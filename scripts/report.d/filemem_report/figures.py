@@ -546,7 +546,7 @@ def _queue_rows(run):
 
 
 def _thread_rows(run):
-    for (name, tid), figures in run.threads.items():
+    for (name, tid, _), figures in run.threads.items():
         yield (name, tid, figures.get("element")), figures
 
 

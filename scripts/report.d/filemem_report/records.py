@@ -115,6 +115,8 @@ class Run:
         self.threads = {}
         # (ts, upto, count) of each record of a wait, by kind
         self.waits = {}
+        # the ids of each name: a pipeline that is made again, or one of many
+        self.ids = {}
 
     def column(self, name):
         column = Column()
@@ -153,16 +155,28 @@ class Run:
             ):
                 numbers.append(value)
 
+    def _name(self, kind, names, figures):
+        """The name, with a number if it is another's as well."""
+        name = names.get(kind, "?")
+        ids = self.ids.setdefault((kind, name), [])
+        number = figures.pop("id", None)
+        if number not in ids:
+            ids.append(number)
+        at = ids.index(number)
+        return name if at == 0 else f"{name} ({at + 1})"
+
     def _add_queue(self, ts, figures, names):
-        queue = self.queues.setdefault(names.get("queue", "?"), Queue())
+        name = self._name("queue", names, figures)
+        queue = self.queues.setdefault(name, Queue())
         queue.level.append(ts, figures.get("level-bytes", math.nan))
         queue.last.update(figures)
 
     def _add_element(self, ts, figures, names):
-        self.elements.setdefault(names.get("element", "?"), {}).update(figures)
+        name = self._name("element", names, figures)
+        self.elements.setdefault(name, {}).update(figures)
 
     def _add_thread(self, ts, figures, names):
-        key = (names.get("thread", "?"), names.get("tid"))
+        key = (names.get("thread", "?"), names.get("tid"), figures.pop("id", None))
         self.threads.setdefault(key, {}).update(figures, **names)
 
     adders = {

@@ -86,10 +86,11 @@ def waiting(seconds, idle=(), offset=0.0, pid=100):
     )
 
 
-def queue_record(ts, queue=QUEUE, level=None):
+def queue_record(ts, queue=QUEUE, level=None, number=1):
     return f"filemem-queue, queue=(string){queue}, " + fields(
         {
             "ts": ts * S,
+            "id": number,
             "level-bytes": ts * 6 * MIB if level is None else level,
             "buffers": ts * 10,
             "bytes": ts * 10 * MIB,

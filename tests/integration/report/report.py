@@ -135,6 +135,20 @@ class Values(Report):
         self.assertEqual(self.total(data, "Became system memory, times"), [3])
         self.assertEqual(self.total(data, "Became system memory"), [9 * MIB])
 
+    def test_queues_of_one_name(self):
+        text = "".join(
+            line(logs.queue_record(ts, level=ts * number * MIB, number=number))
+            for ts in (1, 2, 3)
+            for number in (7, 9)
+        )
+        data = self.make(text)
+        self.assertEqual(self.curve(data, "queues", "queue0.sink"), [7, 14, 21])
+        self.assertEqual(self.curve(data, "queues", "queue0.sink (2)"), [9, 18, 27])
+        self.assertEqual(
+            self.column(self.table(data, "queues"), "highest level"),
+            [27 * MIB, 21 * MIB],
+        )
+
     def test_tables(self):
         data = self.make(logs.process(10))
         elements = self.table(data, "elements")
