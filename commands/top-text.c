@@ -7,8 +7,11 @@
 
 #include "top-view.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define CANNOT_WRITE 2
 
 #define WIDTH_DEFAULT 80
 #define WIDTH_LEAST 20
@@ -48,18 +51,33 @@ say_nobody (gint64 pid)
         " start one with: gst-filemem run PROGRAM\n");
 }
 
-/* Without the spaces at the ends of the lines. */
-static void
-print_sheet (FmSheet *sheet)
+/* Ends the last line. FALSE, and says so, if not all of it has arrived. */
+static gboolean
+print (const gchar *text)
 {
+  if (puts (text) >= 0 && fflush (stdout) == 0)
+    return TRUE;
+  fprintf (stderr, "gst-filemem top: can't write: %s\n", g_strerror (errno));
+  return FALSE;
+}
+
+/* Without the spaces at the ends of the lines. */
+static gchar *
+get_text (FmSheet *sheet)
+{
+  GString *all = g_string_new (NULL);
+
   for (guint i = 0; i < fm_sheet_length (sheet); i++) {
     const GArray *line = g_ptr_array_index (sheet->lines, i);
     g_autoptr (GString) text = g_string_new (NULL);
 
     for (guint j = 0; j < line->len; j++)
       g_string_append (text, g_array_index (line, FmSpan, j).text);
-    puts (g_strchomp (text->str));
+    if (i > 0)
+      g_string_append_c (all, '\n');
+    g_string_append (all, g_strchomp (text->str));
   }
+  return g_string_free (all, FALSE);
 }
 
 int
@@ -68,6 +86,7 @@ fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
   g_autoptr (GPtrArray) programs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
   g_autoptr (FmSheet) sheet = fm_sheet_new (get_width (), utf8);
+  g_autofree gchar *text = NULL;
 
   refresh (pages, programs, pid);
   if (programs->len > 0) {
@@ -83,8 +102,8 @@ fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
     fm_sheet_end_line (sheet);
     fm_view_program (sheet, g_ptr_array_index (programs, i), TRUE, QUEUES_MOST);
   }
-  print_sheet (sheet);
-  return 0;
+  text = get_text (sheet);
+  return print (text) ? 0 : CANNOT_WRITE;
 }
 
 /* What the page says, and what the viewer knows better. */
@@ -123,7 +142,8 @@ fm_text_print_json (FmPages *pages, gint64 pid)
   for (guint i = 0; i < programs->len; i++)
     json_array_add_element (array, describe (g_ptr_array_index (programs, i)));
   text = json_to_string (root, TRUE);
-  puts (text);
+  if (!print (text))
+    return CANNOT_WRITE;
   if (programs->len > 0)
     return 0;
   say_nobody (pid);

@@ -4,7 +4,7 @@
  * top-text.h: the view printed once, for people or for programs.
  *
  * @pid is the one program that counts, 0: all count. Both return the exit
- * status: 1 if there is no such program.
+ * status: 1 if there is no such program, 2 if not all could be printed.
  */
 #ifndef FM_TOP_TEXT_H
 #define FM_TOP_TEXT_H

@@ -8,6 +8,7 @@
 #include "top-screen.h"
 #include "top-text.h"
 
+#include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
@@ -36,6 +37,20 @@ static int G_GNUC_PRINTF (1, 2) complain (const gchar *format, ...)
   return WRONG_USE;
 }
 
+/* A page is opened for writing. Where one of the standard descriptors is closed
+ * it would get that number, and what is printed would go into it. What stands
+ * in for them is open the wrong way, so that its use is an error as before. */
+static gboolean
+keep_standard_descriptors (void)
+{
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl (fd, F_GETFD) < 0
+        && open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* FALSE after a complaint. */
 static gboolean
 read_arguments (int argc, char **argv, Arguments *ret_arguments)
@@ -58,7 +73,8 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
       "Keys: up, down and tab choose a program, h explains, q quits.\n"
       "\n"
       "Exit status: 0; with PID, --once or --json 1 if there is no such "
-      "program;\n2 if the command line is wrong or this is no terminal.\n");
+      "program;\n2 if the command line is wrong, this is no terminal, or "
+      "something can't be\nwritten.\n");
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     complain ("%s; try: gst-filemem top --help", error->message);
@@ -122,6 +138,8 @@ main (int argc, char **argv)
   g_autofree gchar *directory = NULL;
   gboolean utf8;
 
+  if (!keep_standard_descriptors ())
+    return WRONG_USE;
   /* Not numbers: they are English, as the words around them. */
   setlocale (LC_CTYPE, "");
   utf8 = strcmp (nl_langinfo (CODESET), "UTF-8") == 0;

@@ -7,10 +7,12 @@
 #
 #   once.py GST-FILEMEM-TOP [TEST...]
 
+import errno
 import os
 import pathlib
 import re
 import signal
+import subprocess
 
 import harness
 
@@ -199,6 +201,41 @@ class Once(harness.TopTest):
                          XDG_RUNTIME_DIR="")
             self.run_top(*arguments, status=1, error="is no directory",
                          XDG_RUNTIME_DIR=self.runtime + "/missing")
+
+    def test_closed_descriptors(self):
+        """What top opens, pages among it, does not become its output."""
+        processes = [self.publish() for _ in range(4)]
+        pages = [pathlib.Path(process.path).read_bytes()[:8]
+                 for process in processes]
+        self.assertEqual(pages, [b"filemem\0"] * 4)
+        for closed in "<&- >&-", "<&- >&- 2>&-", ">&-", "<&- 2>&-":
+            for arguments in ("--json",), ("--once",), ("--json", "1"), ("x",):
+                subprocess.run(
+                    ["sh", "-c", f'exec "$0" "$@" {closed}', harness.top,
+                     *arguments],
+                    env=self.environment(), capture_output=True,
+                    timeout=harness.PATIENCE)
+                self.assertEqual(
+                    [pathlib.Path(process.path).read_bytes()[:8]
+                     for process in processes], pages, (closed, arguments))
+        self.assertEqual({entry["pid"]: entry["answering"]
+                          for entry in self.run_json()},
+                         {process.pid: True for process in processes})
+
+    def test_output_is_lost(self):
+        """Nobody takes half of it for all there is."""
+        self.publish("--queues", "200")
+        for redirection, error in ((">/dev/full", os.strerror(errno.ENOSPC)),
+                                   (">&-", os.strerror(errno.EBADF))):
+            for argument in "--once", "--json":
+                result = subprocess.run(
+                    ["sh", "-c", f'exec "$0" "$1" {redirection}', harness.top,
+                     argument],
+                    env=self.environment(), stderr=subprocess.PIPE, text=True,
+                    timeout=harness.PATIENCE)
+                self.assertEqual(result.returncode, 2)
+                self.assertEqual(result.stderr,
+                                 f"gst-filemem top: can't write: {error}\n")
 
     def test_no_terminal(self):
         self.publish()
