@@ -3,9 +3,13 @@
  *
  * top-screen.c: see top-screen.h.
  *
- * One thread, one loop over poll(): the keyboard, the signals (through a
- * signalfd, so that there is no handler that could meet curses half done), and
- * the time of the next refresh. While programs are being asked, keys work.
+ * One thread, one loop over ppoll(): the keyboard, the signals, and the time of
+ * the next refresh. While programs are being asked, keys work.
+ *
+ * Whatever curses does may write, and a terminal that takes nothing (Ctrl-S)
+ * keeps it there. So signals are let in all the time. Their handler calls
+ * nothing of curses, which may be half done: it notes which one it was, and has
+ * the rest of what is written go nowhere, so that we get to see the note.
  * Signals that were ignored when we were started stay so. Being stopped and
  * continued (Ctrl-Z) is curses' own affair.
  */
@@ -18,12 +22,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define REFRESH_US G_TIME_SPAN_SECOND
 /* How often answers are looked for. */
-#define COLLECT_MS 2
+#define COLLECT_US (2 * G_TIME_SPAN_MILLISECOND)
 
 /* Lines that it takes to spend one on the keys, or on a title or an empty one.
  */
@@ -43,10 +46,21 @@ typedef struct
   gboolean asking;
   gboolean known; /* who is there: the first answers are in */
   gint64 next;    /* refresh */
-  int signals;    /* signalfd */
-  int end;        /* the signal that said so, 0: a key or the terminal did */
-  gboolean over;
+  gboolean over;  /* a key or the terminal said so */
+  sigset_t taken; /* the signals */
+  sigset_t awake; /* the mask that lets them in */
 } Screen;
+
+/* What the signals said: that it is over, the first of them, and that the
+ * terminal has another size. */
+static volatile sig_atomic_t ended_by;
+static volatile sig_atomic_t resized;
+
+static gboolean
+is_over (const Screen *screen)
+{
+  return screen->over || ended_by != 0;
+}
 
 /* FALSE, and the first, if the chosen one has ended, or none was chosen. */
 static gboolean
@@ -203,19 +217,6 @@ handle_key (Screen *screen, int key)
   }
 }
 
-static void
-handle_signal (Screen *screen)
-{
-  struct signalfd_siginfo info;
-
-  if (read (screen->signals, &info, sizeof info) != sizeof info)
-    return;
-  if (info.ssi_signo == SIGWINCH)
-    return;
-  screen->end = info.ssi_signo;
-  screen->over = TRUE;
-}
-
 /* One refresh is a question and, when all answers are in, a new view. */
 static void
 advance (Screen *screen)
@@ -247,47 +248,106 @@ advance (Screen *screen)
 static void
 wait_for_something (Screen *screen)
 {
-  struct pollfd fds[] = {
-      {.fd = STDIN_FILENO, .events = POLLIN},
-      {.fd = screen->signals, .events = POLLIN},
-  };
-  gint64 ms = (screen->next - g_get_monotonic_time ()) / 1000 + 1;
-  int key;
+  struct pollfd keyboard = {.fd = STDIN_FILENO, .events = POLLIN};
+  gint64 left = screen->next - g_get_monotonic_time ();
+  struct timespec timeout = {.tv_nsec = 1000
+          * (screen->asking ? COLLECT_US : CLAMP (left, 0, REFRESH_US - 1))};
+  int n = 0, key;
 
-  if (poll (fds, G_N_ELEMENTS (fds),
-          screen->asking ? COLLECT_MS : (int) CLAMP (ms, 0, 1000))
-      <= 0)
+  /* A signal after the look at the notes is to end the sleep. */
+  sigprocmask (SIG_BLOCK, &screen->taken, NULL);
+  if (ended_by == 0 && !resized)
+    n = ppoll (&keyboard, 1, &timeout, &screen->awake);
+  sigprocmask (SIG_SETMASK, &screen->awake, NULL);
+  if (n <= 0 && !resized)
     return;
-  if (fds[1].revents)
-    handle_signal (screen);
-  if (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL))
+  resized = FALSE;
+  if (keyboard.revents & (POLLHUP | POLLERR | POLLNVAL))
     screen->over = TRUE;
-  while (!screen->over && (fds[0].revents & POLLIN) && (key = getch ()) != ERR)
+  while (!is_over (screen) && (keyboard.revents & POLLIN)
+      && (key = getch ()) != ERR)
     handle_key (screen, key);
-  if (!screen->over && screen->known) {
+  if (!is_over (screen) && screen->known) {
     fit_terminal ();
     draw (screen);
   }
 }
 
-/* From now on the signals that end us, and those that tell of a new size, come
- * through the returned descriptor alone. */
-static int
-take_signals (sigset_t *ret_before)
+static void
+note_signal (int number)
 {
-  static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
-  sigset_t set;
+  if (number == SIGWINCH) {
+    resized = TRUE;
+    return;
+  }
+  if (ended_by == 0)
+    ended_by = number;
+  fm_terminal_let_go ();
+}
 
-  sigemptyset (&set);
-  for (guint i = 0; i < G_N_ELEMENTS (taken); i++) {
+/* From now on the signals that end us, and those that tell of a new size, are
+ * noted; for the time being they are blocked as well. Curses, which looks after
+ * some of them itself, leaves alone what has a handler. */
+static void
+take_signals (Screen *screen, sigset_t *ret_before)
+{
+  static const int numbers[] = {
+      SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGUSR2, SIGWINCH};
+  struct sigaction noted = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+
+  sigemptyset (&screen->taken);
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
     struct sigaction action;
 
-    if (sigaction (taken[i], NULL, &action) == 0
+    if (sigaction (numbers[i], NULL, &action) == 0
         && action.sa_handler != SIG_IGN)
-      sigaddset (&set, taken[i]);
+      sigaddset (&screen->taken, numbers[i]);
   }
-  sigprocmask (SIG_BLOCK, &set, ret_before);
-  return signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  sigprocmask (SIG_BLOCK, &screen->taken, ret_before);
+  screen->awake = *ret_before;
+  noted.sa_mask = screen->taken;
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++) {
+    if (!sigismember (&screen->taken, numbers[i]))
+      continue;
+    sigdelset (&screen->awake, numbers[i]);
+    sigaction (numbers[i], &noted, NULL);
+  }
+}
+
+/* One that has come in the meantime ends us here. */
+static void
+give_signals_back (const Screen *screen, const sigset_t *before)
+{
+  for (int number = 1; number < NSIG; number++) {
+    if (sigismember (&screen->taken, number) == 1)
+      signal (number, SIG_DFL);
+  }
+  sigprocmask (SIG_SETMASK, before, NULL);
+}
+
+/* FALSE if a signal came first. */
+static gboolean
+wait_for_terminal (const Screen *screen)
+{
+  struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+  ppoll (&output, 1, NULL, &screen->awake);
+  return ended_by == 0;
+}
+
+static void
+run (Screen *screen)
+{
+  screen->programs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
+  sigprocmask (SIG_SETMASK, &screen->awake, NULL);
+  while (!is_over (screen)) {
+    advance (screen);
+    wait_for_something (screen);
+  }
+  sigprocmask (SIG_BLOCK, &screen->taken, NULL);
+  g_ptr_array_unref (screen->programs);
+  g_free (screen->chosen);
 }
 
 int
@@ -297,22 +357,12 @@ fm_screen_run (FmPages *pages, gint64 pid, gboolean utf8)
   Screen screen = {.pages = pages, .pid = pid, .utf8 = utf8};
   gboolean opened;
 
-  screen.signals = take_signals (&before);
-  opened = fm_terminal_open ();
+  take_signals (&screen, &before);
+  opened = wait_for_terminal (&screen) && fm_terminal_open ();
   if (opened) {
-    screen.programs =
-        g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
-    while (!screen.over) {
-      advance (&screen);
-      wait_for_something (&screen);
-    }
+    run (&screen);
     fm_terminal_close ();
-    g_ptr_array_unref (screen.programs);
-    g_free (screen.chosen);
   }
-  close (screen.signals);
-  if (screen.end != 0)
-    signal (screen.end, SIG_DFL);
-  sigprocmask (SIG_SETMASK, &before, NULL);
-  return opened ? screen.end : -1;
+  give_signals_back (&screen, &before);
+  return opened || ended_by != 0 ? ended_by : -1;
 }

@@ -6,13 +6,19 @@
  */
 #include "top-terminal.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <term.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* What tells the key Esc from the start of another key's code. */
 #define ESCAPE_MS 25
 
 static SCREEN *terminal;
+/* Where the standard output leads, and where it does once we have let go. */
+static int output = -1, nowhere = -1;
 
 static chtype attributes[FM_N_STYLES] = {
     [FM_STYLE_HEADING] = A_BOLD,
@@ -69,15 +75,58 @@ fm_terminal_open (void)
   nodelay (stdscr, TRUE);
   keypad (stdscr, TRUE);
   set_up_colours ();
+  output = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  nowhere = open ("/dev/null", O_WRONLY | O_CLOEXEC);
   return TRUE;
+}
+
+/* Not while a shell has stopped us (Ctrl-Z) and taken it back. */
+static gboolean
+is_ours (void)
+{
+  pid_t group = tcgetpgrp (output);
+
+  return group < 0 || group == getpgrp ();
+}
+
+void
+fm_terminal_let_go (void)
+{
+  int error = errno;
+
+  /* Curses has given it back where it has been stopped, and is about to take it
+   * again where it may. It is only given back rightly if it has that. */
+  if (!isendwin () || !is_ours ())
+    dup2 (nowhere, STDOUT_FILENO);
+  errno = error;
+}
+
+/* endwin() has to write as well. So a terminal that was stopped is started, by
+ * stopping it ourselves before, or else the kernel leaves it to who did; and
+ * what nobody reads makes room for that. */
+static void
+make_ready (void)
+{
+  struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+  tcflow (STDOUT_FILENO, TCOOFF);
+  tcflow (STDOUT_FILENO, TCOON);
+  if (poll (&room, 1, 0) == 0)
+    tcflush (STDOUT_FILENO, TCOFLUSH);
 }
 
 void
 fm_terminal_close (void)
 {
-  endwin ();
+  dup2 (output, STDOUT_FILENO);
+  if (is_ours ()) {
+    make_ready ();
+    endwin ();
+  }
   delscreen (terminal);
   terminal = NULL;
+  close (output);
+  close (nowhere);
 }
 
 chtype

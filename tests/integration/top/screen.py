@@ -11,6 +11,7 @@
 
 import fcntl
 import os
+import pathlib
 import pty
 import re
 import select
@@ -28,14 +29,26 @@ except ImportError:
     print("skipped: no pyte for this Python")
     sys.exit(harness.SKIP)
 
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
+          signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 ALTERNATE_SCREEN = b"\x1b[?1049"
 DOWN, UP = b"\x1bOB", b"\x1bOA"
+
+
+def state_of(pid):
+    """The letter of /proc/PID/stat; X: there is none."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0]
+    except FileNotFoundError:
+        return "X"
 
 
 class Terminal:
     """A terminal with gst-filemem-top in it."""
 
-    def __init__(self, test, columns, lines, *arguments, **environment):
+    def __init__(self, test, columns, lines, *arguments, script=None,
+                 **environment):
+        """SCRIPT: a shell runs that instead, with jobs; top is its $0."""
         self.test = test
         self.output = b""
         self.master, self.slave = pty.openpty()
@@ -51,7 +64,9 @@ class Terminal:
             fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
             for fd in 0, 1, 2:
                 os.dup2(self.slave, fd)
-            os.execve(harness.top, [harness.top, *arguments], environment)
+            shell = ["sh", "-mc", script] if script else []
+            command = [*shell, harness.top, *arguments]
+            os.execvpe(command[0], command, environment)
         self.status = None
         test.addCleanup(self.close)
 
@@ -87,16 +102,40 @@ class Terminal:
     def press(self, keys):
         os.write(self.master, keys)
 
-    def has_ended(self):
-        self.read()
+    def can_be_written(self):
+        return bool(select.select([], [self.slave], [], 0)[1])
+
+    def fill(self):
+        """So that nothing more fits, until somebody reads."""
+        fd = os.open(os.ttyname(self.slave),
+                     os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            while True:
+                os.write(fd, bytes(1000))
+        except BlockingIOError:
+            os.close(fd)
+
+    def press_and_wait(self, keys):
+        """Until they have been read."""
+        self.press(keys)
+        queued = lambda: struct.unpack("i", fcntl.ioctl(
+            self.slave, termios.FIONREAD, bytes(4)))[0]
+        harness.wait_until(lambda: f"{queued()} bytes of {keys}",
+                           lambda: queued() == 0)
+
+    def has_ended(self, read=True):
+        if read:
+            self.read()
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         if pid:
             self.status = status
         return pid
 
-    def wait_for_end(self):
-        """Its wait status; the terminal must be as it was."""
-        harness.wait_until(self.text, self.has_ended)
+    def wait_for_end(self, read=True):
+        """Its wait status; the terminal must be as it was. Unless READ, nobody
+        reads what it writes before it has ended."""
+        harness.wait_until(lambda: "still running",
+                           lambda: self.has_ended(read))
         self.read()
         self.test.assertEqual(termios.tcgetattr(self.slave), self.before)
         entered = self.output.rfind(ALTERNATE_SCREEN + b"h")
@@ -110,6 +149,10 @@ class Terminal:
 class Screen(harness.TopTest):
     def open(self, columns=80, lines=24, *arguments, **environment):
         return Terminal(self, columns, lines, *arguments, **environment)
+
+    def assert_signalled(self, status, *numbers):
+        self.assertTrue(os.WIFSIGNALED(status), status)
+        self.assertIn(os.WTERMSIG(status), numbers)
 
     def test_sizes(self):
         """Every line is what it is supposed to be: nothing has wrapped."""
@@ -258,15 +301,50 @@ class Screen(harness.TopTest):
 
     def test_signals(self):
         self.publish()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP,
-                       signal.SIGQUIT):
+        for number in ENDING:
             with self.subTest(signal=number):
                 terminal = self.open()
                 terminal.wait_for("^RAM ")
                 os.kill(terminal.pid, number)
-                status = terminal.wait_for_end()
-                self.assertTrue(os.WIFSIGNALED(status))
-                self.assertEqual(os.WTERMSIG(status), number)
+                self.assert_signalled(terminal.wait_for_end(), number)
+
+    def test_signals_while_stopped(self):
+        """By Ctrl-S. h has it write at once, and be stuck in that."""
+        self.publish()
+        for number in ENDING:
+            with self.subTest(signal=number):
+                terminal = self.open()
+                terminal.wait_for("^RAM ")
+                terminal.press(b"\x13")
+                harness.wait_until(lambda: "not stopped",
+                                   lambda: not terminal.can_be_written())
+                terminal.press_and_wait(b"h")
+                os.kill(terminal.pid, number)
+                self.assert_signalled(terminal.wait_for_end(), number)
+
+    def test_signals_while_nobody_reads(self):
+        self.publish()
+        for number in ENDING:
+            with self.subTest(signal=number):
+                terminal = self.open()
+                terminal.wait_for("^RAM ")
+                terminal.fill()
+                terminal.press_and_wait(b"h")
+                os.kill(terminal.pid, number)
+                self.assert_signalled(terminal.wait_for_end(read=False), number)
+
+    def test_two_signals(self):
+        """At the same time, as service managers send them."""
+        self.publish()
+        terminal = self.open()
+        terminal.wait_for("^RAM ")
+        os.kill(terminal.pid, signal.SIGSTOP)
+        os.waitpid(terminal.pid, os.WUNTRACED)
+        for number in signal.SIGTERM, signal.SIGHUP, signal.SIGCONT:
+            os.kill(terminal.pid, number)
+        self.assert_signalled(terminal.wait_for_end(), signal.SIGTERM,
+                              signal.SIGHUP)
+
 
     def test_interrupt_key(self):
         self.publish("--silent")
@@ -290,6 +368,44 @@ class Screen(harness.TopTest):
         terminal.wait_for("^RAM ")
         terminal.press(b"q")
         self.assertEqual(terminal.wait_for_end(), 0)
+
+    def suspend(self, terminal):
+        """The top that a shell has started, until that has the terminal; gives
+        its process."""
+        terminal.wait_for("^No program")
+        top = os.tcgetpgrp(terminal.master)
+
+        def stops():
+            # while it writes, curses ignores that
+            os.kill(top, signal.SIGTSTP)
+            return state_of(top) == "T"
+
+        harness.wait_until(lambda: state_of(top), stops)
+        harness.wait_until(lambda: "the terminal is top's still",
+                           lambda: os.tcgetpgrp(terminal.master) != top)
+        return top
+
+    def test_killed_while_suspended(self):
+        """The terminal is the shell's again: it is not needed to end."""
+        terminal = self.open(script='"$0"; read line')
+        top = self.suspend(terminal)
+        os.kill(top, signal.SIGTERM)
+        os.kill(top, signal.SIGCONT)
+        harness.wait_until(lambda: state_of(top), lambda: state_of(top) in "ZX")
+        terminal.read()
+        self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"h"), 1)
+        self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"l"), 1)
+
+    def test_killed_and_continued(self):
+        """It has the terminal when it learns of that, and gives it back."""
+        terminal = self.open(script='"$0"; read line; fg; '
+                                    'echo "its status: $?"; read line')
+        os.kill(self.suspend(terminal), signal.SIGTERM)
+        terminal.press(b"\n")
+        terminal.wait_for(f"^its status: {128 + signal.SIGTERM}$")
+        self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"h"), 2)
+        self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"l"), 2)
+        self.assertEqual(termios.tcgetattr(terminal.slave), terminal.before)
 
     def test_hang_up(self):
         terminal = self.open()
