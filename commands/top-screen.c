@@ -183,6 +183,9 @@ handle_key (Screen *screen, int key)
   guint n = MAX (screen->programs->len, 1);
   guint chosen;
 
+  /* No key, but resizeterm()'s word that it has been called. */
+  if (key == KEY_RESIZE)
+    return;
   find_chosen (screen, &chosen);
   if (key == 'q' || key == 'Q') {
     screen->over = TRUE;

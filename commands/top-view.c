@@ -48,15 +48,17 @@ put_left (FmSheet *sheet, FmStyle style, const gchar *text, guint columns)
   fm_sheet_put_cell (sheet, style, text, columns, FM_ALIGN_LEFT, FM_CUT_END);
 }
 
+/* @which: what is said of the list's length, or nothing. */
 static void
-put_heading (FmSheet *sheet, const Columns *columns)
+put_heading (FmSheet *sheet, const Columns *columns, const gchar *which)
 {
+  g_autofree gchar *program = g_strconcat ("PROGRAM", which, NULL);
   FmStyle style = FM_STYLE_HEADING;
 
   put_left (sheet, style, "", MARKER_COLUMNS);
   put_right (sheet, style, "PID", PID_COLUMNS);
   put_left (sheet, style, "", 1);
-  put_left (sheet, style, "PROGRAM", columns->program);
+  put_left (sheet, style, program, columns->program);
   if (columns->ram)
     put_right (sheet, style, "RAM", AMOUNT_COLUMNS);
   if (columns->disk)
@@ -132,12 +134,16 @@ fm_view_list (
     FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows)
 {
   Columns columns = choose_columns (sheet->width);
+  g_autofree gchar *which = NULL;
   guint first = 0, end;
 
   if (chosen != FM_VIEW_NONE_CHOSEN && chosen >= rows)
     first = chosen - rows + 1;
   end = MIN (first + rows, programs->len);
-  put_heading (sheet, &columns);
+  /* Others are there, but not on this list. */
+  if (programs->len > rows)
+    which = g_strdup_printf (" %u of %u", chosen + 1, programs->len);
+  put_heading (sheet, &columns, which);
   for (guint i = first; i < end; i++)
     put_program (sheet, g_ptr_array_index (programs, i), &columns, i == chosen);
 }

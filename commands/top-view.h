@@ -17,7 +17,8 @@ G_BEGIN_DECLS
 
 #define FM_VIEW_NONE_CHOSEN G_MAXUINT
 
-/* A heading and up to @rows of @programs (FmProgram), @chosen among them. */
+/* A heading and up to @rows of @programs (FmProgram), @chosen among them. If
+ * these are not all, the heading tells which one of how many is chosen. */
 void fm_view_list (
     FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows);
 

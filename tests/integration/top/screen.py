@@ -258,6 +258,17 @@ class Screen(harness.TopTest):
             terminal.press(DOWN)
             terminal.wait_for(rf"^> +{pid} ")
 
+    def test_hidden_programs(self):
+        """The heading tells that there are others, where there are."""
+        pids = sorted(self.publish().pid for _ in range(12))
+        for columns in 80, 40:
+            terminal = self.open(columns, 24)
+            terminal.wait_for(rf"^ +PID PROGRAM 1 of 12 [\s\S]*^> +{pids[0]} ")
+            terminal.press(DOWN)
+            terminal.wait_for(rf"^ +PID PROGRAM 2 of 12 [\s\S]*^> +{pids[1]} ")
+        terminal = self.open(80, 60)
+        terminal.wait_for(rf"^ +PID PROGRAM  +RAM [\s\S]*^  +{pids[11]} ")
+
     def test_not_answering(self):
         process = self.publish("--silent")
         terminal = self.open()
@@ -277,6 +288,19 @@ class Screen(harness.TopTest):
         terminal.wait_for("^h: this help")
         terminal.press(b"q")
         self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_help_after_resize(self):
+        """The next key leaves it, and does nothing else."""
+        pids = sorted(self.publish().pid for _ in range(2))
+        terminal = self.open(80, 24)
+        terminal.wait_for(rf"^> +{pids[0]} ")
+        terminal.press(b"h")
+        terminal.wait_for("^h: this help")
+        terminal.resize(80, 30)
+        terminal.wait_for(r"\A(.*\n){29}q quit")
+        terminal.press(b"j")
+        terminal.wait_for("^>")
+        self.assertRegex(terminal.text(), rf"(?m)^> +{pids[0]} ")
 
     def test_nobody_then_somebody(self):
         terminal = self.open()
