@@ -5,6 +5,7 @@
  */
 #include "page-json.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The format needs 5. */
@@ -43,6 +44,38 @@ is_tame (const gchar *text, gsize length)
   return TRUE;
 }
 
+/* Whether all numbers below @node are. JSON has no other, and json-glib would
+ * write what it has read of 1e999 as "inf". */
+static gboolean
+is_finite (JsonNode *node)
+{
+  JsonObjectIter iter;
+  JsonArray *array;
+  JsonNode *member;
+
+  switch (json_node_get_node_type (node)) {
+    case JSON_NODE_OBJECT:
+      json_object_iter_init (&iter, json_node_get_object (node));
+      while (json_object_iter_next (&iter, NULL, &member)) {
+        if (!is_finite (member))
+          return FALSE;
+      }
+      return TRUE;
+    case JSON_NODE_ARRAY:
+      array = json_node_get_array (node);
+      for (guint i = 0; i < json_array_get_length (array); i++) {
+        if (!is_finite (json_array_get_element (array, i)))
+          return FALSE;
+      }
+      return TRUE;
+    case JSON_NODE_VALUE:
+      return json_node_get_value_type (node) != G_TYPE_DOUBLE
+          || isfinite (json_node_get_double (node));
+    default:
+      return TRUE;
+  }
+}
+
 JsonNode *
 fm_json_parse (const gchar *text, gsize length)
 {
@@ -55,7 +88,7 @@ fm_json_parse (const gchar *text, gsize length)
   if (!json_parser_load_from_data (parser, text, length, NULL))
     return NULL;
   root = json_parser_get_root (parser);
-  if (!root || !JSON_NODE_HOLDS_OBJECT (root))
+  if (!root || !JSON_NODE_HOLDS_OBJECT (root) || !is_finite (root))
     return NULL;
   return json_parser_steal_root (parser);
 }

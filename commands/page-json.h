@@ -7,7 +7,8 @@
  * The text is another program's. A member that is missing or of another type is
  * the same to a caller: not there. json-glib takes more than JSON and calls
  * itself for each bracket, so what is not JSON's alphabet or is nested deeply
- * is refused before it gets to see it.
+ * is refused before it gets to see it. Nor does a number that is none, 1e999,
+ * get through to where it would be written as such.
  */
 #ifndef FM_PAGE_JSON_H
 #define FM_PAGE_JSON_H

@@ -119,7 +119,10 @@ fm_tame (const gchar *text, gboolean utf8)
   for (const gchar *p = valid; *p != '\0'; p = g_utf8_next_char (p)) {
     gunichar c = g_utf8_get_char (p);
 
-    if (c == 0xfffd || !g_unichar_isprint (c) || (c >= 0x80 && !utf8)
+    /* What GLib puts between a number and its unit is not worth a ?. */
+    if (c == 0xa0 && !utf8)
+      g_string_append_c (tame, ' ');
+    else if (c == 0xfffd || !g_unichar_isprint (c) || (c >= 0x80 && !utf8)
         || width_of (c) < 0)
       g_string_append_c (tame, '?');
     else if (width_of (c) > 0)

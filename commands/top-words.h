@@ -35,7 +35,7 @@ gchar *fm_words_path (const gchar *path);
 
 /* @text, whatever it is, as what a terminal may be given: one line, nothing
  * that moves the cursor, writes from right to left, or has no width; ASCII
- * alone unless @utf8. */
+ * alone unless @utf8, where a space need not be one that breaks. */
 gchar *fm_tame (const gchar *text, gboolean utf8);
 
 /* Columns that a tame @text takes. */

@@ -291,6 +291,8 @@ text_is_tamed (void **state)
   assert_words (fm_tame ("\xff\xc3\xa9\xe2\x80\xae", TRUE), "?\xc3\xa9?");
   assert_words (fm_tame ("e\xcc\x81", TRUE), "e");
   assert_words (fm_tame ("\xc3\xa9", FALSE), "?");
+  assert_words (fm_tame ("1.5\xc2\xa0GiB", FALSE), "1.5 GiB");
+  assert_words (fm_tame ("1.5\xc2\xa0GiB", TRUE), "1.5\xc2\xa0GiB");
 }
 
 static void

@@ -81,6 +81,7 @@ class Hostile(harness.TopTest):
             *(("--text", text) for text in
               ("", "{", "[]", "1", "nonsense", '{"stats":}', "{'a':1}",
                '{"program":"x"} // {', '{"a":"\\xff"}', '{"a":1}\\x00',
+               '{"a":1e99999}', '{"a":{"b":[1,[-1e999]]}}',
                '{"program":')))
 
     def test_deep_json(self):

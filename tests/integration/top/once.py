@@ -90,6 +90,13 @@ class Once(harness.TopTest):
         self.assertIn("caf?", text)
         self.assertIn("[####", self.line(text, "RAM  "))
 
+    def test_space_that_does_not_break(self):
+        """Between a number and its unit; not worth a question mark."""
+        self.publish("--advice", "use 37.8\u00a0GiB")
+        for locale, space in ("C", " "), ("C.UTF-8", "\u00a0"):
+            self.assertIn(f"use 37.8{space}GiB",
+                          self.run_top("--once", LC_ALL=locale))
+
     def test_json(self):
         process = self.publish("--queues", "1")
         silent = self.publish("--silent")
