@@ -16,6 +16,7 @@
 #include "page-files.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -231,21 +232,23 @@ fm_pages_free (FmPages *pages)
   g_free (pages);
 }
 
-void
+int
 fm_pages_scan (FmPages *pages)
 {
   int dir =
       open (pages->directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+  int error = errno;
   DIR *stream;
   struct dirent *entry;
 
   forget_dead (pages, dir);
   if (dir < 0)
-    return;
+    return error == ENOENT ? 0 : error;
   stream = fdopendir (dir);
   if (!stream) {
+    error = errno;
     close (dir);
-    return;
+    return error;
   }
   while ((entry = readdir (stream)) != NULL) {
     Page *page;
@@ -258,6 +261,25 @@ fm_pages_scan (FmPages *pages)
   }
   closedir (stream);
   g_ptr_array_sort (pages->list, compare_pids);
+  return 0;
+}
+
+gchar *
+fm_pages_obstacle (FmPages *pages, int error)
+{
+  g_autofree gchar *parent = g_path_get_dirname (pages->directory);
+  g_autofree gchar *owner = NULL;
+  struct stat status;
+
+  /* Where programs of this user would not publish anything (page.c), and may
+   * have done so elsewhere. */
+  if (stat (parent, &status) == 0 && status.st_uid != geteuid ())
+    owner = g_strdup_printf (
+        "%s belongs to another user (%u)", parent, (guint) status.st_uid);
+  if (error == 0)
+    return g_steal_pointer (&owner);
+  return g_strdup_printf ("can't read %s: %s%s%s", pages->directory,
+      g_strerror (error), owner ? "; " : "", owner ? owner : "");
 }
 
 void

@@ -44,8 +44,13 @@ FmPages *fm_pages_new (const gchar *directory);
 void fm_pages_free (FmPages *pages);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmPages, fm_pages_free)
 
-/* Finds new pages, forgets and removes those of the dead. */
-void fm_pages_scan (FmPages *pages);
+/* Finds new pages, forgets and removes those of the dead. 0, or errno if the
+ * directory can't be read; one that is not there, not yet, is empty. */
+int fm_pages_scan (FmPages *pages);
+
+/* Why there may be programs that a scan, which gave @error, can't have seen, in
+ * words; NULL: it has seen all. */
+gchar *fm_pages_obstacle (FmPages *pages, int error);
 
 /* Asks every program for fresh figures and returns at once. */
 void fm_pages_ask (FmPages *pages);

@@ -45,6 +45,7 @@ typedef struct
   gboolean help;
   gboolean asking;
   gboolean known; /* who is there: the first answers are in */
+  int error;      /* of the last scan */
   gint64 next;    /* refresh */
   gboolean over;  /* a key or the terminal said so */
   sigset_t taken; /* the signals */
@@ -146,6 +147,14 @@ write_programs (Screen *screen, FmSheet *sheet, guint rows)
 }
 
 static void
+write_nobody (Screen *screen, FmSheet *sheet)
+{
+  g_autofree gchar *obstacle = fm_pages_obstacle (screen->pages, screen->error);
+
+  fm_view_nobody (sheet, screen->pid, obstacle);
+}
+
+static void
 draw (Screen *screen)
 {
   guint rows = LINES >= LINES_FOR_KEYS ? LINES - 1 : LINES;
@@ -155,7 +164,7 @@ draw (Screen *screen)
   if (screen->help)
     fm_view_help (sheet);
   else if (screen->programs->len == 0)
-    fm_view_nobody (sheet, screen->pid);
+    write_nobody (screen, sheet);
   else
     write_programs (screen, sheet, rows);
   length = fm_sheet_length (sheet);
@@ -227,7 +236,7 @@ advance (Screen *screen)
   gint64 now = g_get_monotonic_time ();
 
   if (!screen->asking && now >= screen->next) {
-    fm_pages_scan (screen->pages);
+    screen->error = fm_pages_scan (screen->pages);
     fm_pages_ask (screen->pages);
     screen->asking = TRUE;
     screen->next = now + REFRESH_US;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CANNOT_WRITE 2
+#define TROUBLE 2
 
 #define WIDTH_DEFAULT 80
 #define WIDTH_LEAST 20
@@ -31,24 +31,36 @@ get_width (void)
   return WIDTH_DEFAULT;
 }
 
-static void
+/* What the scan gave. */
+static int
 refresh (FmPages *pages, GPtrArray *programs, gint64 pid)
 {
-  fm_pages_scan (pages);
+  int error = fm_pages_scan (pages);
+
   fm_pages_refresh (pages);
   fm_programs_update (programs, fm_pages_list (pages), pid);
+  return error;
 }
 
-static void
-say_nobody (gint64 pid)
+int
+fm_text_say_nobody (FmPages *pages, int error, gint64 pid)
 {
-  if (pid != 0)
-    fprintf (stderr,
-        "gst-filemem top: no program %" G_GINT64_FORMAT " uses filemem\n", pid);
+  g_autofree gchar *obstacle = fm_pages_obstacle (pages, error);
+  g_autofree gchar *nobody = pid != 0
+      ? g_strdup_printf ("no program %" G_GINT64_FORMAT " uses filemem", pid)
+      : g_strdup ("no program that uses filemem is running");
+  const gchar *advice =
+      pid != 0 ? "" : "; start one with: gst-filemem run PROGRAM";
+
+  if (error != 0) {
+    fprintf (stderr, "gst-filemem top: %s\n", obstacle);
+    return TROUBLE;
+  }
+  if (obstacle)
+    fprintf (stderr, "gst-filemem top: %s here: %s\n", nobody, obstacle);
   else
-    fprintf (stderr,
-        "gst-filemem top: no program that uses filemem is running;"
-        " start one with: gst-filemem run PROGRAM\n");
+    fprintf (stderr, "gst-filemem top: %s%s\n", nobody, advice);
+  return 1;
 }
 
 /* Ends the last line. FALSE, and says so, if not all of it has arrived. */
@@ -87,23 +99,21 @@ fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
       g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
   g_autoptr (FmSheet) sheet = fm_sheet_new (get_width (), utf8);
   g_autofree gchar *text = NULL;
+  int error = refresh (pages, programs, pid);
 
-  refresh (pages, programs, pid);
   if (programs->len > 0) {
     g_usleep (G_USEC_PER_SEC);
-    refresh (pages, programs, pid);
+    error = refresh (pages, programs, pid);
   }
-  if (programs->len == 0) {
-    say_nobody (pid);
-    return 1;
-  }
+  if (programs->len == 0)
+    return fm_text_say_nobody (pages, error, pid);
   fm_view_list (sheet, programs, FM_VIEW_NONE_CHOSEN, programs->len);
   for (guint i = 0; i < programs->len; i++) {
     fm_sheet_end_line (sheet);
     fm_view_program (sheet, g_ptr_array_index (programs, i), TRUE, QUEUES_MOST);
   }
   text = get_text (sheet);
-  return print (text) ? 0 : CANNOT_WRITE;
+  return print (text) ? 0 : TROUBLE;
 }
 
 /* What the page says, and what the viewer knows better. */
@@ -136,16 +146,17 @@ fm_text_print_json (FmPages *pages, gint64 pid)
   g_autoptr (JsonNode) root = json_node_alloc ();
   JsonArray *array = json_array_new ();
   g_autofree gchar *text = NULL;
+  int error;
 
   json_node_take_array (json_node_init (root, JSON_NODE_ARRAY), array);
-  refresh (pages, programs, pid);
+  error = refresh (pages, programs, pid);
+  /* An empty array would say that it has been read. */
+  if (programs->len == 0 && error != 0)
+    return fm_text_say_nobody (pages, error, pid);
   for (guint i = 0; i < programs->len; i++)
     json_array_add_element (array, describe (g_ptr_array_index (programs, i)));
   text = json_to_string (root, TRUE);
   if (!print (text))
-    return CANNOT_WRITE;
-  if (programs->len > 0)
-    return 0;
-  say_nobody (pid);
-  return 1;
+    return TROUBLE;
+  return programs->len > 0 ? 0 : fm_text_say_nobody (pages, error, pid);
 }

@@ -3,8 +3,9 @@
  *
  * top-text.h: the view printed once, for people or for programs.
  *
- * @pid is the one program that counts, 0: all count. Both return the exit
- * status: 1 if there is no such program, 2 if not all could be printed.
+ * @pid is the one program that counts, 0: all count. All return the exit
+ * status: 1 if there is no such program, 2 if programs can't be looked for or
+ * not all could be printed.
  */
 #ifndef FM_TOP_TEXT_H
 #define FM_TOP_TEXT_H
@@ -16,6 +17,10 @@ G_BEGIN_DECLS
 /* Takes a second, in which rates are measured. */
 int fm_text_print (FmPages *pages, gint64 pid, gboolean utf8);
 int fm_text_print_json (FmPages *pages, gint64 pid);
+
+/* To the standard error: that the scan, which gave @error, found none, and why,
+ * if that is known. */
+int fm_text_say_nobody (FmPages *pages, int error, gint64 pid);
 
 G_END_DECLS
 #endif

@@ -158,20 +158,22 @@ put_lines (FmSheet *sheet, const gchar *const *lines)
 }
 
 void
-fm_view_nobody (FmSheet *sheet, gint64 pid)
+fm_view_nobody (FmSheet *sheet, gint64 pid, const gchar *obstacle)
 {
-  g_autofree gchar *which = pid != 0
-      ? g_strdup_printf ("Program %" G_GINT64_FORMAT " has ended.", pid)
-      : g_strdup ("No program that uses filemem is running.");
-  const gchar *const lines[] = {
-      which,
+  g_autofree gchar *ended =
+      g_strdup_printf ("Program %" G_GINT64_FORMAT " has ended.", pid);
+  const gchar *const its_end[] = {ended, NULL};
+  const gchar *const unseen[] = {
+      "No program that uses filemem can be seen:", obstacle, NULL};
+  const gchar *const nobody[] = {
+      "No program that uses filemem is running.",
       "",
-      pid != 0 ? NULL : "Start one with: gst-filemem run PROGRAM",
+      "Start one with: gst-filemem run PROGRAM",
       "It will show up here.",
       NULL,
   };
 
-  put_lines (sheet, lines);
+  put_lines (sheet, pid != 0 ? its_end : obstacle ? unseen : nobody);
 }
 
 void

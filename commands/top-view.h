@@ -27,8 +27,9 @@ void fm_view_list (
 void fm_view_program (
     FmSheet *sheet, FmProgram *program, gboolean with_title, guint queues);
 
-/* @pid: the one program that counts, 0: all count. */
-void fm_view_nobody (FmSheet *sheet, gint64 pid);
+/* @pid: the one program that counts, 0: all count. @obstacle: why there may be
+ * some that can't be seen, or NULL. */
+void fm_view_nobody (FmSheet *sheet, gint64 pid, const gchar *obstacle);
 void fm_view_help (FmSheet *sheet);
 
 G_END_DECLS

@@ -8,12 +8,14 @@
 #include "top-screen.h"
 #include "top-text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WRONG_USE 2
@@ -74,7 +76,7 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
       "\n"
       "Exit status: 0; with PID, --once or --json 1 if there is no such "
       "program;\n2 if the command line is wrong, this is no terminal, or "
-      "something can't be\nwritten.\n");
+      "something can't be\nread or written.\n");
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     complain ("%s; try: gst-filemem top --help", error->message);
@@ -97,10 +99,8 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
 static gboolean
 has_program (FmPages *pages, gint64 pid)
 {
-  const GPtrArray *list;
+  const GPtrArray *list = fm_pages_list (pages);
 
-  fm_pages_scan (pages);
-  list = fm_pages_list (pages);
   for (guint i = 0; i < list->len; i++) {
     if (((const FmProgramPage *) g_ptr_array_index (list, i))->pid == pid)
       return TRUE;
@@ -111,14 +111,13 @@ has_program (FmPages *pages, gint64 pid)
 static int
 show_screen (FmPages *pages, gint64 pid, gboolean utf8)
 {
-  int end;
+  int error, end;
 
   if (!isatty (STDIN_FILENO) || !isatty (STDOUT_FILENO))
     return complain ("this is no terminal; try: gst-filemem top --once");
-  if (pid != 0 && !has_program (pages, pid)) {
-    complain ("no program %" G_GINT64_FORMAT " uses filemem", pid);
-    return 1;
-  }
+  error = fm_pages_scan (pages);
+  if (error != 0 || (pid != 0 && !has_program (pages, pid)))
+    return fm_text_say_nobody (pages, error, pid);
   end = fm_screen_run (pages, pid, utf8);
   if (end < 0)
     return complain (
@@ -136,6 +135,7 @@ main (int argc, char **argv)
   Arguments arguments = {0};
   g_autoptr (FmPages) pages = NULL;
   g_autofree gchar *directory = NULL;
+  struct stat status = {0};
   gboolean utf8;
 
   if (!keep_standard_descriptors ())
@@ -151,7 +151,10 @@ main (int argc, char **argv)
     complain ("XDG_RUNTIME_DIR is not set: there is nothing to look at");
     return 1;
   }
-  if (!g_file_test (runtime, G_FILE_TEST_IS_DIR)) {
+  if (stat (runtime, &status) != 0 && errno != ENOENT && errno != ENOTDIR)
+    return complain (
+        "can't read XDG_RUNTIME_DIR (%s): %s", runtime, g_strerror (errno));
+  if (!S_ISDIR (status.st_mode)) {
     complain ("XDG_RUNTIME_DIR (%s) is no directory: there is nothing to look "
               "at",
         runtime);

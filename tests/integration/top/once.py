@@ -11,12 +11,15 @@ import errno
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
+import unittest
 
 import harness
 
 MIB = 1 << 20
+STRANGER = 54321  # no user need have that number
 
 
 class Once(harness.TopTest):
@@ -243,6 +246,51 @@ class Once(harness.TopTest):
                 self.assertEqual(result.returncode, 2)
                 self.assertEqual(result.stderr,
                                  f"gst-filemem top: can't write: {error}\n")
+
+    def unreadable(self):
+        """Values of XDG_RUNTIME_DIR, and what is said of them: loops of links,
+        which root can't read either."""
+        os.symlink("gst-filemem", self.directory)
+        os.symlink("loop", os.path.join(self.runtime, "loop"))
+        return [(self.runtime, f"can't read {self.directory}: "),
+                (os.path.join(self.runtime, "loop"),
+                 "can't read XDG_RUNTIME_DIR")]
+
+    def test_unreadable(self):
+        """That is not the same as that nobody is there."""
+        for directory, error in self.unreadable():
+            for arguments in (("--once",), ("--json",), ("--once", "1"),
+                              ("--json", "1")):
+                with self.subTest(error=error, arguments=arguments):
+                    printed = self.run_top(
+                        *arguments, status=2, error=error,
+                        XDG_RUNTIME_DIR=directory)
+                    self.assertEqual(printed, "")
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs another user's rights")
+    def test_another_users(self):
+        """su and sudo may leave XDG_RUNTIME_DIR as it was."""
+        self.publish("--program", "his")
+        os.chown(self.runtime, STRANGER, STRANGER)
+        whose = f"{self.runtime} belongs to another user ({STRANGER})"
+        # we are root and see whoever is there, but say why not, if nobody is
+        self.assertEqual(self.run_json()[0]["program"], "his")
+        for argument in "--once", "--json":
+            self.run_top(argument, "1", status=1, error=whose)
+        # and he may look for ours, but can't
+        os.chmod(self.runtime, 0o755)
+        top = shutil.copy(harness.top, self.runtime)
+        for user, error in ((STRANGER, "Permission denied\n"),
+                            (STRANGER + 1, f"Permission denied; {whose}\n")):
+            for argument in "--once", "--json":
+                result = subprocess.run(
+                    [top, argument], user=user, group=user,
+                    extra_groups=[], env=self.environment(),
+                    capture_output=True, text=True, timeout=harness.PATIENCE)
+                self.assertEqual(result.returncode, 2)
+                self.assertEqual(result.stdout, "")
+                self.assertEqual(result.stderr, "gst-filemem top: can't read "
+                                 f"{self.directory}: {error}")
 
     def test_no_terminal(self):
         self.publish()

@@ -310,6 +310,26 @@ class Screen(harness.TopTest):
         terminal.press(b"q")
         self.assertEqual(terminal.wait_for_end(), 0)
 
+    def test_becomes_unreadable(self):
+        terminal = self.open()
+        terminal.wait_for("^Start one with: gst-filemem run PROGRAM")
+        os.symlink("gst-filemem", self.directory)
+        terminal.wait_for("^No program that uses filemem can be seen:")
+        terminal.wait_for("^can't read ")
+        os.unlink(self.directory)
+        self.publish("--program", "late")
+        terminal.wait_for("^late ")
+        terminal.press(b"q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
+    def test_unreadable(self):
+        os.symlink("gst-filemem", self.directory)
+        terminal = self.open()
+        harness.wait_until(terminal.text, terminal.has_ended)
+        self.assertEqual(os.waitstatus_to_exitcode(terminal.status), 2)
+        self.assertIn("can't read", terminal.text())
+        self.assertNotIn(b"\x1b", terminal.output)
+
     def test_one_pid(self):
         self.publish("--program", "other")
         process = self.publish("--program", "wanted")
