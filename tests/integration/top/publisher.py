@@ -20,6 +20,7 @@ import random
 import string
 import struct
 import sys
+import time
 
 HEADER = struct.Struct("<8sIIIIII")
 ASKED, SEQUENCE, LENGTH, ANSWERED = 16, 20, 24, 28
@@ -122,6 +123,11 @@ class Page:
             struct.pack_into("<I", self.page, SEQUENCE, (sequence | 1) + 1)
         self.answers += 1
 
+    def note_question(self):
+        if self.args.questions is not None:
+            with open(self.args.questions, "a") as file:
+                print(time.monotonic(), file=file)
+
     def serve(self):
         futex = ctypes.CDLL(None, use_errno=True).syscall
         address = ctypes.addressof(
@@ -135,6 +141,7 @@ class Page:
             if asked == seen:
                 continue
             seen = asked
+            self.note_question()
             if self.args.cut_when_asked:
                 os.ftruncate(self.fd, 0)
             elif not self.args.silent or self.answers < self.args.silent_after:
@@ -166,6 +173,8 @@ def main():
     parser.add_argument("--no-figures", action="store_true",
                         help="before it is asked")
     parser.add_argument("--unlocked", action="store_true")
+    parser.add_argument("--questions",
+                        help="a file for the time of each, a line each")
     page = Page(parser.parse_args())
     print("ready", page.path, flush=True)
     page.serve()
