@@ -11,6 +11,7 @@ import mmap
 import os
 import pathlib
 import platform
+import re
 import signal
 import struct
 import subprocess
@@ -279,6 +280,49 @@ def test_closed_descriptors(runner):
         equal(page.ask()["pid"], app.process.pid)
         app.end()
     equal(pages(runner), [])
+
+
+# ---- nobody looks ----
+
+def watch_thread(app):
+    """Its directory in /proc."""
+    for thread in pathlib.Path(f"/proc/{app.process.pid}/task").iterdir():
+        if (thread / "comm").read_text() == "filemem-watch\n":
+            return thread
+    raise AssertionError("there is no thread filemem-watch")
+
+
+def sleeps(thread, timer):
+    """Whether it waits for the word of the page, with or without a timer. The
+    kernel tells no system call of a thread that is still on its way there."""
+    try:
+        call = (thread / "syscall").read_text().split()
+    except OSError as error:
+        raise Skipped(f"its system calls can't be seen: {error}")
+    return call[0] == str(SYS_FUTEX.get(platform.machine())) and \
+        (call[4] != "0x0") == timer
+
+
+def switches(thread):
+    """How often it went to sleep."""
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)$",
+                         (thread / "status").read_text(), re.M)[1])
+
+
+def test_nobody_looks(runner):
+    for tracers, timer in (("filemem", False),
+                           ("filemem(stats-interval=3600)", True)):
+        with App(runner, env=runtime(runner), tracers=tracers) as app:
+            app.do("allocate 1")
+            page = page_of(runner)
+            page.ask()
+            thread = watch_thread(app)
+            wait_until(lambda: sleeps(thread, timer), "its sleep")
+            before = switches(thread)
+            app.do("recycle 100000")
+            equal(switches(thread), before, "number of its sleeps")
+            equal(page.ask()["stats"]["allocs"], 100001, "allocs")
+            app.end()
 
 
 # ---- forks ----

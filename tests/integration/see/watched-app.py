@@ -29,6 +29,13 @@ def allocate(n):
     return n
 
 
+def recycle(n):
+    """Buffers of which each is gone before the next comes."""
+    for _ in range(int(n)):
+        Gst.Buffer.new_allocate(None, SIZE, None)
+    return n
+
+
 def tracer():
     for active in Gst.tracing_get_active_tracers():
         if "FileMem" in active.__gtype__.name:
@@ -144,8 +151,9 @@ def handled():
 
 
 COMMANDS = {function.__name__.replace("_", "-"): function for function in (
-    allocate, get_report, emit, active, pages, fork, fork_while_logging,
-    fork_while_playing, log_in_threads, close_descriptors, handled)}
+    allocate, recycle, get_report, emit, active, pages, fork,
+    fork_while_logging, fork_while_playing, log_in_threads, close_descriptors,
+    handled)}
 
 
 def main():
