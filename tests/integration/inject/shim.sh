@@ -19,6 +19,13 @@ preload ()
     || fail "status $? of $*: $(cat "$tmp/err")"
 }
 
+# launch COMMAND...: the same by gst-filemem, which names the tracer as well
+launch ()
+{
+  "$FM_BUILD/scripts/gst-filemem" run "$@" >"$tmp/out" 2>"$tmp/err" \
+    || fail "status $? of $*: $(cat "$tmp/err")"
+}
+
 # active COMMAND...: runs it with the shim, and filemem is active
 active ()
 {
@@ -115,29 +122,41 @@ test_replace ()
   says 'GStreamer-CRITICAL' "$tmp/err"
 }
 
-# child COMMAND...: what a child of a program with filemem prints
+# child COMMAND...: what a child of a program with filemem prints, in $said; not
+# on standard output, because a substitution would hide that it failed
 child ()
 {
-  preload "$probe" --spawn "$@"
+  "$way" "$probe" --spawn "$@"
   on_disk "$(head -n 1 "$tmp/out")"
   quiet "$tmp/err"
-  sed 1d "$tmp/out"
+  said=$(sed 1d "$tmp/out")
 }
 
 test_children ()
 {
-  on_disk "$(child "$probe")"
-  on_disk "$(child env "$probe")"
-  on_disk "$(child sh -c "\"$probe\"")"
-  same 'echo of a shell' hello "$(child sh -c 'echo hello')"
+  for way in preload launch; do
+    unset GST_FILEMEM_CHILDREN
+    child "$probe"
+    on_disk "$said"
+    child env "$probe"
+    on_disk "$said"
+    child sh -c "\"$probe\""
+    on_disk "$said"
+    child sh -c 'echo hello'
+    same 'echo of a shell' hello "$said"
 
-  export GST_FILEMEM_CHILDREN=no
-  in_memory "$(child "$probe")"
-  in_memory "$(child sh -c "\"$probe\"")"
-  # shellcheck disable=SC2016
-  same 'LD_PRELOAD of a child' '' "$(child sh -c 'printf %s "$LD_PRELOAD"')"
-  # Before GStreamer is there nothing is decided: a shell passes it on.
-  active sh -c "\"$probe\""
+    export GST_FILEMEM_CHILDREN=no
+    child "$probe"
+    in_memory "$said"
+    child sh -c "\"$probe\""
+    in_memory "$said"
+    # shellcheck disable=SC2016
+    child sh -c 'printf "%s|%s" "$LD_PRELOAD" "${GST_TRACERS-}"'
+    same 'LD_PRELOAD and GST_TRACERS of a child' '|' "$said"
+    # Before GStreamer is there nothing is decided: a shell passes it on.
+    "$way" sh -c "\"$probe\""
+    on_disk "$(cat "$tmp/out")"
+  done
 
   # What others have put there stays.
   found=/usr/lib/$(uname -m)-linux-gnu/libeatmydata.so
