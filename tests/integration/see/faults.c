@@ -206,6 +206,7 @@ test_major (void **state)
   volatile guint8 *mapped;
   struct rusage before, after;
   FmFaults faults;
+  glong major;
   int fd;
 
   assert_true (
@@ -224,12 +225,15 @@ test_major (void **state)
   (void) mapped[40 * TESTING_PAGE];
   (void) fm_fault_meter_read (meter, TRUE, &faults);
   getrusage (RUSAGE_THREAD, &after);
-  assert_int_equal (faults.major, after.ru_majflt - before.ru_majflt);
-  assert_int_equal (faults.arena_major, faults.major);
+  major = after.ru_majflt - before.ru_majflt;
+  assert_int_equal (faults.major, major);
+  assert_int_equal (faults.arena_major, major);
   munmap ((void *) mapped, 64 * TESTING_PAGE);
   close (fd);
   testing_dir_free (g_steal_pointer (&dir));
   fm_fault_meter_free (meter);
+  if (major == 0)
+    testing_skip ("no page was read: this file system keeps them in memory");
 }
 
 /* ---- threads ---- */
