@@ -56,8 +56,8 @@ def gst():
 
 
 def parsed(log):
-    """(name, {field: value}) of each of our records, by GStreamer's parser;
-    and the declared fields of each kind."""
+    """{field: what it is declared as} of each of our kinds, and (name, {field:
+    value}) of each record, by GStreamer's parser."""
     Gst = gst()
     declared, records = {}, []
     for message in messages(log):
@@ -66,13 +66,15 @@ def parsed(log):
             continue
         structure, _ = Gst.Structure.from_string(message)
         assert structure is not None, f"can't be parsed: {message}"
-        fields = [structure.nth_field_name(i)
-                  for i in range(structure.n_fields())]
+        names = [structure.nth_field_name(i)
+                 for i in range(structure.n_fields())]
+        fields = {field: structure.get_value(field) for field in names}
         if name.endswith(".class"):
-            declared[name[:-6]] = fields
+            # as text: a structure in another does not outlive it
+            declared[name[:-6]] = {field: value.to_string()
+                                   for field, value in fields.items()}
         else:
-            records.append((name, {field: structure.get_value(field)
-                                   for field in fields}))
+            records.append((name, fields))
     return declared, records
 
 
@@ -86,7 +88,20 @@ def test_fields(runner):
     for kind in KINDS:
         assert of_kind(records, kind), f"no record {kind}"
     for name, fields in records:
-        equal(list(fields), declared[name], f"fields of {name}")
+        equal(list(fields), list(declared[name]), f"fields of {name}")
+
+
+def test_scopes(runner):
+    # gsttr-stats.py, of GStreamer's development tools, keeps figures for each
+    # scope of a record, and only those that have limits.
+    scope = re.compile(r"scope, .*\brelated-to=")
+    figure = re.compile(r"value, .*\bmin=.*\bmax=")
+    declared, _ = parsed(run_logged(runner))
+    equal(set(declared), set(KINDS), "kinds that are declared")
+    for what in scope, figure:
+        lacking = {kind for kind, fields in declared.items()
+                   if not any(map(what.match, fields.values()))}
+        equal(lacking, set(), f"kinds without {what.pattern}")
 
 
 def test_counters(runner):
@@ -162,7 +177,7 @@ def test_odd_names(runner):
         logging(log), "filemem(attribution=on)")
     declared, records = parsed(log)
     for name, fields in records:
-        equal(list(fields), declared[name], f"fields of {name}")
+        equal(list(fields), list(declared[name]), f"fields of {name}")
     elements = {fields["element"].rpartition(":")[2]
                 for fields in of_kind(records, "filemem-element")}
     assert "a, b; c" in elements, elements
