@@ -380,6 +380,52 @@ test_forks_while_paging (void **state)
   gst_object_unref (pipeline);
 }
 
+#define PLAYERS 2
+#define PLAYS_FORKS 1000
+
+static gint played_enough;
+
+/* Elements that are new all the time. */
+static gpointer
+play (gpointer unused)
+{
+  while (!g_atomic_int_get (&played_enough)) {
+    GstElement *pipeline = gst_parse_launch (
+        "fakesrc num-buffers=3 ! identity ! identity ! identity ! fakesink",
+        NULL);
+    GstBus *bus = gst_element_get_bus (pipeline);
+
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    gst_message_unref (gst_bus_timed_pop_filtered (
+        bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+    gst_object_unref (bus);
+    gst_object_unref (pipeline);
+  }
+  return NULL;
+}
+
+/* While each element gets its first buffer: whose locks are taken when? */
+static void
+test_forks_while_elements_start (void **state)
+{
+  GThread *player[PLAYERS];
+  guint i;
+
+  for (i = 0; i < PLAYERS; i++)
+    player[i] = g_thread_new ("player", play, NULL);
+  for (i = 0; i < PLAYS_FORKS; i++) {
+    pid_t child = fork ();
+
+    if (child == 0)
+      _exit (0);
+    assert_child_is_well (child);
+  }
+  g_atomic_int_set (&played_enough, 1);
+  for (i = 0; i < PLAYERS; i++)
+    g_thread_join (player[i]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -391,6 +437,7 @@ main (int argc, char **argv)
       cmocka_unit_test (test_child_levels),
       cmocka_unit_test (test_child_faults),
       cmocka_unit_test (test_forks_while_paging),
+      cmocka_unit_test (test_forks_while_elements_start),
   };
   GstAllocator *allocator;
   gboolean active;

@@ -395,12 +395,6 @@ def test_children_of_who_logs(runner):
         app.end()
 
 
-def test_children_of_who_plays(runner):
-    with App(runner, tracers="filemem(attribution=on)") as app:
-        equal(app.do("fork-while-playing 300"), "0", "status of the children")
-        app.end()
-
-
 # ---- action signals ----
 
 def test_actions(runner):

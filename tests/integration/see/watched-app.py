@@ -105,29 +105,6 @@ def fork_while_logging(n):
     return " ".join(sorted(statuses))
 
 
-def fork_while_playing(n):
-    """Children of a program that makes new elements all the time."""
-    done = threading.Event()
-
-    def play():
-        while not done.is_set():
-            pipeline = Gst.parse_launch(
-                "fakesrc num-buffers=3 ! queue ! identity ! fakesink")
-            pipeline.set_state(Gst.State.PLAYING)
-            pipeline.get_bus().timed_pop_filtered(
-                Gst.CLOCK_TIME_NONE, Gst.MessageType.EOS)
-            pipeline.set_state(Gst.State.NULL)
-
-    players = [threading.Thread(target=play) for _ in range(2)]
-    for player in players:
-        player.start()
-    statuses = {fork("leaves").split()[1] for _ in range(int(n))}
-    done.set()
-    for player in players:
-        player.join()
-    return " ".join(sorted(statuses))
-
-
 def log_in_threads(n):
     """Records logged by several threads at once."""
     mine = tracer()
@@ -152,8 +129,7 @@ def handled():
 
 COMMANDS = {function.__name__.replace("_", "-"): function for function in (
     allocate, recycle, get_report, emit, active, pages, fork,
-    fork_while_logging, fork_while_playing, log_in_threads, close_descriptors,
-    handled)}
+    fork_while_logging, log_in_threads, close_descriptors, handled)}
 
 
 def main():
