@@ -343,7 +343,9 @@ wait_for_terminal (const Screen *screen)
 {
   struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
-  ppoll (&output, 1, NULL, &screen->awake);
+  /* A new size ends the sleep as well. */
+  while (ended_by == 0 && ppoll (&output, 1, NULL, &screen->awake) <= 0)
+    continue;
   return ended_by == 0;
 }
 

@@ -135,19 +135,28 @@ holds_the_same (GstMemory *copy, GstMemory *mem)
   return same;
 }
 
-/* As each buffer does with its memories: two that have one, and neither may
- * write it. FALSE if somebody is writing it. */
+/* As buffers do with their memories: where two have one, nobody may write it.
+ * FALSE if somebody is writing it, be it in a buffer or not. */
 static gboolean
 lock_shared (GstMemory *mem)
 {
-  return gst_mini_object_lock (
-      GST_MINI_OBJECT_CAST (mem), GST_LOCK_FLAG_EXCLUSIVE);
+  GstMiniObject *object = GST_MINI_OBJECT_CAST (mem);
+
+  if (!gst_mini_object_lock (object, GST_LOCK_FLAG_EXCLUSIVE))
+    return FALSE;
+  if (gst_mini_object_lock (object, GST_LOCK_FLAG_EXCLUSIVE))
+    return TRUE;
+  gst_mini_object_unlock (object, GST_LOCK_FLAG_EXCLUSIVE);
+  return FALSE;
 }
 
 static void
 unlock_shared (GstMemory *mem)
 {
-  gst_mini_object_unlock (GST_MINI_OBJECT_CAST (mem), GST_LOCK_FLAG_EXCLUSIVE);
+  GstMiniObject *object = GST_MINI_OBJECT_CAST (mem);
+
+  gst_mini_object_unlock (object, GST_LOCK_FLAG_EXCLUSIVE);
+  gst_mini_object_unlock (object, GST_LOCK_FLAG_EXCLUSIVE);
 }
 
 /* The copy of @mem, which may be one that was made before; with a lock, so that

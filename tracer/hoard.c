@@ -8,6 +8,7 @@
 
 #include "sync.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct _FmHoard
@@ -23,16 +24,38 @@ typedef struct
   gsize bytes, foreign;
 } Tag;
 
+/* Around every look at a buffer's tag: two threads may be the first to whom it
+ * comes, and GStreamer's own lock below is not to be taken during a fork. */
+static FmMutex lock;
+
 static GQuark
 tag_quark (void)
 {
   return g_quark_from_static_string ("filemem-hoard");
 }
 
+static void
+take_lock (void)
+{
+  fm_mutex_lock (&lock);
+}
+
+static void
+give_lock (void)
+{
+  fm_mutex_unlock (&lock);
+}
+
 FmHoard *
 fm_hoard_new (void)
 {
+  static gsize registered = 0;
   FmHoard *hoard = g_new0 (FmHoard, 1);
+
+  if (g_once_init_enter (&registered)) {
+    pthread_atfork (take_lock, give_lock, give_lock);
+    g_once_init_leave (&registered, 1);
+  }
 
   g_atomic_ref_count_init (&hoard->refs);
   return hoard;
@@ -64,16 +87,12 @@ tag_free (gpointer data)
   g_free (data);
 }
 
-/* The buffer's; two threads may be the first to whom it comes. */
 static Tag *
 get_tag (GstBuffer *buffer, gsize foreign)
 {
-  static FmMutex lock;
   GstMiniObject *object = GST_MINI_OBJECT_CAST (buffer);
-  Tag *tag = gst_mini_object_get_qdata (object, tag_quark ());
+  Tag *tag;
 
-  if (tag != NULL)
-    return tag;
   fm_mutex_lock (&lock);
   tag = gst_mini_object_get_qdata (object, tag_quark ());
   if (tag == NULL) {

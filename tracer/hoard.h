@@ -8,9 +8,9 @@
  * pass is not blamed for a queue behind it. Buffers of pools are left out: they
  * exist when nobody uses them as well.
  *
- * Locking: one lock for the first time that a buffer is seen; any thread. A
- * buffer belongs to one hoard at a time, behind a
- * tee to that which it entered last.
+ * Locking: one lock for the tags of buffers, taken around a fork(). Any thread.
+ * A buffer belongs to one hoard at a time, behind a tee to that which it entered
+ * last.
  */
 #ifndef FM_HOARD_H
 #define FM_HOARD_H

@@ -4,7 +4,7 @@
  * page.c: see page.h.
  *
  * All of the file has its space before it is mapped, or a full file system
- * would be a SIGBUS. The lock is taken before the magic is written, so a viewer
+ * would be a SIGBUS. The locks are taken before the magic is written, so a viewer
  * never finds a page that looks dead.
  */
 #include "page.h"
@@ -36,7 +36,8 @@ lock_byte (int fd, int command, off_t byte)
 static gboolean
 lock_file (int fd)
 {
-  return lock_byte (fd, F_OFD_SETLK, FM_PAGE_LOCK_FILE)
+  /* Kernels before 3.15 know only the second. */
+  return (lock_byte (fd, F_OFD_SETLK, FM_PAGE_LOCK_FILE) || errno == EINVAL)
       && lock_byte (fd, F_SETLK, FM_PAGE_LOCK_PROCESS);
 }
 

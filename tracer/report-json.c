@@ -82,11 +82,45 @@ add_tally (FmJson *json, FmTally *tally)
   fm_json_end (json, '}');
 }
 
+/* The same in the same order, but what is gone after what is not. */
+static GPtrArray *
+living_first (GPtrArray *items, gboolean (*is_gone) (gconstpointer item),
+    guint *ret_living)
+{
+  GPtrArray *sorted = g_ptr_array_sized_new (items->len);
+  gboolean gone;
+  guint i;
+
+  for (gone = FALSE; gone <= TRUE; gone++) {
+    for (i = 0; i < items->len; i++) {
+      if (is_gone (g_ptr_array_index (items, i)) == gone)
+        g_ptr_array_add (sorted, g_ptr_array_index (items, i));
+    }
+    if (!gone)
+      *ret_living = sorted->len;
+  }
+  return sorted;
+}
+
+static gboolean
+tally_is_gone (gconstpointer tally)
+{
+  return atomic_load (&((FmTally *) tally)->item.is_gone);
+}
+
+static gboolean
+queue_is_gone (gconstpointer queue)
+{
+  return ((const FmQueueRecord *) queue)->is_gone;
+}
+
 static void
 add_tallies (FmJson *json, const gchar *name, GPtrArray *tallies, guint most)
 {
-  g_autoptr (GPtrArray) sorted = fm_report_sorted_tallies (tallies);
-  guint i;
+  g_autoptr (GPtrArray) by_figures = fm_report_sorted_tallies (tallies);
+  guint living, i;
+  g_autoptr (GPtrArray) sorted =
+      living_first (by_figures, tally_is_gone, &living);
 
   fm_json_begin (json, name, '[');
   for (i = 0; i < MIN (sorted->len, most); i++)
@@ -97,14 +131,16 @@ add_tallies (FmJson *json, const gchar *name, GPtrArray *tallies, guint most)
 static void
 add_queues (FmJson *json, GPtrArray *queues, guint most)
 {
-  g_autoptr (GPtrArray) sorted = fm_report_sorted_queues (queues);
-  guint i;
+  g_autoptr (GPtrArray) by_figures = fm_report_sorted_queues (queues);
+  guint living, i;
+  g_autoptr (GPtrArray) sorted =
+      living_first (by_figures, queue_is_gone, &living);
 
   fm_json_begin (json, "queues", '[');
   for (i = 0; i < MIN (sorted->len, most); i++)
     add_queue (json, g_ptr_array_index (sorted, i));
   fm_json_end (json, ']');
-  fm_json_number (json, "queues-left-out", sorted->len - i);
+  fm_json_number (json, "queues-left-out", living - MIN (living, i));
 }
 
 gchar *

@@ -19,7 +19,8 @@ void fm_report_write (
 gchar *fm_report_text (const FmSnapshot *snapshot);
 
 /* One line of JSON; of elements, threads and queues those that did most, at
- * most @most of each, how many queues were left out, and as much advice. */
+ * most @most of each, living ones first; how many living queues were left out;
+ * and as much advice. */
 gchar *fm_report_json (const FmSnapshot *snapshot, guint most);
 
 /* Those of @tallies in which anything happened, who waited longest first, then

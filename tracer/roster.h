@@ -25,7 +25,7 @@ typedef struct
 {
   gatomicrefcount refs;
   GDestroyNotify free;
-  guint64 id;  /* from 1; others may have the same name */
+  guint64 id;  /* its own on this roster; a name may be that of several */
   guint forks; /* that led to the process that made it */
   atomic_bool is_gone;
 } FmRosterItem;

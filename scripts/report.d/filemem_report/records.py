@@ -115,7 +115,8 @@ class Run:
         self.threads = {}
         # (ts, upto, count) of each record of a wait, by kind
         self.waits = {}
-        # the ids of each name: a pipeline that is made again, or one of many
+        # the ids of each name, and their places: a pipeline that is made again,
+        # or one of many
         self.ids = {}
 
     def column(self, name):
@@ -158,11 +159,8 @@ class Run:
     def _name(self, kind, names, figures):
         """The name, with a number if it is another's as well."""
         name = names.get(kind, "?")
-        ids = self.ids.setdefault((kind, name), [])
-        number = figures.pop("id", None)
-        if number not in ids:
-            ids.append(number)
-        at = ids.index(number)
+        ids = self.ids.setdefault((kind, name), {})
+        at = ids.setdefault(figures.pop("id", None), len(ids))
         return name if at == 0 else f"{name} ({at + 1})"
 
     def _add_queue(self, ts, figures, names):

@@ -71,6 +71,11 @@ test_options ()
   # shellcheck disable=SC2016
   same '--json' 'json|stderr' "$(GST_FILEMEM_REPORT=none "$launcher" run --json \
     sh -c 'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
+  for order in '--report none --json' '--json --report none'; do
+    # shellcheck disable=SC2016,SC2086
+    same "$order" 'json|none' "$("$launcher" run $order sh -c \
+      'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"
+  done
   # shellcheck disable=SC2016
   same '--json' "json|$tmp/out" "$("$launcher" run --report "$tmp/out" --json \
     sh -c 'echo "$GST_FILEMEM_REPORT_FORMAT|$GST_FILEMEM_REPORT"')"

@@ -527,7 +527,6 @@ test_earlier_copy_of_memory (void **state)
       gst_buffer_peek_memory (first, 0), gst_buffer_peek_memory (second, 0));
 }
 
-/* Nobody else has it: there is nothing to keep a copy for. */
 /* What somebody may write at any moment is not given to others as well; nor may
  * he write any more what others have. */
 static void
@@ -555,6 +554,27 @@ test_earlier_copy_that_is_written (void **state)
   check_memory (third, 0, BLOCK, 3);
 }
 
+/* He may have it without the buffer. */
+static void
+test_earlier_copy_that_is_written_alone (void **state)
+{
+  g_autoptr (GHashTable) copies = fm_foreign_copies_new ();
+  g_autoptr (GstBuffer) buffer = wrapped_buffer (BLOCK, 3, NULL);
+  g_autoptr (GstBuffer) again = gst_buffer_copy (buffer);
+  g_autoptr (GstBuffer) first = copy_of (*state, buffer, copies);
+  g_autoptr (GstBuffer) second = NULL;
+  g_autoptr (GstMemory) mem = gst_buffer_get_memory (first, 0);
+  GstMapInfo map;
+
+  gst_clear_buffer (&first);
+  assert_true (gst_memory_map (mem, &map, GST_MAP_READWRITE));
+  second = copy_of (*state, again, copies);
+  memset (map.data, 0xee, map.size);
+  gst_memory_unmap (mem, &map);
+  check_memory (second, 0, BLOCK, 3);
+}
+
+/* Nobody else has it: there is nothing to keep a copy for. */
 static void
 test_no_earlier_copy (void **state)
 {
@@ -650,6 +670,7 @@ main (int argc, char **argv)
       TEST (test_earlier_copy),
       TEST (test_earlier_copy_of_memory),
       TEST (test_earlier_copy_that_is_written),
+      TEST (test_earlier_copy_that_is_written_alone),
       TEST (test_no_earlier_copy),
       TEST (test_earlier_copy_of_other_bytes),
       TEST (test_pool_recycles),

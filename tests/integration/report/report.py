@@ -421,11 +421,13 @@ class Damage(Report):
         self.assertEqual(self.total(data, "Allocated"), [most])
 
     def test_time_grows_with_length(self):
-        """Not with its square: names as many as lines, lines that never end."""
+        """Not with its square: names, and ids of a name, as many as lines, lines
+        that never end."""
 
         def seconds(count):
             text = "".join(
                 line(logs.queue_record(1, f"/a/b{n}"))
+                + line(logs.queue_record(1, number=n))
                 + line(logs.element_record(1, f"e{n}"))
                 for n in range(count)
             )

@@ -51,8 +51,9 @@ class Terminal:
     """A terminal with gst-filemem-top in it."""
 
     def __init__(self, test, columns, lines, *arguments, script=None,
-                 **environment):
-        """SCRIPT: a shell runs that instead, with jobs; top is its $0."""
+                 stopped=False, **environment):
+        """SCRIPT: a shell runs that instead, with jobs; top is its $0. STOPPED:
+        the terminal takes nothing from the beginning."""
         self.test = test
         self.output = b""
         self.master, self.slave = pty.openpty()
@@ -60,6 +61,8 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
         self.set_size(columns, lines)
         self.before = termios.tcgetattr(self.slave)
+        if stopped:
+            self.stop()
         environment = test.environment(**{"TERM": "xterm-256color",
                                           **environment})
         self.pid = os.fork()
@@ -105,6 +108,20 @@ class Terminal:
 
     def press(self, keys):
         os.write(self.master, keys)
+
+    def stop(self):
+        self.press(b"\x13")
+        harness.wait_until(lambda: "not stopped",
+                           lambda: not self.can_be_written())
+
+    def wait_for_sleep(self):
+        """Until top has done what there is to do: no signal is left."""
+        def sleeps():
+            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+            return (re.search(r"^Name:\s+gst-filemem-top", status, re.M)
+                    and re.search(r"^State:\s+S", status, re.M)
+                    and not re.search(r"^(Sig|Shd)Pnd:.*[1-9a-f]", status, re.M))
+        harness.wait_until(lambda: "it does not sleep", sleeps)
 
     def can_be_written(self):
         return bool(select.select([], [self.slave], [], 0)[1])
@@ -385,12 +402,23 @@ class Screen(harness.TopTest):
             with self.subTest(signal=number):
                 terminal = self.open()
                 terminal.wait_for("^RAM ")
-                terminal.press(b"\x13")
-                harness.wait_until(lambda: "not stopped",
-                                   lambda: not terminal.can_be_written())
+                terminal.stop()
                 terminal.press_and_wait(b"h")
                 os.kill(terminal.pid, number)
                 self.assert_signalled(terminal.wait_for_end(), number)
+
+    def test_signals_before_it_starts(self):
+        """A terminal that was stopped before, and then got another size."""
+        self.publish()
+        for number in ENDING:
+            with self.subTest(signal=number):
+                terminal = self.open(stopped=True)
+                terminal.wait_for_sleep()
+                terminal.resize(60, 20)
+                terminal.wait_for_sleep()
+                os.kill(terminal.pid, number)
+                harness.wait_until(lambda: "still running", terminal.has_ended)
+                self.assert_signalled(terminal.status, number)
 
     def test_signals_while_nobody_reads(self):
         self.publish()
