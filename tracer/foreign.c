@@ -9,7 +9,9 @@
 #include "foreign.h"
 
 #include "observe.h"
+#include "video-meta.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
 static gboolean
@@ -51,12 +53,32 @@ fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
   return bytes;
 }
 
+static gboolean
+is_in_one_library (gconstpointer a, gconstpointer b)
+{
+  Dl_info of_a, of_b;
+
+  return dladdr (a, &of_a) != 0 && dladdr (b, &of_b) != 0
+      && of_a.dli_fbase == of_b.dli_fbase;
+}
+
+/* Whether video is mapped by a function of the element's own, which knows its
+ * own memory alone. The function that all others have is in the library of the
+ * meta itself. */
+static gboolean
+knows_its_memory (const GstMeta *meta)
+{
+  return g_str_equal (g_type_name (meta->info->api), FM_VIDEO_META_API)
+      && !is_in_one_library ((gconstpointer) ((const FmVideoMeta *) meta)->map,
+          (gconstpointer) meta->info->transform_func);
+}
+
 /* A meta without a transform function is not copied. One that says something
  * about another memory than the buffer's has to keep that. */
 static gboolean
 look_at_meta (GstBuffer *buffer, GstMeta **meta, gpointer ret_loses)
 {
-  if ((*meta)->info->transform_func != NULL)
+  if ((*meta)->info->transform_func != NULL && !knows_its_memory (*meta))
     return TRUE;
   *(gboolean *) ret_loses = TRUE;
   return FALSE;

@@ -21,7 +21,7 @@
 
 /* Why a buffer was left alone: (SYMBOL, "name", "in words"). */
 #define FM_LEFT_ALONE(X) \
-  X (META, "left-meta", "a meta that a copy would lose") \
+  X (META, "left-meta", "a meta that a copy would lose, or that belongs to the memory") \
   X (NOT_MAPPABLE, "left-not-mappable", "memory that the CPU can't map") \
   X (DEVICE, "left-device", "memory of a device (DMABuf, caps features)") \
   X (LENT, "left-lent", "memory lent by the element downstream") \

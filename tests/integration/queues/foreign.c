@@ -13,6 +13,7 @@
 #include <gst/video/video.h>
 
 #include "foreign-fixture.h"
+#include "video-meta.h"
 
 #include <string.h>
 
@@ -397,6 +398,30 @@ test_meta_that_would_be_lost (void **state)
   check_left_alone (*state, buffer, FM_LEFT_META);
 }
 
+G_STATIC_ASSERT (offsetof (FmVideoMeta, map) == offsetof (GstVideoMeta, map));
+
+static gboolean
+map_own_surface (GstVideoMeta *meta, guint plane, GstMapInfo *info,
+    gpointer *data, gint *stride, GstMapFlags flags)
+{
+  return FALSE;
+}
+
+/* As those of VA-API have it: the function takes the memory for its own. */
+static void
+test_video_that_maps_itself (void **state)
+{
+  g_autoptr (GstBuffer) buffer = wrapped_buffer (BLOCK, 7, NULL);
+  g_autoptr (GstBuffer) copy = NULL;
+  GstVideoMeta *meta = gst_buffer_add_video_meta (
+      buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8, 64, 64);
+
+  copy = copy_of (*state, buffer, NULL);
+  assert_non_null (gst_buffer_get_video_meta (copy));
+  meta->map = map_own_surface;
+  check_left_alone (*state, buffer, FM_LEFT_META);
+}
+
 /* It has a function, which does nothing. */
 static void
 test_meta_that_refuses (void **state)
@@ -661,6 +686,7 @@ main (int argc, char **argv)
       TEST (test_empty),
       TEST (test_memory_without_type),
       TEST (test_meta_that_would_be_lost),
+      TEST (test_video_that_maps_itself),
       TEST (test_meta_that_refuses),
       TEST (test_not_mappable),
       TEST (test_map_fails),
