@@ -17,6 +17,10 @@
 /* Ordinary memory in one queue below this is not worth a word, either. */
 #define ESCAPED_LEAST ((guint64) 16 << 20)
 
+/* What is written more often than this, and is more than that. */
+#define WRITTEN_OFTEN 4
+#define WRITTEN_LEAST ((guint64) 256 << 20)
+
 static void G_GNUC_PRINTF (2, 3)
     say (GPtrArray *advice, const gchar *format, ...)
 {
@@ -81,6 +85,31 @@ about_budget (GPtrArray *advice, const guint64 *stats)
         "written: raise ram",
         by, stats[FM_STAT_OVER_BUDGET]);
   }
+}
+
+/* Whatever passes through queues is written once, and blocks of a pool as often
+ * as they are filled. Much more than that is the same extents again and again:
+ * small buffers of many streams share them. */
+static void
+about_streams (GPtrArray *advice, const FmSnapshot *snapshot)
+{
+  guint64 written = snapshot->stats[FM_STAT_SPILL_BYTES];
+  guint64 passed = 0;
+  g_autofree gchar *written_size = size (written);
+  g_autofree gchar *passed_size = NULL;
+  guint i;
+
+  for (i = 0; i < snapshot->queues->len; i++)
+    passed += ((FmQueueRecord *) g_ptr_array_index (snapshot->queues, i))
+                  ->figure[FM_QUEUE_BYTES];
+  passed = MAX (passed, snapshot->stats[FM_STAT_ALLOC_BYTES]);
+  if (written <= WRITTEN_LEAST || written / WRITTEN_OFTEN <= passed)
+    return;
+  passed_size = size (passed);
+  say (advice,
+      "%s were written for %s of buffers: too many streams take turns in a "
+      "budget that is too small for them; raise ram",
+      written_size, passed_size);
 }
 
 /* Producers waited: how much slower than the stream is the disk? What they did
@@ -206,6 +235,7 @@ fm_advice (const FmSnapshot *snapshot)
 
   about_space (advice, snapshot->stats);
   about_budget (advice, snapshot->stats);
+  about_streams (advice, snapshot);
   about_disk (advice, snapshot);
   about_maps_in_place (advice, snapshot->stats);
   about_waits (advice, snapshot);

@@ -183,6 +183,36 @@ test_waits (void **state)
       "would go to disk");
 }
 
+static FmQueueRecord *
+add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
+{
+  FmQueueRecord *queue = g_new0 (FmQueueRecord, 1);
+
+  queue->name = g_strdup (name);
+  queue->figure[FM_QUEUE_BYTES] = bytes;
+  queue->figure[FM_QUEUE_FOREIGN_BYTES] = foreign;
+  g_ptr_array_add (fixture->snapshot.queues, queue);
+  return queue;
+}
+
+static void
+test_streams (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 300 * MIB;
+  fixture->stats[FM_STAT_ALLOCS] = 3000;
+  fixture->stats[FM_STAT_SPILL_BYTES] = 1200 * MIB;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_SPILL_BYTES] = 34 * 1024 * MIB;
+  assert_one (fixture,
+      "34.0\302\240GiB were written for 300.0\302\240MiB of buffers: too many "
+      "streams take turns in a budget that is too small for them; raise ram");
+  /* The buffers of a pool, again and again. */
+  add_queue (fixture, "q", 30 * 1024 * MIB, 0);
+  assert_none (fixture);
+}
+
 static void
 test_maps_in_place (void **state)
 {
@@ -213,18 +243,6 @@ test_prefetch (void **state)
   fixture->stats[FM_STAT_PREFETCH_BYTES] = 16 * MIB;
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 16 * MIB;
   assert_none (fixture);
-}
-
-static FmQueueRecord *
-add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
-{
-  FmQueueRecord *queue = g_new0 (FmQueueRecord, 1);
-
-  queue->name = g_strdup (name);
-  queue->figure[FM_QUEUE_BYTES] = bytes;
-  queue->figure[FM_QUEUE_FOREIGN_BYTES] = foreign;
-  g_ptr_array_add (fixture->snapshot.queues, queue);
-  return queue;
 }
 
 /* Figures that were read while buffers came do not fit each other. */
@@ -315,6 +333,7 @@ test_small_buffers (void **state)
 {
   Fixture *fixture = *state;
 
+  fixture->stats[FM_STAT_SPILL_BYTES] = 0;
   fixture->stats[FM_STAT_ALLOC_BYTES] = 10000 * 1024;
   assert_none (fixture);
   fixture->stats[FM_STAT_ALLOC_BYTES] = 10000 * 1023;
@@ -350,6 +369,7 @@ main (void)
       TEST (test_over_budget),
       TEST (test_slow_disk),
       TEST (test_waits),
+      TEST (test_streams),
       TEST (test_maps_in_place),
       TEST (test_prefetch),
       TEST (test_file_backed),
