@@ -9,8 +9,8 @@
  * exist when nobody uses them as well.
  *
  * Locking: one lock for the tags of buffers, taken around a fork(). Any thread.
- * A buffer belongs to one hoard at a time, behind a tee to that which it entered
- * last.
+ * A buffer belongs to one hoard at a time, behind a tee to that which it
+ * entered last.
  */
 #ifndef FM_HOARD_H
 #define FM_HOARD_H

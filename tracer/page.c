@@ -4,8 +4,8 @@
  * page.c: see page.h.
  *
  * All of the file has its space before it is mapped, or a full file system
- * would be a SIGBUS. The locks are taken before the magic is written, so a viewer
- * never finds a page that looks dead.
+ * would be a SIGBUS. The locks are taken before the magic is written, so a
+ * viewer never finds a page that looks dead.
  */
 #include "page.h"
 
