@@ -82,23 +82,23 @@ add_tally (FmJson *json, FmTally *tally)
   fm_json_end (json, '}');
 }
 
-/* The same in the same order, but what is gone after what is not. */
+/* The same in the same order, but what is gone after what is not. Each is asked
+ * once: it may go meanwhile, and is not to be there twice then. */
 static GPtrArray *
 living_first (GPtrArray *items, gboolean (*is_gone) (gconstpointer item),
     guint *ret_living)
 {
   GPtrArray *sorted = g_ptr_array_sized_new (items->len);
-  gboolean gone;
+  g_autoptr (GPtrArray) gone = g_ptr_array_new ();
   guint i;
 
-  for (gone = FALSE; gone <= TRUE; gone++) {
-    for (i = 0; i < items->len; i++) {
-      if (is_gone (g_ptr_array_index (items, i)) == gone)
-        g_ptr_array_add (sorted, g_ptr_array_index (items, i));
-    }
-    if (!gone)
-      *ret_living = sorted->len;
+  for (i = 0; i < items->len; i++) {
+    gpointer item = g_ptr_array_index (items, i);
+
+    g_ptr_array_add (is_gone (item) ? gone : sorted, item);
   }
+  *ret_living = sorted->len;
+  g_ptr_array_extend (sorted, gone, NULL, NULL);
   return sorted;
 }
 
