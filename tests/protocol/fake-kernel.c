@@ -116,6 +116,12 @@ fm_arena_vacate (FmArena *arena, gsize offset, gsize length)
   return FM_ARENA_DONE;
 }
 
+gboolean
+fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length)
+{
+  return TRUE;
+}
+
 void
 fm_arena_protect (FmArena *arena, gsize offset, gsize length)
 {

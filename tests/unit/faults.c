@@ -37,7 +37,7 @@
 #define FAULTS_ONE_BY_ONE 6
 
 /* A run takes a fraction of a second. */
-#define RUN_SECONDS 30
+#define RUN_SECONDS 60
 
 /* Several extents of the least size, in pieces and one by one. With the least
  * budget, 4 MiB, about half of this has to be on disk. */
