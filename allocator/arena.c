@@ -13,6 +13,9 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -69,7 +72,10 @@ fm_arena_new (
   arena->base = base;
   arena->size = size;
   arena->fd = fd;
-  (void) fm_seam_identify (fd, &arena->identity);
+  if (fd >= 0 && fm_seam_identify (fd, &arena->identity) < 0) {
+    fm_arena_free (arena);
+    return NULL;
+  }
   arena->dontdump = dontdump;
   arena->huge_pages = alignment % FM_HUGE_PAGE == 0;
   return arena;
@@ -171,7 +177,7 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
   gboolean locked = memory_is_locked ();
 
   /* Right before it is used. */
-  if (!fm_seam_is_file (arena->fd, &arena->identity))
+  if (fm_seam_check_file (arena->fd, &arena->identity) != 0)
     return FM_ARENA_UNCHANGED;
   if (locked) {
     atomic_store (&arena->memory_locked, TRUE);
@@ -228,6 +234,15 @@ fm_arena_vacate (FmArena *arena, gsize offset, gsize length)
   if (arena->dontdump)
     (void) fm_seam_madvise (arena->base + offset, length, MADV_DONTDUMP);
   return FM_ARENA_DONE;
+}
+
+gboolean
+fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length)
+{
+  /* Kernels before 5.14 know no such advice, and whoever is refused it for
+   * another reason learns nothing either. */
+  return fm_seam_madvise (arena->base + offset, length, MADV_POPULATE_READ) == 0
+      || (errno != EFAULT && errno != EIO && errno != EHWPOISON);
 }
 
 void

@@ -51,7 +51,7 @@ typedef enum {
 
 /* Reserves @size bytes, or half and half again as long as the address space or
  * its limit refuses, but not under @least; a multiple of @alignment, aligned to
- * it. NULL if even that is refused. */
+ * it. NULL if even that is refused, or the file can't be looked at. */
 FmArena *fm_arena_new (
     gsize size, gsize least, gsize alignment, int fd, gboolean dontdump);
 
@@ -77,6 +77,11 @@ FmArenaResult fm_arena_replace (
 
 /* From anything to nothing; the pages are given back. */
 FmArenaResult fm_arena_vacate (FmArena *arena, gsize offset, gsize length);
+
+/* Brings the part, which shows the file, into the page cache. FALSE if the disk
+ * does not give it: to touch it would be a SIGBUS. TRUE where that can't be
+ * known. */
+gboolean fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length);
 
 /* Makes what shows the file read-only: for the child of a fork. Only
  * async-signal-safe calls. */

@@ -3,19 +3,17 @@
  *
  * backing-file.c: see backing-file.h.
  *
- * SIGXFSZ (RLIMIT_FSIZE reached) kills a program that does not expect it, and
- * goes to the thread that made the call: it is blocked around every call that
- * can raise it and taken from the queue afterwards. The I/O threads have it
- * blocked for good, but nothing here relies on being called from them.
+ * The I/O threads have SIGXFSZ blocked for good, but nothing here relies on
+ * being called from them: each call that can raise it is guarded.
  */
 #include "backing-file.h"
 #include "messages.h"
 #include "seam.h"
+#include "xfsz-guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -77,42 +75,6 @@ static const struct
     {FUSE_SUPER_MAGIC, "fuse", KIND_DISK},
 };
 
-typedef struct
-{
-  sigset_t before;
-  gboolean was_pending;
-} SignalGuard;
-
-static void
-block_sigxfsz (SignalGuard *guard)
-{
-  sigset_t xfsz, pending;
-
-  sigemptyset (&xfsz);
-  sigaddset (&xfsz, SIGXFSZ);
-  sigpending (&pending);
-  guard->was_pending = sigismember (&pending, SIGXFSZ);
-  pthread_sigmask (SIG_BLOCK, &xfsz, &guard->before);
-}
-
-static void
-unblock_sigxfsz (SignalGuard *guard)
-{
-  int saved = errno;
-
-  if (!guard->was_pending) {
-    sigset_t xfsz;
-    const struct timespec now = {0, 0};
-
-    sigemptyset (&xfsz);
-    sigaddset (&xfsz, SIGXFSZ);
-    while (sigtimedwait (&xfsz, NULL, &now) < 0 && errno == EINTR)
-      continue;
-  }
-  pthread_sigmask (SIG_SETMASK, &guard->before, NULL);
-  errno = saved;
-}
-
 static int
 open_nameless (const gchar *dir)
 {
@@ -166,13 +128,15 @@ recognise (FmBackingFile *file, const FmFileSystem *system)
 FmBackingFile *
 fm_backing_file_new (const gchar *dir, GError **error)
 {
+  FmFileIdentity identity;
   FmBackingFile *file;
   FmFileSystem system;
   Kind kind;
   int fd;
 
   fd = open_nameless (dir);
-  if (fd < 0 || fm_seam_file_system (fd, &system) < 0) {
+  if (fd < 0 || fm_seam_file_system (fd, &system) < 0
+      || fm_seam_identify (fd, &identity) < 0) {
     int saved = errno;
 
     if (fd >= 0)
@@ -184,8 +148,7 @@ fm_backing_file_new (const gchar *dir, GError **error)
 
   file = g_new0 (FmBackingFile, 1);
   file->fd = fd;
-  if (fm_seam_identify (fd, &file->identity) < 0)
-    file->identity = (FmFileIdentity){0};
+  file->identity = identity;
   file->total_bytes = system.total_bytes;
   file->free_bytes = system.available_bytes;
   file->limit = G_MAXUINT64;
@@ -207,16 +170,27 @@ fm_backing_file_new (const gchar *dir, GError **error)
   return file;
 }
 
-static gboolean
-is_ours (FmBackingFile *file)
+/* 0 if the file is there, ours and whole. */
+static int
+check (FmBackingFile *file)
 {
-  return fm_seam_is_file (file->fd, &file->identity);
+  int error;
+
+  if (atomic_load (&file->is_cut))
+    return ENODATA;
+  error = fm_seam_check_file (file->fd, &file->identity);
+  if (error == ENODATA)
+    atomic_store (&file->is_cut, TRUE);
+  return error;
 }
 
 void
 fm_backing_file_free (FmBackingFile *file)
 {
-  if (is_ours (file))
+  int error = fm_seam_check_file (file->fd, &file->identity);
+
+  /* One that can't be looked at is ours still. */
+  if (error != EBADF)
     close (file->fd);
   g_free (file);
 }
@@ -224,12 +198,14 @@ fm_backing_file_free (FmBackingFile *file)
 int
 fm_backing_file_set_length (FmBackingFile *file, guint64 length)
 {
-  SignalGuard guard;
+  FmXfszGuard guard;
   int error;
 
-  block_sigxfsz (&guard);
+  fm_xfsz_guard_begin (&guard);
   error = fm_seam_ftruncate (file->fd, (off_t) length) < 0 ? errno : 0;
-  unblock_sigxfsz (&guard);
+  fm_xfsz_guard_end (&guard);
+  if (error == 0)
+    file->identity.length = (off_t) length;
   return error;
 }
 
@@ -256,11 +232,11 @@ fm_backing_file_reserve (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing)
 {
   FmFileSystem system;
-  SignalGuard guard;
-  int error = 0;
+  FmXfszGuard guard;
+  int error = check (file);
 
-  if (!is_ours (file))
-    return EBADF;
+  if (error != 0)
+    return error;
   if (!count_bytes (file, missing))
     return ENOSPC;
 
@@ -271,14 +247,14 @@ fm_backing_file_reserve (
     error = ENOSPC;
 
   if (error == 0) {
-    block_sigxfsz (&guard);
+    fm_xfsz_guard_begin (&guard);
     do {
       error =
           fm_seam_fallocate (file->fd, 0, (off_t) offset, (off_t) length) < 0
           ? errno
           : 0;
     } while (error == EINTR);
-    unblock_sigxfsz (&guard);
+    fm_xfsz_guard_end (&guard);
     /* Then only the write itself can tell whether there is room. */
     if (error == EOPNOTSUPP)
       error = 0;
@@ -299,8 +275,10 @@ int
 fm_backing_file_punch (
     FmBackingFile *file, guint64 offset, gsize length, gsize reserved)
 {
-  if (!is_ours (file))
-    return EBADF;
+  int error = check (file);
+
+  if (error != 0)
+    return error;
   if (fm_seam_fallocate (file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
           (off_t) offset, (off_t) length)
       < 0)
@@ -339,13 +317,13 @@ int
 fm_backing_file_write (
     FmBackingFile *file, guint64 offset, const void *data, gsize length)
 {
-  SignalGuard guard;
+  FmXfszGuard guard;
   gsize done = 0;
-  int error = 0;
+  int error = check (file);
 
-  if (!is_ours (file))
-    return EBADF;
-  block_sigxfsz (&guard);
+  if (error != 0)
+    return error;
+  fm_xfsz_guard_begin (&guard);
   while (done < length) {
     gboolean direct = atomic_load (&file->direct);
     ssize_t n = fm_seam_pwrite (file->fd, (const guint8 *) data + done,
@@ -360,7 +338,7 @@ fm_backing_file_write (
     if (error != 0)
       break;
   }
-  unblock_sigxfsz (&guard);
+  fm_xfsz_guard_end (&guard);
 
   if (error == 0 && !atomic_load (&file->direct) && !file->in_memory) {
     /* Only clean pages can be dropped. */
@@ -381,9 +359,10 @@ fm_backing_file_read (
     FmBackingFile *file, guint64 offset, void *ret_data, gsize length)
 {
   gsize done = 0;
+  int error = check (file);
 
-  if (!is_ours (file))
-    return EBADF;
+  if (error != 0)
+    return error;
   while (done < length) {
     gboolean direct = atomic_load (&file->direct);
     ssize_t n = fm_seam_pread (file->fd, (guint8 *) ret_data + done,
@@ -392,13 +371,14 @@ fm_backing_file_read (
     if (n >= ALIGNMENT)
       done += whole_sectors (n);
     else if (n >= 0)
-      return EIO; /* the file is never shorter than the arena */
+      return ENODATA; /* it is shorter than the arena */
     else if (errno != EINTR && !give_up_direct (file, errno, direct))
       return errno;
   }
   if (!atomic_load (&file->direct) && !file->in_memory)
     fm_backing_file_drop_cache (file, offset, length);
-  return 0;
+  /* Cut meanwhile, and longer again by a write of ours, it reads as zeros. */
+  return check (file);
 }
 
 int
@@ -411,10 +391,10 @@ fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
 
   /* What falls short is read again, by the one that knows how. */
   if (first_length > 0 && second_length > 0 && atomic_load (&file->direct)
-      && is_ours (file)
+      && check (file) == 0
       && fm_seam_preadv (file->fd, parts, G_N_ELEMENTS (parts), (off_t) offset)
           == (ssize_t) (first_length + second_length))
-    return 0;
+    return check (file);
 
   if (first_length > 0)
     error = fm_backing_file_read (file, offset, ret_first, first_length);

@@ -29,6 +29,7 @@ typedef struct
 {
   int fd;
   FmFileIdentity identity;
+  atomic_bool is_cut; /* somebody made it shorter: what was in it is gone */
   const gchar *file_system; /* "ext4", or its number; for people */
   gboolean in_memory;       /* tmpfs or ramfs */
   gboolean on_network;
@@ -52,7 +53,10 @@ FmBackingFile *fm_backing_file_new (const gchar *dir, GError **error);
 void fm_backing_file_free (FmBackingFile *file);
 
 /* Below: EBADF, and nothing is touched, where the program has closed the
- * descriptor, whatever is behind its number now. */
+ * descriptor, whatever is behind its number now; ENODATA where somebody has cut
+ * the file short, from then on, because what was written since may have made it
+ * longer again; another errno where the file system does not even say whose the
+ * file is. */
 
 /* Makes the file @length bytes long, all of it a hole. 0 or an errno. */
 int fm_backing_file_set_length (FmBackingFile *file, guint64 length);

@@ -38,6 +38,7 @@
 #include "messages.h"
 #include "observe.h"
 #include "store.h"
+#include "xfsz-guard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,6 +64,10 @@ struct _GstFileMemAllocator
   gboolean installed;   /* as the default allocator */
   atomic_bool unusable; /* there is no store to be had */
   atomic_bool warned_fail;
+  atomic_bool warned_fallback[FM_N_STATISTICS]; /* by its reason */
+
+  /* Who is told when a buffer could not be mapped. */
+  _Atomic (GstFileMemAllocatorLossFunc) lost;
 };
 
 typedef struct
@@ -101,6 +106,9 @@ G_DEFINE_TYPE_WITH_CODE (GstFileMemAllocator, gst_file_mem_allocator,
 static void
 receive_message (FmMessageLevel level, const gchar *text)
 {
+  FmXfszGuard guard;
+
+  fm_xfsz_guard_begin (&guard);
   switch (level) {
     case FM_MESSAGE_WARNING:
       GST_WARNING ("%s", text);
@@ -113,6 +121,7 @@ receive_message (FmMessageLevel level, const gchar *text)
       GST_DEBUG ("%s", text);
       break;
   }
+  fm_xfsz_guard_end (&guard);
 }
 
 /* ---- the store ---- */
@@ -166,10 +175,59 @@ get_store (GstFileMemAllocator *self)
 
 /* ---- memory ---- */
 
+/* Each reason once; what is asked for (min-size), and what was said already, is
+ * none. */
+static void
+warn_fallback (GstFileMemAllocator *self, Fallback why, gsize bytes)
+{
+  FmStore *store = atomic_load (&self->store);
+  g_autofree gchar *size = NULL;
+  const gchar *limit;
+
+  if (why == FALLBACK_SMALL || why == FALLBACK_DIR || store == NULL
+      || !fm_first_time (&self->warned_fallback[why]))
+    return;
+  size = g_format_size_full (fm_store_size (store), G_FORMAT_SIZE_IEC_UNITS);
+  limit = fm_store_limited_by (store);
+  switch (why) {
+    case FALLBACK_FULL:
+      if (limit != NULL)
+        fm_warning ("buffers fill the %s that %s leaves for them: what comes "
+                    "beyond is ordinary memory. Raise that limit",
+            size, limit);
+      else
+        fm_warning ("buffers fill the size of %s: what comes beyond is "
+                    "ordinary memory. Raise size (GST_FILEMEM_SIZE)%s",
+            size,
+            fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
+                    == FM_WHEN_FULL_WAIT
+                ? ""
+                : ", or set when-full=wait");
+      break;
+    case FALLBACK_TOO_LARGE:
+      fm_warning ("a buffer of %" G_GSIZE_FORMAT " bytes is larger than the "
+                  "size of %s: it is ordinary memory. Raise %s",
+          bytes, size, limit != NULL ? limit : "size (GST_FILEMEM_SIZE)");
+      break;
+    case FALLBACK_ADDRESSES:
+      fm_warning ("no range of addresses is left for a buffer of "
+                  "%" G_GSIZE_FORMAT " bytes: it is ordinary memory. Raise %s",
+          bytes, limit != NULL ? limit : "size (GST_FILEMEM_SIZE)");
+      break;
+    default:
+      fm_warning ("the kernel gave no memory for a buffer of %" G_GSIZE_FORMAT
+                  " bytes: it is ordinary memory. Raise the limits on address "
+                  "space, data or mappings (ulimit -v, -d, vm.max_map_count)",
+          bytes);
+      break;
+  }
+}
+
 static GstMemory *
 fall_back (GstFileMemAllocator *self, Fallback why, gsize size,
     GstAllocationParams *params)
 {
+  warn_fallback (self, why, size);
   fm_stats_add (self->stats, FM_STAT_FALLBACKS, 1);
   fm_stats_add (self->stats, FM_STAT_FALLBACK_BYTES, size);
   fm_stats_add (self->stats, (FmStatistic) why, 1);
@@ -243,6 +301,15 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   return memory;
 }
 
+static void
+tell_lost (GstFileMemAllocator *self)
+{
+  GstFileMemAllocatorLossFunc lost = atomic_load (&self->lost);
+
+  if (lost != NULL)
+    lost ();
+}
+
 static gpointer
 map_memory (GstFileMemory *memory, GstMapFlags map_flags)
 {
@@ -254,8 +321,10 @@ map_memory (GstFileMemory *memory, GstMapFlags map_flags)
     fm_stats_count (self->stats, thread, maps_write, 1);
   else
     fm_stats_count (self->stats, thread, maps_read, 1);
-  if (!fm_store_map (memory->store, &memory->block, flags))
+  if (G_UNLIKELY (!fm_store_map (memory->store, &memory->block, flags))) {
+    tell_lost (self);
     return NULL;
+  }
   return memory->block.data;
 }
 
@@ -265,11 +334,27 @@ gst_file_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
   return map_memory ((GstFileMemory *) mem, info->flags);
 }
 
+/* gst_memory_unmap() comes here before it finds out whether the memory is
+ * mapped at all. A program that unmaps once too often is told by GStreamer; the
+ * pin that is not there is not taken from others in the extent. */
+static gboolean
+is_mapped (const GstMemory *mem, GstMapFlags flags)
+{
+  gint locked = g_atomic_int_get (&GST_MINI_OBJECT_CAST (mem)->lockstate);
+  gint wanted = (gint) flags & GST_MAP_READWRITE;
+
+  return (locked & wanted) == wanted;
+}
+
 static void
 gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
 {
   GstFileMemory *memory = (GstFileMemory *) mem;
 
+  if (G_UNLIKELY (!is_mapped (mem, info->flags))) {
+    GST_DEBUG ("memory %p is unmapped, and was not mapped so", mem);
+    return;
+  }
   fm_store_unmap (memory->store, &memory->block,
       (FmPinFlags) (info->flags & GST_MAP_READWRITE), mem->size);
 }
@@ -346,12 +431,32 @@ gst_file_mem_allocator_alloc (
   return fall_back (self, why, size, params);
 }
 
+/* GstMiniObject counts locks for access in these bits of its state; the flags
+ * that say what access it is are below. */
+#define LOCK_COUNT_SHIFT 8
+#define LOCK_COUNT_MASK 0xff
+
+/* A program that frees memory which is mapped still does not keep the extent,
+ * which others are in, from being spilled for ever. */
+static void
+release_maps (GstFileMemory *memory)
+{
+  gint state =
+      g_atomic_int_get (&GST_MINI_OBJECT_CAST (&memory->mem)->lockstate);
+  gint n = (state >> LOCK_COUNT_SHIFT) & LOCK_COUNT_MASK;
+
+  for (; G_UNLIKELY (n > 0); n--)
+    fm_store_unmap (memory->store, &memory->block,
+        (FmPinFlags) (state & GST_MAP_READWRITE), memory->mem.size);
+}
+
 static void
 gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
 {
   GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
   GstFileMemory *memory = (GstFileMemory *) mem;
 
+  release_maps (memory);
   if (mem->parent == NULL) {
     guint thread = fm_thread_number ();
 
@@ -594,7 +699,6 @@ gst_file_mem_allocator_new (const gchar *options, GError **error)
   gst_object_ref_sink (self);
   if (!fm_options_set_from_string (&self->options, options, error))
     return NULL;
-  fm_options_warn_pending (&self->options);
   return GST_ALLOCATOR_CAST (g_steal_pointer (&self));
 }
 
@@ -639,7 +743,6 @@ gst_file_mem_allocator_install (const gchar *options)
     gst_object_unref (self);
     return NULL;
   }
-  fm_options_warn_pending (&self->options);
 
   self->installed = TRUE;
   installed = self;
@@ -720,6 +823,13 @@ gst_file_mem_allocator_waits (GstFileMemAllocator *allocator, FmWait wait,
     guint64 ret_count[FM_HISTOGRAM_BUCKETS])
 {
   fm_stats_waits (allocator->stats, wait, ret_count);
+}
+
+void
+gst_file_mem_allocator_set_loss_func (
+    GstFileMemAllocator *allocator, GstFileMemAllocatorLossFunc func)
+{
+  atomic_store (&allocator->lost, func);
 }
 
 gboolean

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* What is assumed where the kernel does not say. */
 #define UNKNOWN_MEMORY (G_GUINT64_CONSTANT (1) << 30)
@@ -90,6 +91,38 @@ guint64
 fm_machine_memory (const gchar *root)
 {
   return MIN (available_memory (root), fm_machine_cgroup_limit (root));
+}
+
+/* @field of /proc/self/status says, in KiB, how much of it is used. */
+static guint64
+left_of_limit (const gchar *root, int resource, const gchar *field)
+{
+  g_autofree gchar *path = g_strconcat (root, "/proc/self/status", NULL);
+  g_autofree gchar *text = NULL;
+  struct rlimit limit;
+  const gchar *line;
+  guint64 used = 0;
+
+  if (getrlimit (resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return G_MAXUINT64;
+  if (g_file_get_contents (path, &text, NULL, NULL)) {
+    line = strstr (text, field);
+    if (line != NULL)
+      used = g_ascii_strtoull (line + strlen (field), NULL, 10) * 1024;
+  }
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+guint64
+fm_machine_addresses_left (const gchar *root)
+{
+  return left_of_limit (root, RLIMIT_AS, "\nVmSize:");
+}
+
+guint64
+fm_machine_data_left (const gchar *root)
+{
+  return left_of_limit (root, RLIMIT_DATA, "\nVmData:");
 }
 
 guint64

@@ -15,6 +15,11 @@ G_BEGIN_DECLS
  * which give a directory that has a /proc and a /sys of their own. */
 guint64 fm_machine_memory (const gchar *root);
 
+/* What the process may still take of its limits, in bytes: of address space
+ * (RLIMIT_AS), and of data (RLIMIT_DATA). G_MAXUINT64 without a limit. */
+guint64 fm_machine_addresses_left (const gchar *root);
+guint64 fm_machine_data_left (const gchar *root);
+
 /* How many memory mappings (VMAs) this process has; 0 where that can't be
  * read. */
 guint64 fm_machine_mappings (const gchar *root);

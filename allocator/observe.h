@@ -34,6 +34,13 @@ GST_FILEMEM_API
 void gst_file_mem_allocator_waits (GstFileMemAllocator *allocator, FmWait wait,
     guint64 ret_count[FM_HISTOGRAM_BUCKETS]);
 
+/* Called by the thread whose map of a buffer has failed, after each, with
+ * whatever locks its element holds. */
+typedef void (*GstFileMemAllocatorLossFunc) (void);
+GST_FILEMEM_API
+void gst_file_mem_allocator_set_loss_func (
+    GstFileMemAllocator *allocator, GstFileMemAllocatorLossFunc func);
+
 /* The addresses of its blocks; FALSE before the first allocation. */
 GST_FILEMEM_API
 gboolean gst_file_mem_allocator_arena (

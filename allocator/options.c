@@ -20,10 +20,9 @@ G_DEFINE_QUARK (fm-options-error-quark, fm_options_error)
 #define VARIABLE_PREFIX "GST_FILEMEM_"
 
 static const FmOptionSpec specs[FM_N_OPTIONS] = {
-#define X(symbol, name, type, text, choices, state, description)     \
-  [FM_OPTION_##symbol] = {name, VARIABLE_PREFIX #symbol,             \
-      FM_OPTION_TYPE_##type, text, choices, FM_OPTION_STATE_##state, \
-      description},
+#define X(symbol, name, type, text, choices, description) \
+  [FM_OPTION_##symbol] = {name, VARIABLE_PREFIX #symbol,  \
+      FM_OPTION_TYPE_##type, text, choices, description},
     FM_OPTIONS (X)
 #undef X
 };
@@ -400,18 +399,6 @@ fm_options_set_from_string (
       return FALSE;
   }
   return TRUE;
-}
-
-void
-fm_options_warn_pending (const FmOptions *options)
-{
-  guint id;
-
-  for (id = 0; id < FM_N_OPTIONS; id++) {
-    if (options->value[id].given && specs[id].state == FM_OPTION_STATE_PENDING)
-      fm_warning ("option '%s' is accepted, but has no effect in this version",
-          specs[id].name);
-  }
 }
 
 gboolean

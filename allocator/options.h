@@ -3,7 +3,7 @@
  *
  * options.h: every option of filemem, in one table.
  *
- * FM_OPTIONS is that table: (SYMBOL, "name", TYPE, default, choices, STATE,
+ * FM_OPTIONS is that table: (SYMBOL, "name", TYPE, default, choices,
  * "description"). The environment variable is GST_FILEMEM_ and the name in
  * capitals; the tracer's parameter and the allocator's property have the name
  * itself. A parameter wins over the variable, the variable over the default.
@@ -29,44 +29,43 @@ G_BEGIN_DECLS
   "rtprtxqueue:"                                                    \
   "rtprtxsend:rtpstorage:multifdsink:multisocketsink:tcpserversink:netsim"
 
-/* PENDING: the name stands, the behaviour comes with a later version. */
 /* clang-format off */
 #define FM_OPTIONS(X) \
-  X (DIR, "dir", PATH, "/var/tmp", NULL, READY, \
+  X (DIR, "dir", PATH, "/var/tmp", NULL, \
       "directory of the backing file") \
-  X (SIZE, "size", SIZE_OR_PERCENT, "", NULL, READY, \
+  X (SIZE, "size", SIZE_OR_PERCENT, "", NULL, \
       "the most that live blocks may hold and that the backing file may take on disk (default: half of the free space in dir)") \
-  X (RAM, "ram", SIZE, "", NULL, READY, \
+  X (RAM, "ram", SIZE, "", NULL, \
       "the most bytes that are resident; 0: as little as filemem can work with (default: an eighth of the available memory, between 32M and 1G)") \
-  X (RESERVE, "reserve", SIZE_OR_PERCENT, "", NULL, READY, \
+  X (RESERVE, "reserve", SIZE_OR_PERCENT, "", NULL, \
       "free space in dir that filemem leaves alone (default: 5% of the file system, at most 1G)") \
-  X (MIN_SIZE, "min-size", SIZE, "0", NULL, READY, \
+  X (MIN_SIZE, "min-size", SIZE, "0", NULL, \
       "smaller allocations stay system memory") \
-  X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", READY, \
+  X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", \
       "what an allocation gets when size is reached") \
-  X (QUEUES, "queues", LIST, FM_OPTIONS_QUEUES, NULL, READY, \
+  X (QUEUES, "queues", LIST, FM_OPTIONS_QUEUES, NULL, \
       "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
-  X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, READY, \
+  X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, \
       "foreign bytes that a queue may hold, or one buffer, before what enters it is copied; 0: copy always") \
-  X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", READY, \
+  X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", \
       "statistics and page faults by element, and by the queues and sources behind which they happened") \
-  X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, READY, \
+  X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, \
       "a signal on which the report is written") \
-  X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", READY, \
+  X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", \
       "what happens when the program sets another default allocator later: filemem's stays (with LD_PRELOAD only), or goes") \
-  X (CHILDREN, "children", SWITCH, "yes", "no:yes", READY, \
+  X (CHILDREN, "children", SWITCH, "yes", "no:yes", \
       "whether programs that are started by one that uses filemem are covered too") \
-  X (SIGBUS_GUARD, "sigbus-guard", SWITCH, "no", "no:yes", PENDING, \
-      "survive a stray read that meets an I/O error") \
-  X (DONTDUMP, "dontdump", SWITCH, "yes", "no:yes", READY, \
+  X (ON_LOSS, "on-loss", CHOICE, "error", "error:warn", \
+      "when a buffer's bytes are lost: an error on the bus of the pipeline that was given them, or only a warning") \
+  X (DONTDUMP, "dontdump", SWITCH, "yes", "no:yes", \
       "keep blocks out of core dumps") \
-  X (STATS_INTERVAL, "stats-interval", SECONDS, "off", NULL, READY, \
+  X (STATS_INTERVAL, "stats-interval", SECONDS, "off", NULL, \
       "seconds between statistics records") \
-  X (REPORT_FORMAT, "report-format", CHOICE, "text", "text:json", READY, \
+  X (REPORT_FORMAT, "report-format", CHOICE, "text", "text:json", \
       "the form of the report: for people, or for programs") \
-  X (REPORT, "report", TEXT, "none", NULL, READY, \
+  X (REPORT, "report", TEXT, "none", NULL, \
       "where the final report goes: none, stderr, or a path in which %p is the pid") \
-  X (EXE, "exe", LIST, "", NULL, READY, \
+  X (EXE, "exe", LIST, "", NULL, \
       "only in programs of these names (default: all)")
 /* clang-format on */
 
@@ -89,13 +88,13 @@ typedef enum {
   FM_OPTION_TYPE_TEXT
 } FmOptionType;
 
-typedef enum { FM_OPTION_STATE_READY, FM_OPTION_STATE_PENDING } FmOptionState;
-
 typedef enum {
   FM_WHEN_FULL_SYSTEM,
   FM_WHEN_FULL_WAIT,
   FM_WHEN_FULL_FAIL
 } FmWhenFull;
+
+typedef enum { FM_ON_LOSS_ERROR, FM_ON_LOSS_WARN } FmOnLoss;
 
 typedef struct
 {
@@ -104,7 +103,6 @@ typedef struct
   FmOptionType type;
   const gchar *default_text;
   const gchar *choices; /* separated by ':' */
-  FmOptionState state;
   const gchar *description;
 } FmOptionSpec;
 
@@ -163,9 +161,6 @@ void fm_options_set_from_params (FmOptions *options, const gchar *params);
  * has been taken. */
 gboolean fm_options_set_from_string (
     FmOptions *options, const gchar *text, GError **error);
-
-/* Says once for each option that was given and has no effect yet. */
-void fm_options_warn_pending (const FmOptions *options);
 
 /* @list holds @item; items are separated by ':'. An empty list holds nothing.
  */

@@ -228,22 +228,28 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
         return FM_FILL_GONE;
     }
   }
+  /* Mapped in place, it is touched by code that expects no SIGBUS. */
+  if (result == FM_FILL_NO_MEMORY && extent->not_file == 0
+      && !fm_arena_file_can_be_read (pager->arena, start, extent->length)) {
+    *ret_error = EIO;
+    return FM_FILL_IO_ERROR;
+  }
   return result;
 }
 
 static void
 warn_fill_failed (FmPager *pager, FmFillResult result, int error)
 {
+  gboolean taken = fm_pager_warn_taken (pager, error);
+
   if (result == FM_FILL_IO_ERROR) {
     fm_stats_add (pager->stats, FM_STAT_IO_ERRORS, 1);
-    if (fm_first_time (&pager->warned_io))
+    if (!taken && fm_first_time (&pager->warned_read))
       fm_warning ("the disk did not give back what was written to it (%s): "
                   "a buffer can't be mapped. See the kernel's log, and use "
                   "another disk (dir)",
           g_strerror (error));
-  } else if (error == EBADF) {
-    fm_pager_warn_closed (pager);
-  } else if (fm_first_time (&pager->warned_in_place)) {
+  } else if (!taken && fm_first_time (&pager->warned_in_place)) {
     fm_warning ("the kernel refused to bring buffers back into memory: they "
                 "are used where they are on disk, which is slow. Raise the "
                 "limit on address space or data (ulimit -v, -d), or allow "

@@ -218,7 +218,14 @@ fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags, gsize bytes,
   }
 
   fm_point ();
-  word = atomic_fetch_sub (&extent->word, 1);
+  word = atomic_load_explicit (&extent->word, memory_order_relaxed);
+  do {
+    /* The subclass lets no unmap through that is one too many, unless two
+     * threads make that mistake at once: the state is not to suffer. */
+    if (G_UNLIKELY (FM_WORD_PINS (word) == 0))
+      return;
+  } while (!atomic_compare_exchange_weak_explicit (&extent->word, &word,
+      word - 1, memory_order_seq_cst, memory_order_relaxed));
   if (FM_WORD_PINS (word) == 1 && atomic_load (&pager->over_budget)) {
     fm_pager_lock (pager);
     fm_cond_signal (&pager->to_write);

@@ -97,8 +97,9 @@ struct _FmPager
   atomic_bool over_budget;  /* resident > budget */
   atomic_bool inherited;    /* this is the child of a fork */
   atomic_bool keeper_awake; /* somebody looks after what is idle */
-  atomic_bool warned_full, warned_io, warned_over, warned_threads, warned_lost,
-      warned_locked, warned_in_place;
+  /* One for each kind of trouble: none hides another. */
+  atomic_bool warned_full, warned_write, warned_read, warned_closed, warned_cut,
+      warned_over, warned_threads, warned_lost, warned_locked, warned_in_place;
 
   FmMutex lock;    /* guards all below, and what the pointers above lead to */
   FmCond changed;  /* an extent's state, or the room there is */
@@ -223,8 +224,9 @@ gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
 
 /* Spills an extent that is WRITING, if it can. */
 void fm_pager_spill (FmPager *pager, FmExtent *extent);
-/* Once; without the lock. */
-void fm_pager_warn_closed (FmPager *pager);
+/* That the program has closed the backing file, or somebody has cut it: TRUE if
+ * @error says so. Each once; without the lock. */
+gboolean fm_pager_warn_taken (FmPager *pager, int error);
 
 /* pager-threads.c; with the lock held, which they may release */
 void fm_pager_start_threads (FmPager *pager);

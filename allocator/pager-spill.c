@@ -12,6 +12,7 @@
 #include "pager-private.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* After one spill that failed another extent is tried; after more than that in
  * a row, none for a while, unless disk space was given back. */
@@ -50,14 +51,20 @@ write_extent (FmPager *pager, FmExtent *extent)
   return error;
 }
 
-void
-fm_pager_warn_closed (FmPager *pager)
+gboolean
+fm_pager_warn_taken (FmPager *pager, int error)
 {
-  if (fm_first_time (&pager->warned_io))
+  if (error == EBADF && fm_first_time (&pager->warned_closed))
     fm_warning ("the program has closed the backing file: buffers in "
                 "memory stay there, those on disk are slow. Close all "
                 "descriptors before the first buffer, or leave those alone "
                 "that others have opened");
+  if (error == ENODATA && fm_first_time (&pager->warned_cut))
+    fm_warning ("somebody has cut the backing file short: buffers in memory "
+                "stay there, those on disk are lost. Find out who writes to "
+                "files under /proc/%d/fd, or is tidying up deleted files",
+        (int) getpid ());
+  return error == EBADF || error == ENODATA;
 }
 
 static void
@@ -76,9 +83,8 @@ warn_spill_failed (FmPager *pager, int error)
                 "disk (dir)",
         g_strerror (error), fm_backing_file_bytes (pager->file) >> 20,
         pager->file->limit >> 20, pager->file->reserve >> 20);
-  else if (error == EBADF)
-    fm_pager_warn_closed (pager);
-  else if (!full && fm_first_time (&pager->warned_io))
+  else if (!full && !fm_pager_warn_taken (pager, error)
+      && fm_first_time (&pager->warned_write))
     fm_warning ("the disk refused a write (%s): buffers stay in memory. See "
                 "the kernel's log, and use another disk (dir)",
         g_strerror (error));

@@ -10,6 +10,7 @@
 #include "pager-private.h"
 #include "seam.h"
 
+#include <errno.h>
 #include <string.h>
 
 static gpointer
@@ -137,6 +138,7 @@ fm_pager_start_threads (FmPager *pager)
     GThreadFunc func;
   } kinds[] = {{"filemem-write", writer}, {"filemem-read", reader}};
   FmThread *thread[FM_N_THREADS];
+  int error = 0;
   guint i;
 
   pager->threads_state = FM_THREADS_STARTING;
@@ -146,12 +148,15 @@ fm_pager_start_threads (FmPager *pager)
 
     thread[i] =
         fm_seam_thread_start (kinds[kind].name, kinds[kind].func, pager);
+    if (thread[i] == NULL && error == 0)
+      error = errno;
   }
   /* One writer is enough to work with; without readers every fill is done by
    * whoever needs it. */
   if (thread[0] == NULL && fm_first_time (&pager->warned_threads))
-    fm_warning ("no thread can be started to write buffers to disk: they stay "
-                "in memory. Raise the limit on processes (ulimit -u)");
+    fm_warning ("no thread can be started to write buffers to disk (%s): they "
+                "stay in memory. %s",
+        g_strerror (error), fm_seam_thread_cure (error));
   fm_pager_return (pager);
   memcpy (pager->thread, thread, sizeof thread);
   pager->threads_state =

@@ -9,15 +9,28 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
+#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* Sanitizers make frames larger. */
+#if defined(__SANITIZE_ADDRESS__) || defined(FM_THREAD_SANITIZER)
+#define FM_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FM_SANITIZED 1
+#endif
+#endif
+#ifndef FM_SANITIZED
+#define FM_SANITIZED 0
+#endif
 
 static _Atomic (FmSeamHook) seam_hook;
 
@@ -142,6 +155,41 @@ fm_seam_unlink (const char *path)
 }
 
 int
+fm_seam_rename (const char *from, const char *to)
+{
+  if (refused (FM_CALL_RENAME, NULL, 0, 0))
+    return -1;
+  return rename (from, to);
+}
+
+int
+fm_seam_mkdir (const char *path, mode_t mode)
+{
+  if (refused (FM_CALL_MKDIR, NULL, 0, 0))
+    return -1;
+  return mkdir (path, mode);
+}
+
+int
+fm_seam_stat (const char *path, struct stat *ret_status)
+{
+  if (refused (FM_CALL_FSTAT, NULL, 0, 0))
+    return -1;
+  return stat (path, ret_status);
+}
+
+int
+fm_seam_lock_byte (int fd, int command, off_t byte)
+{
+  const struct flock lock = {
+      .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+  if (refused (FM_CALL_LOCK, NULL, 0, command))
+    return -1;
+  return fcntl (fd, command, &lock);
+}
+
+int
 fm_seam_ftruncate (int fd, off_t length)
 {
   if (refused (FM_CALL_FTRUNCATE, NULL, (gsize) length, 0))
@@ -172,6 +220,22 @@ fm_seam_sync_file_range (int fd, off_t offset, off_t length, unsigned int flags)
   if (refused (FM_CALL_SYNC_FILE_RANGE, NULL, (gsize) length, (int) flags))
     return -1;
   return sync_file_range (fd, offset, length, flags);
+}
+
+int
+fm_seam_fstat (int fd, struct stat *ret_status)
+{
+  if (refused (FM_CALL_FSTAT, NULL, 0, 0))
+    return -1;
+  return fstat (fd, ret_status);
+}
+
+ssize_t
+fm_seam_write (int fd, const void *data, gsize length)
+{
+  if (refused (FM_CALL_WRITE, (void *) data, length, 0))
+    return -1;
+  return write (fd, data, length);
 }
 
 ssize_t
@@ -216,7 +280,8 @@ fm_seam_disk_bytes (int fd)
 {
   struct stat status;
 
-  return fstat (fd, &status) == 0 ? (guint64) status.st_blocks * 512 : 0;
+  return fm_seam_fstat (fd, &status) == 0 ? (guint64) status.st_blocks * 512
+                                          : 0;
 }
 
 int
@@ -224,20 +289,24 @@ fm_seam_identify (int fd, FmFileIdentity *ret_identity)
 {
   struct stat status;
 
-  if (fstat (fd, &status) < 0)
+  if (fm_seam_fstat (fd, &status) < 0)
     return -1;
   ret_identity->device = status.st_dev;
   ret_identity->inode = status.st_ino;
+  ret_identity->length = status.st_size;
   return 0;
 }
 
-gboolean
-fm_seam_is_file (int fd, const FmFileIdentity *identity)
+int
+fm_seam_check_file (int fd, const FmFileIdentity *identity)
 {
   FmFileIdentity now;
 
-  return fm_seam_identify (fd, &now) == 0 && now.device == identity->device
-      && now.inode == identity->inode;
+  if (fm_seam_identify (fd, &now) < 0)
+    return errno;
+  if (now.device != identity->device || now.inode != identity->inode)
+    return EBADF;
+  return now.length < identity->length ? ENODATA : 0;
 }
 
 int
@@ -279,6 +348,73 @@ fm_seam_perf_event_open (void *attributes)
       SYS_perf_event_open, attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
+/* ---- threads ---- */
+
+#ifndef FM_SCHEDULER
+struct _FmThread
+{
+  pthread_t id;
+  const gchar *name;
+  GThreadFunc func;
+  gpointer data;
+};
+
+static void *
+run_thread (void *data)
+{
+  const FmThread *thread = data;
+
+  (void) pthread_setname_np (pthread_self (), thread->name);
+  (void) thread->func (thread->data);
+  return NULL;
+}
+
+/* Static thread-local storage, which is the program's to size, is cut from the
+ * stack as well. glibc tells how much that is, to those who ask. */
+extern size_t __pthread_get_minstack (const pthread_attr_t *attributes)
+    __attribute__ ((weak));
+
+static int
+create (FmThread *thread)
+{
+  pthread_attr_t attributes;
+  int error = pthread_attr_init (&attributes);
+
+  if (error != 0)
+    return error;
+#if !FM_SANITIZED
+  (void) pthread_attr_setstacksize (&attributes,
+      FM_STACK
+          + (__pthread_get_minstack != NULL
+                  ? __pthread_get_minstack (&attributes)
+                  : 0));
+#endif
+  error = pthread_create (&thread->id, &attributes, run_thread, thread);
+  pthread_attr_destroy (&attributes);
+  return error;
+}
+
+/* EAGAIN is all that pthread_create() says: was it the stack? */
+static gboolean
+stack_fits (void)
+{
+  void *stack = mmap (NULL, FM_STACK, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (stack == MAP_FAILED)
+    return FALSE;
+  munmap (stack, FM_STACK);
+  return TRUE;
+}
+
+void
+fm_thread_join (FmThread *thread)
+{
+  pthread_join (thread->id, NULL);
+  g_free (thread);
+}
+#endif
+
 FmThread *
 fm_seam_thread_start (const gchar *name, GThreadFunc func, gpointer data)
 {
@@ -291,14 +427,31 @@ fm_seam_thread_start (const gchar *name, GThreadFunc func, gpointer data)
 #else
   {
     sigset_t all, before;
+    int error;
 
+    thread = g_new0 (FmThread, 1);
+    thread->name = name;
+    thread->func = func;
+    thread->data = data;
     sigfillset (&all);
     pthread_sigmask (SIG_SETMASK, &all, &before);
-    thread = g_thread_try_new (name, func, data, NULL);
-    if (thread == NULL)
-      errno = EAGAIN;
+    error = create (thread);
     pthread_sigmask (SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+      g_free (thread);
+      thread = NULL;
+      errno = error == EAGAIN && !stack_fits () ? ENOMEM : error;
+    }
   }
 #endif
   return thread;
+}
+
+const gchar *
+fm_seam_thread_cure (int error)
+{
+  return error == ENOMEM
+      ? "Raise the limit on address space, data or locked memory (ulimit -v, "
+        "-d, -l)"
+      : "Raise the limit on processes (ulimit -u, or pids.max of the cgroup)";
 }

@@ -16,6 +16,7 @@
 
 #include "sync.h"
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -32,13 +33,18 @@ typedef enum {
   FM_CALL_LSEEK,
   FM_CALL_OPEN,
   FM_CALL_UNLINK,
+  FM_CALL_RENAME,
+  FM_CALL_MKDIR,
+  FM_CALL_LOCK,
   FM_CALL_FTRUNCATE,
   FM_CALL_FALLOCATE,
   FM_CALL_FADVISE,
   FM_CALL_SYNC_FILE_RANGE,
+  FM_CALL_WRITE,
   FM_CALL_PWRITE,
   FM_CALL_PREAD,
   FM_CALL_FCNTL,
+  FM_CALL_FSTAT,
   FM_CALL_FSTATFS,
   FM_CALL_NOCOW,
   FM_CALL_PERF_EVENT_OPEN,
@@ -71,11 +77,19 @@ int fm_seam_cachestat (int fd, guint64 *ret_bytes);
 off_t fm_seam_lseek (int fd, off_t offset, int whence);
 int fm_seam_open (const char *path, int flags, mode_t mode);
 int fm_seam_unlink (const char *path);
+int fm_seam_rename (const char *from, const char *to);
+int fm_seam_mkdir (const char *path, mode_t mode);
+int fm_seam_stat (const char *path, struct stat *ret_status);
+/* Locks that byte of the file for writing; @command is F_SETLK or
+ * F_OFD_SETLK. */
+int fm_seam_lock_byte (int fd, int command, off_t byte);
 int fm_seam_ftruncate (int fd, off_t length);
 int fm_seam_fallocate (int fd, int mode, off_t offset, off_t length);
 int fm_seam_fadvise (int fd, off_t offset, off_t length, int advice);
 int fm_seam_sync_file_range (
     int fd, off_t offset, off_t length, unsigned int flags);
+int fm_seam_fstat (int fd, struct stat *ret_status);
+ssize_t fm_seam_write (int fd, const void *data, gsize length);
 ssize_t fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset);
 ssize_t fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset);
 ssize_t fm_seam_preadv (
@@ -97,15 +111,18 @@ typedef struct
 {
   dev_t device;
   ino_t inode;
+  off_t length; /* in bytes */
 } FmFileIdentity;
 
-/* Which file it is. */
+/* Which file it is, and how long. */
 int fm_seam_identify (int fd, FmFileIdentity *ret_identity);
 
-/* FALSE where the program has closed @fd, whatever has that number now: those
- * that close all descriptors, as daemons do, close ours, and what they open
- * next gets the number. */
-gboolean fm_seam_is_file (int fd, const FmFileIdentity *identity);
+/* Whether @fd is that file still: 0; EBADF where the program has closed it,
+ * whatever has that number now (those that close all descriptors, as daemons
+ * do, close ours, and what they open next gets the number); ENODATA where
+ * somebody has cut it short; or the errno with which the file system refuses to
+ * say, as one does that has shut down. */
+int fm_seam_check_file (int fd, const FmFileIdentity *identity);
 
 int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 
@@ -115,10 +132,22 @@ int fm_seam_set_nocow (int fd);
 /* Of the calling thread, on any processor; @attributes are perf_event_attr. */
 int fm_seam_perf_event_open (void *attributes);
 
-/* Starts a thread with every signal blocked. NULL, with errno, if there is
- * none to be had. */
+/* The stack of our threads. The default of 8 MiB is locked whole under
+ * mlockall(MCL_FUTURE), and counted whole under RLIMIT_DATA. What they need is
+ * 20 KiB; a log function of the program's own may need more. */
+#define FM_STACK ((gsize) 256 << 10)
+
+/* Starts a thread with every signal blocked and a stack of FM_STACK bytes.
+ * NULL, with errno, if there is none to be had: ENOMEM where memory or a limit
+ * on it is the cause, EAGAIN where it is the number of threads. */
 FmThread *fm_seam_thread_start (
     const gchar *name, GThreadFunc func, gpointer data);
+
+/* What to raise where that failed with @error. */
+const gchar *fm_seam_thread_cure (int error);
+#ifndef FM_SCHEDULER
+void fm_thread_join (FmThread *thread);
+#endif
 
 G_END_DECLS
 #endif

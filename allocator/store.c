@@ -33,6 +33,9 @@
 #define RAM_SHARE 8
 #define RAM_LEAST (32 * MIB)
 #define RAM_MOST ((guint64) 1 * GIB)
+/* Of what the limits on addresses and data leave, the program keeps as much as
+ * filemem takes: alone it would have had all of it. */
+#define LIMIT_SHARE 2
 #define RESERVE_PERCENT 5
 #define RESERVE_MOST ((guint64) 1 * GIB)
 
@@ -45,6 +48,7 @@ struct _FmStore
   guint64 size;
   gsize budget;
   gsize extent_size;
+  const gchar *limited_by; /* why there are fewer addresses; or NULL */
   FmExtentTable table;
   FmBackingFile *file;
   FmArena *arena;
@@ -82,7 +86,9 @@ choose_budget (const FmOptions *options)
   if (ram->text[0] != '\0')
     budget = ram->number;
   else
-    budget = CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST);
+    budget =
+        MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST),
+            fm_machine_data_left ("") / LIMIT_SHARE);
   budget = CLAMP (budget, EXTENTS_LEAST * EXTENT_LEAST, G_MAXSIZE / 4);
   return (gsize) budget & ~(FM_PAGE - 1);
 }
@@ -140,11 +146,15 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   gsize least = EXTENTS_LEAST * store->extent_size;
   guint64 wanted =
       MIN (store->size, G_MAXSIZE / 2 / ARENA_FACTOR) * ARENA_FACTOR;
+  guint64 addresses = fm_machine_addresses_left ("") / LIMIT_SHARE;
   gsize length;
 
-  length = MAX ((gsize) wanted, least);
+  length = MAX ((gsize) MIN (wanted, addresses), least);
   length = (length + grain - 1) & ~(grain - 1);
+  if (addresses < wanted)
+    store->limited_by = "the limit on address space (ulimit -v)";
   while (fm_backing_file_set_length (store->file, length) != 0) {
+    store->limited_by = "the limit on the length of files (ulimit -f)";
     length = (length / 2) & ~(grain - 1);
     if (length < least)
       return refuse (error,
@@ -154,10 +164,11 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   store->arena = fm_arena_new (length, least, grain, store->file->fd, dontdump);
   if (store->arena == NULL)
     return refuse (error, "no range of addresses is left (ulimit -v)");
+  if (store->arena->size < length)
+    store->limited_by = "the limit on address space (ulimit -v)";
   if (store->arena->size < wanted) {
-    fm_info ("address space or file size is limited: room for %" G_GSIZE_FORMAT
-             " MiB of blocks",
-        store->arena->size / MIB);
+    fm_info ("%s: room for %" G_GSIZE_FORMAT " MiB of blocks",
+        store->limited_by, store->arena->size / MIB);
     store->size = MIN (store->size, store->arena->size);
   }
   if (!fm_extent_table_init (&store->table, store->arena->size, grain))
@@ -471,6 +482,12 @@ guint64
 fm_store_budget (FmStore *store)
 {
   return store->budget;
+}
+
+const gchar *
+fm_store_limited_by (FmStore *store)
+{
+  return store->limited_by;
 }
 
 guint64

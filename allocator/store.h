@@ -76,6 +76,10 @@ guint64 fm_store_size (FmStore *store);
 guint64 fm_store_budget (FmStore *store);
 guint64 fm_store_reserve (FmStore *store);
 
+/* For people: the limit for which there is less room than `size` asks for; NULL
+ * if there is none. */
+const gchar *fm_store_limited_by (FmStore *store);
+
 /* The addresses of its blocks. */
 void fm_store_arena (FmStore *store, gpointer *ret_base, gsize *ret_length);
 

@@ -3,11 +3,11 @@
  *
  * sync.h: locks, conditions and threads as the pager uses them.
  *
- * They are GLib's. They stand behind names of our own so that the protocol
- * test (tests/unit/protocol.c) can put a scheduler in their place and walk
- * through every interleaving of the pager's real code: there FM_SCHEDULER is
- * defined, and fm_point(), which is nothing here, marks each place at which
- * another thread may come in between.
+ * They are GLib's, but for threads, which are the seam's. They stand behind
+ * names of our own so that the protocol test (tests/unit/protocol.c) can put a
+ * scheduler in their place and walk through every interleaving of the pager's
+ * real code: there FM_SCHEDULER is defined, and fm_point(), which is nothing
+ * here, marks each place at which another thread may come in between.
  */
 #ifndef FM_SYNC_H
 #define FM_SYNC_H
@@ -36,7 +36,7 @@ G_BEGIN_DECLS
 
 typedef pthread_mutex_t FmMutex;
 typedef pthread_cond_t FmCond;
-typedef GThread FmThread;
+typedef struct _FmThread FmThread; /* see seam.h */
 
 #define fm_mutex_init(mutex) ((void) pthread_mutex_init (mutex, NULL))
 #define fm_mutex_clear(mutex) ((void) pthread_mutex_destroy (mutex))
@@ -47,7 +47,6 @@ typedef GThread FmThread;
 #define fm_cond_signal(cond) ((void) pthread_cond_signal (cond))
 #define fm_cond_broadcast(cond) ((void) pthread_cond_broadcast (cond))
 #define fm_cond_wait(cond, mutex) ((void) pthread_cond_wait (cond, mutex))
-#define fm_thread_join g_thread_join
 #define fm_now g_get_monotonic_time
 #define fm_point() ((void) 0)
 
@@ -75,7 +74,7 @@ fm_cond_wait_until (FmCond *cond, FmMutex *mutex, gint64 deadline)
 
 typedef GMutex FmMutex;
 typedef GCond FmCond;
-typedef GThread FmThread;
+typedef struct _FmThread FmThread; /* see seam.h */
 
 #define fm_mutex_init g_mutex_init
 #define fm_mutex_clear g_mutex_clear
@@ -88,7 +87,6 @@ typedef GThread FmThread;
 #define fm_cond_broadcast g_cond_broadcast
 #define fm_cond_wait g_cond_wait
 #define fm_cond_wait_until g_cond_wait_until
-#define fm_thread_join g_thread_join
 #define fm_now g_get_monotonic_time
 #define fm_point() ((void) 0)
 

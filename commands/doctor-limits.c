@@ -88,44 +88,10 @@ do_nothing (gpointer unused)
   return NULL;
 }
 
-/* The stack of a thread that could not be started: was there room for it? */
-static gboolean
-stack_fits (gsize size)
-{
-  void *stack = mmap (NULL, size, PROT_READ | PROT_WRITE,
-      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-  if (stack == MAP_FAILED)
-    return FALSE;
-  munmap (stack, size);
-  return TRUE;
-}
-
-/* All that is left of the reason is EAGAIN. */
-static gchar *
-find_thread_cure (void)
-{
-  g_autofree gchar *lift = doctor_lift (DOCTOR_ADDRESSES | DOCTOR_DATA);
-  g_autofree gchar *size_text = NULL;
-  pthread_attr_t attributes;
-  size_t size = 0;
-
-  if (pthread_getattr_default_np (&attributes) == 0) {
-    pthread_attr_getstacksize (&attributes, &size);
-    pthread_attr_destroy (&attributes);
-  }
-  if (size == 0 || stack_fits (size))
-    return g_strdup ("raise ulimit -u, or the cgroup's pids.max");
-  size_text = doctor_size (size);
-  return g_strdup_printf ("%s%slower ulimit -s: each thread takes %s",
-      lift != NULL ? lift : "", lift != NULL ? "; or " : "", size_text);
-}
-
 static void
 check_threads (void)
 {
   FmThread *threads[N_THREADS];
-  g_autofree gchar *cure = NULL;
   guint n, i;
   int error = 0;
 
@@ -133,14 +99,13 @@ check_threads (void)
     threads[n] = fm_seam_thread_start ("doctor", do_nothing, NULL);
     if (threads[n] == NULL) {
       error = errno;
-      cure = find_thread_cure ();
       break;
     }
   }
   for (i = 0; i < n; i++)
-    g_thread_join (threads[i]);
+    fm_thread_join (threads[i]);
   if (n < N_THREADS)
-    doctor_problem ("threads", cure,
+    doctor_problem ("threads", fm_seam_thread_cure (error),
         "filemem needs %d threads, and only %u could be started: %s", N_THREADS,
         n, g_strerror (error));
   else

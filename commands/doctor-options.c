@@ -26,13 +26,6 @@ say_warning (FmMessageLevel level, const gchar *text)
       text);
 }
 
-static void
-say_note (FmMessageLevel level, const gchar *text)
-{
-  if (level == FM_MESSAGE_WARNING)
-    doctor_note ("options", "remove it", "%s", text);
-}
-
 static const gchar *
 get_variable (const gchar *name)
 {
@@ -141,8 +134,6 @@ doctor_check_options (const Doctor *doctor)
     doctor_problem ("options", "set it to the whole path of libgstfilemem.so",
         PREFIX "PLUGIN=%s is not an absolute path", plugin);
   }
-  fm_messages_set_func (say_note);
-  fm_options_warn_pending (&options);
   fm_messages_set_func (NULL);
 
   if (fm_options_is_chosen (&options, FM_OPTION_EXE))

@@ -49,8 +49,6 @@ print_option (const FmOptionSpec *spec, const gchar *accepted)
   fputs (".TP\n.BR ", stdout);
   print_text (spec->name);
   printf (" \" (\" %s )\n", spec->variable);
-  if (spec->state == FM_OPTION_STATE_PENDING)
-    fputs (".I Accepted, but has no effect in this version.\n", stdout);
   print_description (spec->description);
   fputs ("Takes ", stdout);
   print_text (accepted);

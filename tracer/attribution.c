@@ -291,6 +291,7 @@ fm_attribution_of (GstElement *element)
     return tally;
   path = gst_object_get_path_string (GST_OBJECT (element));
   tally = fm_tally_new (&attribution.elements, path, NULL, 0);
+  g_weak_ref_set (&tally->object, element);
   if (g_object_replace_qdata (G_OBJECT (element), attribution.quark, NULL,
           tally, element_left, NULL))
     return tally;
@@ -332,6 +333,16 @@ fm_attribution_new_stream (void)
 {
   if (this_thread != NULL)
     this_thread->loop_pad = NULL;
+}
+
+GstElement *
+fm_attribution_running (void)
+{
+  Thread *thread = this_thread;
+
+  return thread != NULL && thread->running != NULL
+      ? g_weak_ref_get (&thread->running->object)
+      : NULL;
 }
 
 /* ---- all of it ---- */

@@ -39,6 +39,10 @@ void fm_attribution_leave (FmTally *before);
  * it looks the same. */
 void fm_attribution_new_stream (void);
 
+/* The element whose code the calling thread runs; NULL where that is not
+ * known. */
+GstElement *fm_attribution_running (void);
+
 /* All elements and all threads (FmTally), those that are gone too. Any
  * thread. */
 GPtrArray *fm_attribution_elements (void);

@@ -51,6 +51,7 @@
 #include "attribution.h"
 #include "children.h"
 #include "faults.h"
+#include "loss.h"
 #include "messages.h"
 #include "observe.h"
 #include "options.h"
@@ -59,11 +60,13 @@
 #include "records.h"
 #include "report.h"
 #include "watch.h"
+#include "xfsz-guard.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 struct _GstFileMemTracer
 {
@@ -98,10 +101,13 @@ static void
 write_records (void)
 {
   g_autoptr (FmSnapshot) snapshot = NULL;
+  FmXfszGuard guard;
 
   g_mutex_lock (&shared.lock);
   snapshot = take_snapshot ();
+  fm_xfsz_guard_begin (&guard);
   fm_records_log (snapshot);
+  fm_xfsz_guard_end (&guard);
   g_mutex_unlock (&shared.lock);
 }
 
@@ -131,6 +137,21 @@ make_page (guint most)
   return fm_report_json (snapshot, most);
 }
 
+/* A program that went on in ordinary memory was told when that began; this is
+ * how much it came to. What is smaller than min-size was meant to. */
+static void
+warn_fallbacks (void)
+{
+  g_autoptr (FmSnapshot) snapshot = take_snapshot ();
+  g_autofree gchar *fallbacks = NULL;
+
+  if (snapshot->stats[FM_STAT_FALLBACKS]
+      <= snapshot->stats[FM_STAT_FALLBACKS_SMALL])
+    return;
+  fallbacks = fm_report_fallbacks (snapshot->stats);
+  fm_warning ("in all, %s", fallbacks);
+}
+
 /* The last record and the report. The child of a fork that has done nothing has
  * nothing to tell, and would write its report over that of its parent. */
 static void
@@ -148,6 +169,7 @@ finish (void)
     return;
   fm_watch_stop ();
   write_records ();
+  warn_fallbacks ();
   write_report_to (fm_options_text (&shared.options, FM_OPTION_REPORT));
 }
 
@@ -182,10 +204,14 @@ on_active (GstFileMemAllocator *allocator, gpointer unused)
 static void
 receive_message (FmMessageLevel level, const gchar *text)
 {
-  if (level == FM_MESSAGE_WARNING) {
-    GST_WARNING ("%s", text);
-    fprintf (stderr, "filemem: %s\n", text);
-  }
+  FmXfszGuard guard;
+
+  if (level != FM_MESSAGE_WARNING)
+    return;
+  fm_xfsz_guard_begin (&guard);
+  GST_WARNING ("%s", text);
+  fprintf (stderr, "filemem: %s\n", text);
+  fm_xfsz_guard_end (&guard);
 }
 
 /* What the allocator took can be read. */
@@ -233,6 +259,8 @@ start_queues_and_elements (void)
       fm_options_number (options, FM_OPTION_COPY_ABOVE));
   if (fm_options_number (options, FM_OPTION_ATTRIBUTION) != 0)
     fm_attribution_start (shared.allocator);
+  if (fm_options_number (options, FM_OPTION_ON_LOSS) == FM_ON_LOSS_ERROR)
+    fm_loss_start (shared.allocator);
   fm_pads_start ();
 }
 
@@ -284,7 +312,10 @@ gst_file_mem_tracer_constructed (GObject *object)
   g_autofree gchar *params = NULL;
 
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
-  g_object_get (object, "params", &params, NULL);
+  /* They come from the environment, of which a program that runs with more
+   * rights than its user has takes nothing. */
+  if (getauxval (AT_SECURE) == 0)
+    g_object_get (object, "params", &params, NULL);
   start (GST_FILE_MEM_TRACER (object), params);
 }
 

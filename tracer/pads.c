@@ -18,6 +18,7 @@
 #include "pads.h"
 
 #include "attribution.h"
+#include "loss.h"
 #include "queues.h"
 
 /* What is known of a pad whose functions were wrapped. */
@@ -242,6 +243,7 @@ on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
   if (element == NULL || GST_PAD_CHAINFUNC (pad) == NULL
       || wrapped_of (pad) != NULL)
     return GST_PAD_PROBE_REMOVE;
+  fm_loss_see (element);
   wrapped = g_new0 (Wrapped, 1);
   wrapped->entrance = fm_queues_entrance (element, pad);
   wrapped->element = element_of (element);
@@ -291,7 +293,9 @@ fm_pads_start (void)
 {
   GTypeClass *klass;
 
-  if (quark != 0 || !(fm_queues_are_watched () || fm_attribution_is_on ()))
+  if (quark != 0
+      || !(fm_queues_are_watched () || fm_attribution_is_on ()
+          || fm_loss_is_watched ()))
     return;
   quark = g_quark_from_static_string ("filemem-pad");
   klass = g_type_class_ref (GST_TYPE_ELEMENT);

@@ -97,13 +97,17 @@ fm_page_remove_all_dead (const gchar *path)
     return;
   }
   while ((entry = readdir (stream)) != NULL) {
-    int fd = fm_page_is_name (entry->d_name) ? fm_page_open (dir, entry->d_name)
-                                             : -1;
+    const gchar *name = entry->d_name;
+    gboolean is_unfinished = g_str_has_prefix (name, FM_PAGE_UNFINISHED);
+    int fd = fm_page_is_name (
+                 name + (is_unfinished ? strlen (FM_PAGE_UNFINISHED) : 0))
+        ? fm_page_open (dir, name)
+        : -1;
 
     if (fd < 0)
       continue;
     if (fm_page_owner (fd) < 0)
-      fm_page_remove_dead (dir, entry->d_name, fd);
+      fm_page_remove_dead (dir, name, fd);
     close (fd);
   }
   closedir (stream);

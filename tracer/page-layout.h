@@ -4,12 +4,12 @@
  * page-layout.h: the statistics page, through which a program that uses filemem
  * and a viewer talk. What both sides have to agree on, and nothing else.
  *
- * The page is a file $XDG_RUNTIME_DIR/gst-filemem/PID-XXXXXX, mapped shared by
- * its owner, who holds a write lock on it for as long as he lives: a lock of
- * the open file (F_OFD_SETLK), which the mapping keeps when the program closes
- * all descriptors, and one of the process (F_SETLK), which tells its pid. He
- * takes them before he writes the magic: a viewer removes what has a magic and
- * no lock.
+ * The page is a file $XDG_RUNTIME_DIR/gst-filemem/PID-XXXXXX (with a dot before
+ * it until it is finished), mapped shared by its owner, who holds a write lock
+ * on it for as long as he lives: a lock of the open file (F_OFD_SETLK), which
+ * the mapping keeps when the program closes all descriptors, and one of the
+ * process (F_SETLK), which tells its pid. He takes them before he writes the
+ * magic: a viewer removes what has a magic and no lock.
  *
  * A viewer that wants fresh figures adds 1 to `asked` and wakes who waits on it
  * as a futex (one that is shared between processes). The owner then makes
@@ -27,6 +27,7 @@
 G_BEGIN_DECLS
 
 #define FM_PAGE_DIRECTORY "gst-filemem" /* in XDG_RUNTIME_DIR, mode 0700 */
+#define FM_PAGE_UNFINISHED "."          /* before the name of a page */
 #define FM_PAGE_MAGIC "filemem"         /* with its NUL: 8 bytes */
 #define FM_PAGE_VERSION 1
 #define FM_PAGE_SIZE (128 * 1024)

@@ -4,8 +4,9 @@
  * page.c: see page.h.
  *
  * All of the file has its space before it is mapped, or a full file system
- * would be a SIGBUS. The locks are taken before the magic is written, so a
- * viewer never finds a page that looks dead.
+ * would be a SIGBUS. It is made under a name that no viewer looks at, and gets
+ * its own when it is finished: long enough, locked, with its magic. So a viewer
+ * finds neither an empty page nor one that looks dead.
  */
 #include "page.h"
 
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,10 +27,7 @@
 static gboolean
 lock_byte (int fd, int command, off_t byte)
 {
-  const struct flock lock = {
-      .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-
-  return fcntl (fd, command, &lock) == 0;
+  return fm_seam_lock_byte (fd, command, byte) == 0;
 }
 
 static gboolean
@@ -50,27 +47,46 @@ may_be_used (const gchar *runtime_dir)
   struct rlimit limit;
   struct stat status;
 
-  return g_path_is_absolute (runtime_dir) && stat (runtime_dir, &status) == 0
-      && status.st_uid == geteuid () && getrlimit (RLIMIT_FSIZE, &limit) == 0
+  return g_path_is_absolute (runtime_dir)
+      && fm_seam_stat (runtime_dir, &status) == 0 && status.st_uid == geteuid ()
+      && getrlimit (RLIMIT_FSIZE, &limit) == 0
       && limit.rlim_cur >= FM_PAGE_SIZE;
 }
 
-/* The open file, with its path; -1 if there can't be one. */
+/* Its name, six letters and digits after the pid, is nobody else's. */
+static gchar *
+make_name (void)
+{
+  static const gchar letters[] = G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS;
+  gchar end[7] = "";
+  guint i;
+
+  for (i = 0; i < sizeof end - 1; i++)
+    end[i] = letters[g_random_int_range (0, sizeof letters - 1)];
+  return g_strdup_printf ("%d-%s", (int) getpid (), end);
+}
+
+/* The open file, with the path that it has and the one that it is to get; -1 if
+ * there can't be one. */
 static int
-make_file (const gchar *runtime_dir, gchar **ret_path)
+make_file (
+    const gchar *runtime_dir, gchar **ret_unfinished, gchar **ret_finished)
 {
   g_autofree gchar *dir =
       g_build_filename (runtime_dir, FM_PAGE_DIRECTORY, NULL);
+  g_autofree gchar *name = make_name ();
   g_autofree gchar *path =
-      g_strdup_printf ("%s/%d-XXXXXX", dir, (int) getpid ());
+      g_strconcat (dir, "/" FM_PAGE_UNFINISHED, name, NULL);
   int fd;
 
-  if (!may_be_used (runtime_dir) || (mkdir (dir, 0700) < 0 && errno != EEXIST))
+  if (!may_be_used (runtime_dir)
+      || (fm_seam_mkdir (dir, 0700) < 0 && errno != EEXIST))
     return -1;
   /* Before ours is there: to close a file is to lose the lock that tells our
    * pid. */
   fm_page_remove_all_dead (dir);
-  fd = g_mkstemp_full (path, O_RDWR | O_CLOEXEC, 0600);
+  fd = fm_seam_open (
+      path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0)
     return -1;
   if (!lock_file (fd) || fm_seam_fallocate (fd, 0, 0, FM_PAGE_SIZE) < 0) {
@@ -78,7 +94,8 @@ make_file (const gchar *runtime_dir, gchar **ret_path)
     close (fd);
     return -1;
   }
-  *ret_path = g_steal_pointer (&path);
+  *ret_unfinished = g_steal_pointer (&path);
+  *ret_finished = g_build_filename (dir, name, NULL);
   return fd;
 }
 
@@ -95,7 +112,7 @@ map (int fd)
 static void
 close_file (FmOwnPage *own)
 {
-  if (own->fd >= 0 && fm_seam_is_file (own->fd, &own->identity))
+  if (own->fd >= 0 && fm_seam_check_file (own->fd, &own->identity) == 0)
     close (own->fd);
   own->fd = -1;
 }
@@ -110,21 +127,40 @@ fm_page_hide (FmOwnPage *own)
   g_clear_pointer (&own->path, g_free);
 }
 
+/* Gives a finished page its name, or takes the file away. */
+static void
+publish (FmOwnPage *own, gchar *finished)
+{
+  if (fm_seam_rename (own->path, finished) < 0) {
+    fm_page_hide (own);
+    g_free (finished);
+    return;
+  }
+  g_free (own->path);
+  own->path = finished;
+}
+
 gboolean
 fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
 {
+  gchar *finished = NULL;
+
   memset (own, 0, sizeof *own);
-  own->fd = runtime_dir != NULL ? make_file (runtime_dir, &own->path) : -1;
+  own->fd =
+      runtime_dir != NULL ? make_file (runtime_dir, &own->path, &finished) : -1;
   if (own->fd >= 0)
     (void) fm_seam_identify (own->fd, &own->identity);
   own->page = map (own->fd);
   if (own->page == NULL) {
     fm_page_hide (own);
+    g_free (finished);
     return FALSE;
   }
   own->page->version = FM_PAGE_VERSION;
   own->page->size = FM_PAGE_SIZE;
   memcpy (own->page->magic, FM_PAGE_MAGIC, sizeof FM_PAGE_MAGIC);
+  if (finished != NULL)
+    publish (own, finished);
   return TRUE;
 }
 
@@ -144,7 +180,7 @@ fm_page_abandon (FmOwnPage *own)
   own->path = NULL;
   close_file (own);
   if (own->page != NULL)
-    munmap (own->page, FM_PAGE_SIZE);
+    (void) fm_seam_munmap (own->page, FM_PAGE_SIZE);
   own->page = NULL;
 }
 

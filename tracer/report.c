@@ -7,10 +7,8 @@
 #include "report.h"
 
 #include "advice.h"
+#include "output.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 /* Queues, elements and threads that the report names, of each. */
@@ -142,8 +140,8 @@ add_maps (GString *text, const guint64 *stats)
       ms (stats[FM_STAT_ALLOC_WAIT_NS]) / 1e3);
 }
 
-static void
-add_fallbacks (GString *text, const guint64 *stats)
+gchar *
+fm_report_fallbacks (const guint64 *stats)
 {
   static const struct
   {
@@ -157,23 +155,31 @@ add_fallbacks (GString *text, const guint64 *stats)
       {FM_STAT_FALLBACKS_DIR, "no usable directory or size"},
       {FM_STAT_FALLBACKS_MEMORY, "the kernel gave no memory"},
   };
-  g_autofree gchar *fallback_bytes = size (stats[FM_STAT_FALLBACK_BYTES]);
-  const gchar *separator = "";
+  g_autofree gchar *bytes = size (stats[FM_STAT_FALLBACK_BYTES]);
+  GString *text = g_string_new (NULL);
+  const gchar *separator = ": ";
   guint i;
 
-  g_string_append_printf (text,
-      "  %-12s%" G_GUINT64_FORMAT " allocations, %s became system memory",
-      "fallbacks", stats[FM_STAT_FALLBACKS], fallback_bytes);
+  g_string_append_printf (text, "%" N " allocations, %s became system memory",
+      stats[FM_STAT_FALLBACKS], bytes);
   for (i = 0; i < G_N_ELEMENTS (reasons); i++) {
     guint64 n = stats[reasons[i].id];
 
     if (n > 0) {
-      g_string_append_printf (text, "%s%" G_GUINT64_FORMAT " %s",
-          separator[0] == '\0' ? ": " : separator, n, reasons[i].reason);
+      g_string_append_printf (
+          text, "%s%" N " %s", separator, n, reasons[i].reason);
       separator = ", ";
     }
   }
-  g_string_append_c (text, '\n');
+  return g_string_free (text, FALSE);
+}
+
+static void
+add_fallbacks (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *fallbacks = fm_report_fallbacks (stats);
+
+  g_string_append_printf (text, "  %-12s%s\n", "fallbacks", fallbacks);
 }
 
 static gint
@@ -431,26 +437,10 @@ make_text (const FmSnapshot *snapshot, gboolean as_json)
 void
 fm_report_write (const FmSnapshot *snapshot, const gchar *to, gboolean as_json)
 {
-  g_autofree gchar *text = NULL, *pid = NULL, *path = NULL;
-  g_auto (GStrv) parts = NULL;
-  gboolean failed;
-  FILE *file;
+  g_autofree gchar *text = NULL;
 
   if (g_str_equal (to, "none"))
     return;
   text = make_text (snapshot, as_json);
-  if (g_str_equal (to, "stderr")) {
-    fputs (text, stderr);
-    return;
-  }
-  parts = g_strsplit (to, "%p", -1);
-  pid = g_strdup_printf ("%d", (int) getpid ());
-  path = g_strjoinv (pid, parts);
-  /* Not g_file_set_contents(): it would put a file in the place of a device, a
-   * pipe or a link. */
-  file = fopen (path, "we");
-  failed = file == NULL || fputs (text, file) < 0;
-  if ((file != NULL && fclose (file) != 0) || failed)
-    fprintf (stderr, "filemem: the report can't be written to %s: %s\n", path,
-        g_strerror (errno));
+  fm_output_write (to, text);
 }

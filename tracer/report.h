@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 void fm_report_write (
     const FmSnapshot *snapshot, const gchar *to, gboolean as_json);
 
+/* How many allocations became system memory, and why: half a sentence. */
+gchar *fm_report_fallbacks (const guint64 *stats);
+
 gchar *fm_report_text (const FmSnapshot *snapshot);
 
 /* One line of JSON; of elements, threads and queues those that did most, at

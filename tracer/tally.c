@@ -10,6 +10,7 @@ tally_free (gpointer data)
 {
   FmTally *tally = data;
 
+  g_weak_ref_clear (&tally->object);
   g_free (tally->element);
   g_free (tally->thread);
   g_free (tally);
@@ -24,6 +25,7 @@ fm_tally_new (
   tally->element = g_strdup (element);
   tally->thread = g_strdup (thread);
   tally->tid = tid;
+  g_weak_ref_init (&tally->object, NULL);
   fm_roster_add (roster, &tally->item, tally_free);
   return tally;
 }

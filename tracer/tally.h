@@ -10,14 +10,17 @@
 #include "statistics.h"
 #include "tally-figures.h"
 
+#include <glib-object.h>
+
 G_BEGIN_DECLS
 
 /* Of an element, or of a thread while it worked for one element. */
 typedef struct
 {
   FmRosterItem item;
-  gchar *element; /* its path in the pipeline */
-  gchar *thread;  /* name; NULL for an element's */
+  gchar *element;  /* its path in the pipeline */
+  GWeakRef object; /* the element; nothing for a thread's */
+  gchar *thread;   /* name; NULL for an element's */
   guint64 tid;
   _Atomic guint64 figure[FM_N_TALLY_FIGURES];
 } FmTally;

@@ -240,7 +240,7 @@ static const gchar *const seeds[] = {"", "0", "64M", "1.5GiB", "50%",
     "when-full=wait,on-replace=yield,attribution=on,children=no",
     "report-signal=USR2,report=/tmp/filemem.%p,stats-interval=1",
     "queues=auto,copy-above=1M,exe=gst-launch-1.0:totem",
-    "sigbus-guard=true,dontdump=0", ",, size = 1K ,,", "colour=red,size",
+    "on-loss=warn,dontdump=0", ",, size = 1K ,,", "colour=red,size",
     "size=1K,size=2K", "dir==,=,==", "report=\xc3\xa9,dir=\xff"};
 
 /* What changes put in: bytes that mean something to the parser. */

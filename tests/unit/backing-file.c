@@ -577,10 +577,11 @@ test_beyond_the_end (void **state)
   Fixture *fixture = *state;
 
   assert_int_equal (
-      fm_backing_file_read (fixture->file, LENGTH, fixture->back, EXTENT), EIO);
+      fm_backing_file_read (fixture->file, LENGTH, fixture->back, EXTENT),
+      ENODATA);
   assert_int_equal (fm_backing_file_read (fixture->file, LENGTH - TESTING_PAGE,
                         fixture->back, EXTENT),
-      EIO);
+      ENODATA);
 }
 
 static void

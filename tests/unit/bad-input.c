@@ -305,7 +305,7 @@ static const struct
     {"report-signal", "GST_FILEMEM_REPORT_SIGNAL", "KILL", "USR2"},
     {"on-replace", "GST_FILEMEM_ON_REPLACE", "cry", "keep or yield"},
     {"children", "GST_FILEMEM_CHILDREN", "two", "no or yes"},
-    {"sigbus-guard", "GST_FILEMEM_SIGBUS_GUARD", "perhaps", "no or yes"},
+    {"on-loss", "GST_FILEMEM_ON_LOSS", "perhaps", "error or warn"},
     {"dontdump", "GST_FILEMEM_DONTDUMP", "2", "no or yes"},
     {"stats-interval", "GST_FILEMEM_STATS_INTERVAL", "0.1", "seconds"},
 };
@@ -590,17 +590,21 @@ test_full_system (void **state)
 
   fixture->options = FULL_OPTIONS "system";
   fixture->n_blocks = 64;
-  assert_silent (fixture);
+  assert_one_warning (fixture, "Raise size (GST_FILEMEM_SIZE)");
 }
 
 static void
 test_full_fail_installed (void **state)
 {
   Fixture *fixture = *state;
+  g_autofree gchar *said = NULL;
 
   fixture->options = FULL_OPTIONS "fail";
   fixture->n_blocks = 64;
-  assert_one_warning (fixture, "when-full");
+  said = testing_run_child (use_installed, fixture);
+  assert_warnings (said, 2);
+  assert_names (said, "when-full=fail is not for the default allocator");
+  assert_names (said, "Raise size (GST_FILEMEM_SIZE)");
 }
 
 /* Blocks until there is none, or one that is not ours. */

@@ -242,10 +242,12 @@ static const struct
     {FM_OPTION_CHILDREN, "YES", "yes", 1},
     {FM_OPTION_CHILDREN, "off", "no", 0},
     {FM_OPTION_CHILDREN, "on", "yes", 1},
-    {FM_OPTION_SIGBUS_GUARD, "false", "no", 0},
-    {FM_OPTION_SIGBUS_GUARD, "true", "yes", 1},
+    {FM_OPTION_CHILDREN, "false", "no", 0},
+    {FM_OPTION_CHILDREN, "true", "yes", 1},
     {FM_OPTION_DONTDUMP, "0", "no", 0},
     {FM_OPTION_DONTDUMP, "1", "yes", 1},
+    {FM_OPTION_ON_LOSS, "error", "error", FM_ON_LOSS_ERROR},
+    {FM_OPTION_ON_LOSS, "Warn", "warn", FM_ON_LOSS_WARN},
 
     {FM_OPTION_REPORT_SIGNAL, "USR2", "USR2", SIGUSR2},
     {FM_OPTION_REPORT_SIGNAL, "usr1", "USR1", SIGUSR1},
@@ -309,8 +311,8 @@ static const struct
     {FM_OPTION_ON_REPLACE, "no"},
 
     {FM_OPTION_ATTRIBUTION, "2"}, {FM_OPTION_ATTRIBUTION, ""},
-    {FM_OPTION_CHILDREN, "maybe"}, {FM_OPTION_SIGBUS_GUARD, "y"},
-    {FM_OPTION_DONTDUMP, "no:yes"},
+    {FM_OPTION_CHILDREN, "maybe"}, {FM_OPTION_DONTDUMP, "y"},
+    {FM_OPTION_ON_LOSS, "no"}, {FM_OPTION_DONTDUMP, "no:yes"},
 
     {FM_OPTION_REPORT_SIGNAL, ""}, {FM_OPTION_REPORT_SIGNAL, "12"},
     {FM_OPTION_REPORT_SIGNAL, "SIG"}, {FM_OPTION_REPORT_SIGNAL, "SIGnone"},
@@ -622,29 +624,6 @@ string_stops (void **state)
 /* The rest. */
 
 static void
-pending (void **state)
-{
-  guint id;
-
-  fm_options_warn_pending (*state);
-  assert_not_warned ();
-  for (id = 0; id < FM_N_OPTIONS; id++) {
-    const FmOptionSpec *spec = fm_option_spec (id);
-    FmOptions options;
-
-    fm_options_init (&options);
-    assert_true (fm_options_set (&options, id,
-        spec->default_text[0] != '\0' ? spec->default_text : "1", NULL));
-    fm_options_warn_pending (&options);
-    if (spec->state == FM_OPTION_STATE_PENDING)
-      ASSERT_WARNED (spec->name);
-    else
-      assert_not_warned ();
-    fm_options_clear (&options);
-  }
-}
-
-static void
 list_has (void **state)
 {
   assert_true (fm_options_list_has ("queue", "queue"));
@@ -691,7 +670,6 @@ main (void)
       TEST (wrong_parameters),
       TEST (string),
       TEST (string_stops),
-      TEST (pending),
       TEST (list_has),
       TEST (no_receiver),
   };

@@ -150,6 +150,12 @@ test_refuses ()
   refuses 2 'which program' run --dir "$tmp/dir" --
   refuses 2 '--ram needs a value' run --ram
   refuses 2 '--ram needs a value' run --ram= true
+  refuses 2 '--ram needs a value' run --ram -- true
+  refuses 2 '--dir needs a value' run --dir -- true
+  refuses 2 "option 'ram': \"abc\" can't be read; accepted: bytes" \
+    run --ram abc true
+  refuses 2 "option 'ram': \"50%\" can't be read" run --ram=50% true
+  refuses 2 "option 'size': \"8X\" can't be read" run --size 8X true
   refuses 2 '--rom=1: unknown option' run --rom=1 true
   refuses 127 "$tmp/none: no such program" run "$tmp/none"
   refuses 127 'no-such-program: no such program' run no-such-program

@@ -1,0 +1,33 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * xfsz-guard.h: keeps SIGXFSZ from a program that does not expect it.
+ *
+ * A write, ftruncate or fallocate beyond RLIMIT_FSIZE raises SIGXFSZ in the
+ * thread that makes it, and that kills. Every write of filemem's own stands
+ * between begin and end, whatever it goes to: the backing file, a report, or a
+ * stderr that is a file.
+ */
+#ifndef FM_XFSZ_GUARD_H
+#define FM_XFSZ_GUARD_H
+
+#include <glib.h>
+#include <signal.h>
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  sigset_t before;
+  gboolean was_pending;
+} FmXfszGuard;
+
+/* Blocks the signal in the calling thread. */
+void fm_xfsz_guard_begin (FmXfszGuard *guard);
+
+/* Takes one that was raised meanwhile from the queue, and restores the mask.
+ * Leaves errno alone. */
+void fm_xfsz_guard_end (FmXfszGuard *guard);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,32 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * options.c: gst-filemem-options, by which the launcher checks what it was
+ * given with the library's own parser.
+ *
+ * Usage: gst-filemem-options NAME VALUE. Says nothing where the option takes
+ * the value, else why not, with status 1.
+ */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  FmOptions options;
+  FmOptionId id;
+
+  if (argc != 3 || !fm_options_find (argv[1], &id)) {
+    fputs ("usage: gst-filemem-options NAME VALUE\n", stderr);
+    return 2;
+  }
+  fm_options_init (&options);
+  if (!fm_options_set (&options, id, argv[2], &error)) {
+    printf ("%s\n", error->message);
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}

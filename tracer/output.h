@@ -1,0 +1,20 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * output.h: where what filemem has to tell goes: stderr, or a plain file.
+ */
+#ifndef FM_OUTPUT_H
+#define FM_OUTPUT_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Writes @text to @to: "stderr", or the path of a plain file, which is made, or
+ * written over, and in which %p stands for the process. Anything else is left
+ * alone: a pipe would hang a program that is about to end, and a link may have
+ * been planted. Says so on stderr if it can't. Any thread. */
+void fm_output_write (const gchar *to, const gchar *text);
+
+G_END_DECLS
+#endif
