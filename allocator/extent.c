@@ -1,29 +1,38 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * extent.c: the table of extents. It is as long as the arena, but its pages
- * become resident only as the arena is used.
+ * extent.c: the table of extents. It is as long as the arena, but only as much
+ * of it is memory as the arena was ever used: the rest would count towards the
+ * limit on data, and the kernel refuses what is larger than its memory.
  */
 #include "extent.h"
 #include "seam.h"
 
 #include <sys/mman.h>
 
-/* Not malloc(): without MAP_NORESERVE the kernel refuses what is larger than
- * its memory, and some malloc() touch what they give. */
+/* Grains by which the part that is memory grows. */
+#define STEP 4096
+
 static void *
-map_zeros (gsize length)
+reserve (gsize length)
 {
-  void *zeros = fm_seam_mmap (NULL, length, PROT_READ | PROT_WRITE,
+  void *range = fm_seam_mmap (NULL, length, PROT_NONE,
       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-  return zeros == MAP_FAILED ? NULL : zeros;
+  return range == MAP_FAILED ? NULL : range;
 }
 
 static gsize
-unused_length (const FmExtentTable *table)
+rows_length (guint n_grains)
 {
-  return (gsize) table->n_grains * FM_CHUNKS * sizeof (guint32);
+  return (n_grains * sizeof (FmExtent) + FM_PAGE - 1) & ~(FM_PAGE - 1);
+}
+
+static gsize
+unused_length (guint n_grains)
+{
+  return ((gsize) n_grains * FM_CHUNKS * sizeof (guint32) + FM_PAGE - 1)
+      & ~(FM_PAGE - 1);
 }
 
 gboolean
@@ -31,21 +40,42 @@ fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize grain)
 {
   table->grain = grain;
   table->n_grains = (guint) (arena_size / grain);
-  table->extent = map_zeros (table->n_grains * sizeof (FmExtent));
-  table->unused = map_zeros (unused_length (table));
-  if (table->extent != NULL && table->unused != NULL)
+  table->n_usable = 0;
+  table->extent = reserve (rows_length (table->n_grains));
+  table->unused = reserve (unused_length (table->n_grains));
+  if (table->extent != NULL && table->unused != NULL
+      && fm_extent_table_make_usable (table, MIN (STEP, table->n_grains)))
     return TRUE;
   fm_extent_table_clear (table);
   return FALSE;
+}
+
+gboolean
+fm_extent_table_make_usable (FmExtentTable *table, guint n_grains)
+{
+  guint usable = MIN ((n_grains + STEP - 1) / STEP * STEP, table->n_grains);
+
+  if (n_grains <= table->n_usable)
+    return TRUE;
+  if (fm_seam_mprotect (
+          table->extent, rows_length (usable), PROT_READ | PROT_WRITE)
+          < 0
+      || fm_seam_mprotect ((gpointer) table->unused, unused_length (usable),
+             PROT_READ | PROT_WRITE)
+          < 0)
+    return FALSE;
+  table->n_usable = usable;
+  return TRUE;
 }
 
 void
 fm_extent_table_clear (FmExtentTable *table)
 {
   if (table->extent != NULL)
-    (void) fm_seam_munmap (table->extent, table->n_grains * sizeof (FmExtent));
+    (void) fm_seam_munmap (table->extent, rows_length (table->n_grains));
   if (table->unused != NULL)
-    (void) fm_seam_munmap ((gpointer) table->unused, unused_length (table));
+    (void) fm_seam_munmap (
+        (gpointer) table->unused, unused_length (table->n_grains));
   table->extent = NULL;
   table->unused = NULL;
 }

@@ -42,6 +42,9 @@ typedef enum {
 #define FM_UNREAD                                            \
   0x02000000u /* not mapped for reading since it was written \
                */
+/* Filled from the file and not mapped for writing since. That nobody wrote it
+ * through a pointer of old either, its hash tells. */
+#define FM_CLEAN 0x04000000u
 #define FM_STATE_SHIFT 28
 
 #define FM_WORD_STATE(word) ((FmState) ((word) >> FM_STATE_SHIFT))
@@ -60,8 +63,9 @@ typedef struct
 {
   /* Set when the extent is handed out, then fixed. */
   guint n_grains;
-  gboolean shared; /* of small blocks */
-  gsize length;    /* bytes in use from its start, whole pages */
+  gboolean shared;  /* of small blocks */
+  guint chunk_bits; /* of a shared one: a chunk has 2 to this bytes */
+  gsize length;     /* bytes in use from its start, whole pages */
 
   _Atomic guint32 word;
   atomic_bool full; /* closed to new blocks */
@@ -84,7 +88,9 @@ typedef struct
   gsize disk_bytes;     /* what of it is reserved in the file */
   gboolean dead;        /* given back while its I/O was in flight */
   gboolean prefetched;  /* filled, and nobody has asked for it yet */
-  FmExtentOrder order;  /* its place among the spilled extents */
+  gboolean has_hash;    /* `hash` is that of what was filled */
+  guint64 hash;
+  FmExtentOrder order; /* its place among the spilled extents */
   gint64 idle_since;
   gint64 handed_out;
   GList age_link;         /* among those in use, the oldest first */
@@ -105,7 +111,8 @@ typedef struct
 {
   FmExtent *extent;
   guint n_grains;
-  gsize grain; /* bytes */
+  guint n_usable; /* rows that are memory; the pager's, under its lock */
+  gsize grain;    /* bytes */
   /* FM_CHUNKS for each grain, of which those of the first grain of a shared
    * extent are in use: how many bytes of each chunk were in blocks that are
    * gone; 0 again once it is free. */
@@ -115,6 +122,8 @@ typedef struct
 /* FALSE if there is no memory for the table. */
 gboolean fm_extent_table_init (
     FmExtentTable *table, gsize arena_size, gsize grain);
+/* Makes memory of the first @n_grains rows; FALSE if there is none. */
+gboolean fm_extent_table_make_usable (FmExtentTable *table, guint n_grains);
 void fm_extent_table_clear (FmExtentTable *table);
 
 /* The offset of its first byte, in arena and file. */

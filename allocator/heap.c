@@ -40,8 +40,7 @@ typedef struct
 struct _FmHeap
 {
   FmExtentTable *table;
-  gsize extent_size;
-  gsize chunk;
+  gsize small_most; /* bytes of a block that shares its extent */
   guint n_lanes;
   guint64 limit;
   FmMutex lock;       /* of mostly_free */
@@ -53,15 +52,14 @@ struct _FmHeap
 
 FmHeap *
 fm_heap_new (
-    FmExtentTable *table, gsize extent_size, guint n_lanes, guint64 limit)
+    FmExtentTable *table, gsize small_most, guint n_lanes, guint64 limit)
 {
   gsize bytes = sizeof (FmHeap) + n_lanes * sizeof (Lane);
   FmHeap *heap = g_aligned_alloc0 (1, bytes, 64);
   guint i;
 
   heap->table = table;
-  heap->extent_size = extent_size;
-  heap->chunk = extent_size / FM_CHUNKS;
+  heap->small_most = small_most;
   heap->n_lanes = n_lanes;
   heap->limit = limit;
   fm_mutex_init (&heap->lock);
@@ -89,17 +87,15 @@ fm_heap_n_lanes (const FmHeap *heap)
 }
 
 guint
-fm_heap_lane (const FmHeap *heap, guint thread)
+fm_heap_lane (const FmHeap *heap, guint number)
 {
-  return thread & (heap->n_lanes - 1);
+  return number & (heap->n_lanes - 1);
 }
 
 gboolean
 fm_heap_is_small (const FmHeap *heap, gsize size, gsize align)
 {
-  gsize half = heap->extent_size / 2;
-
-  return size <= half && align <= half - size;
+  return size <= heap->small_most && align <= heap->small_most - size;
 }
 
 gboolean
@@ -142,10 +138,16 @@ run_of_bits (guint first, guint n)
   return (n == FM_CHUNKS ? ~(guint64) 0 : ((guint64) 1 << n) - 1) << first;
 }
 
-static guint
-chunks_for (const FmHeap *heap, gsize bytes)
+static gsize
+chunk_size (const FmExtent *extent)
 {
-  return (guint) ((bytes + heap->chunk - 1) / heap->chunk);
+  return (gsize) 1 << extent->chunk_bits;
+}
+
+static guint
+chunks_for (const FmExtent *extent, gsize bytes)
+{
+  return (guint) ((bytes + chunk_size (extent) - 1) >> extent->chunk_bits);
 }
 
 /* ---- extents that can be opened again ---- */
@@ -216,8 +218,8 @@ let_go (FmHeap *heap, FmExtent *extent, guint32 n)
 FmExtent *
 fm_heap_take_mostly_free (FmHeap *heap, gsize size, gsize align)
 {
-  guint n = chunks_for (heap, size + align), i;
   FmExtent *taken = NULL;
+  guint i;
   GList *link;
 
   fm_mutex_lock (&heap->lock);
@@ -226,7 +228,9 @@ fm_heap_take_mostly_free (FmHeap *heap, gsize size, gsize align)
     FmExtent *extent = link->data;
 
     link = link->prev;
-    if (find_run (atomic_load (&extent->free_chunks), n) < FM_CHUNKS
+    if (find_run (atomic_load (&extent->free_chunks),
+            chunks_for (extent, size + align))
+            < FM_CHUNKS
         && take_share (extent)) {
       g_queue_unlink (&heap->mostly_free, &extent->mostly_free_link);
       atomic_store (&extent->listed, TAKEN);
@@ -245,15 +249,16 @@ static gboolean
 count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
 {
   gsize end = start + length;
+  guint bits = extent->chunk_bits;
   guint64 freed = 0;
   guint32 n_freed;
 
   while (start < end) {
-    gsize chunk = start / heap->chunk;
-    gsize n = MIN (end, (chunk + 1) * heap->chunk) - start;
+    gsize chunk = start >> bits;
+    gsize n = MIN (end, (chunk + 1) << bits) - start;
     _Atomic guint32 *unused = fm_extent_unused (heap->table, extent) + chunk;
 
-    if (atomic_fetch_add (unused, (guint32) n) + n == heap->chunk) {
+    if (atomic_fetch_add (unused, (guint32) n) + n == (gsize) 1 << bits) {
       atomic_store_explicit (unused, 0, memory_order_relaxed);
       freed |= (guint64) 1 << chunk;
     }
@@ -263,34 +268,43 @@ count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
     return FALSE;
   n_freed = (guint32) __builtin_popcountll (freed);
   /* Before somebody takes them, who is not to find the limit reached. */
-  fm_heap_unhold (heap, n_freed * heap->chunk);
+  fm_heap_unhold (heap, (guint64) n_freed << bits);
   atomic_fetch_or (&extent->free_chunks, freed);
   consider_mostly_free (heap, extent);
   return let_go (heap, extent, n_freed);
 }
 
-/* Takes chunks for @bytes from what the lane has open, those after @cutter's if
- * that helps. */
+/* Not to ask for an extent in which nothing may be held. */
+static gboolean
+is_full (FmHeap *heap, gsize bytes)
+{
+  return atomic_load (&heap->held) + bytes > heap->limit;
+}
+
+/* Takes chunks for the block from what the lane has open, those after @cutter's
+ * if that helps. */
 static FmCutResult
 take_chunks (FmHeap *heap, Lane *lane, Cutter *cutter, gsize size, gsize align,
     FmExtent **ret_left)
 {
   FmExtent *extent = lane->open, *before = cutter->extent;
-  guint n = chunks_for (heap, size + align), first;
-  guint next = (guint) (cutter->end / heap->chunk);
+  guint n, first, next;
   gboolean extends = FALSE;
-  guint64 bits = 0;
+  guint64 bits;
 
-  if (extent != NULL
-      && !atomic_load_explicit (&extent->full, memory_order_relaxed))
-    bits = atomic_load (&extent->free_chunks);
+  if (extent == NULL
+      || atomic_load_explicit (&extent->full, memory_order_relaxed))
+    return is_full (heap, size + align) ? FM_CUT_FULL : FM_CUT_NO_EXTENT;
+  bits = atomic_load (&extent->free_chunks);
+  n = chunks_for (extent, size + align);
   first = find_run (bits, n);
+  next = (guint) (cutter->end >> extent->chunk_bits);
   /* Goes on where it is, to waste nothing of the last chunk; but memory that is
    * still warm is worth more than the rest of one after small blocks. */
   if (bits != 0 && before == extent && next < FM_CHUNKS
       && (n > 1 || first == next)) {
     gsize missing = ((cutter->filled + align) & ~align) + size - cutter->end;
-    guint fewer = chunks_for (heap, missing);
+    guint fewer = chunks_for (extent, missing);
 
     extends =
         next + fewer <= FM_CHUNKS && (~bits & run_of_bits (next, fewer)) == 0;
@@ -300,10 +314,9 @@ take_chunks (FmHeap *heap, Lane *lane, Cutter *cutter, gsize size, gsize align,
     }
   }
   if (first == FM_CHUNKS)
-    return atomic_load (&heap->held) + n * heap->chunk > heap->limit
-        ? FM_CUT_FULL
-        : FM_CUT_NO_EXTENT;
-  if (!fm_heap_hold (heap, n * heap->chunk))
+    return is_full (heap, (gsize) n << extent->chunk_bits) ? FM_CUT_FULL
+                                                           : FM_CUT_NO_EXTENT;
+  if (!fm_heap_hold (heap, (guint64) n << extent->chunk_bits))
     return FM_CUT_FULL;
 
   atomic_fetch_and (&extent->free_chunks, ~run_of_bits (first, n));
@@ -314,9 +327,9 @@ take_chunks (FmHeap *heap, Lane *lane, Cutter *cutter, gsize size, gsize align,
             heap, before, cutter->filled, cutter->end - cutter->filled))
       *ret_left = before;
     cutter->extent = extent;
-    cutter->filled = first * heap->chunk;
+    cutter->filled = (gsize) first << extent->chunk_bits;
   }
-  cutter->end = (first + n) * heap->chunk;
+  cutter->end = (gsize) (first + n) << extent->chunk_bits;
   return FM_CUT_DONE;
 }
 
@@ -340,8 +353,8 @@ cut (FmHeap *heap, Cutter *cutter, gsize size, gsize align, FmBlock *ret_block,
 }
 
 FmCutResult
-fm_heap_cut (FmHeap *heap, guint thread, gsize size, gsize align,
-    FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left)
+fm_heap_cut (FmHeap *heap, guint thread, guint lane_index, gsize size,
+    gsize align, FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left)
 {
   gboolean shares = thread >= FM_THREADS;
   FmCutResult result = FM_CUT_DONE;
@@ -355,7 +368,7 @@ fm_heap_cut (FmHeap *heap, guint thread, gsize size, gsize align,
       && cut (heap, &heap->cutter[thread], size, align, ret_block, ret_offset))
     return FM_CUT_DONE;
 
-  lane = &heap->lane[fm_heap_lane (heap, thread)];
+  lane = &heap->lane[lane_index];
   cutter = shares ? &lane->cutter : &heap->cutter[thread];
   fm_mutex_lock (&lane->lock);
   /* Again, also for a thread of its own: the extent may have been opened again

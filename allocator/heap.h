@@ -44,9 +44,11 @@ typedef enum {
   FM_CUT_FULL       /* the limit is reached */
 } FmCutResult;
 
-/* At most @limit bytes are held by blocks; @n_lanes is a power of two. */
+/* Blocks of up to @small_most bytes share extents, which are twice as long at
+ * least. At most @limit bytes are held by blocks; @n_lanes is a power of two.
+ */
 FmHeap *fm_heap_new (
-    FmExtentTable *table, gsize extent_size, guint n_lanes, guint64 limit);
+    FmExtentTable *table, gsize small_most, guint n_lanes, guint64 limit);
 void fm_heap_free (FmHeap *heap);
 
 /* A block of @size bytes at a multiple of @align + 1 is cut from a shared
@@ -58,11 +60,12 @@ gboolean fm_heap_is_small (const FmHeap *heap, gsize size, gsize align);
 gboolean fm_heap_hold (FmHeap *heap, gsize bytes);
 void fm_heap_unhold (FmHeap *heap, gsize bytes);
 
-/* Cuts a small block. @thread is the caller's number; FM_THREADS and above are
- * shared. *@ret_left is an extent that has become free because the thread cuts
- * from another one now, or NULL. */
-FmCutResult fm_heap_cut (FmHeap *heap, guint thread, gsize size, gsize align,
-    FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left);
+/* Cuts a small block, from what @lane has open if need be. @thread is the
+ * caller's number; FM_THREADS and above are shared. *@ret_left is an extent
+ * that has become free because the thread cuts from another one now, or NULL.
+ */
+FmCutResult fm_heap_cut (FmHeap *heap, guint thread, guint lane, gsize size,
+    gsize align, FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left);
 
 /* Gives back what threads have taken and not cut, when none will cut any more;
  * @release is called for each extent that is free then. */
@@ -93,7 +96,8 @@ void fm_heap_own (FmHeap *heap, FmExtent *extent, FmBlock *ret_block);
 gboolean fm_heap_give (FmHeap *heap, const FmBlock *block, gsize held);
 
 guint fm_heap_n_lanes (const FmHeap *heap);
-guint fm_heap_lane (const FmHeap *heap, guint thread);
+/* The lane of the writer of that number. */
+guint fm_heap_lane (const FmHeap *heap, guint number);
 
 G_END_DECLS
 #endif

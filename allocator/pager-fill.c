@@ -13,6 +13,7 @@
  * an idle extent of the same length is at hand, a donor, its pages are read
  * into instead, and moved from its address; it is vacant then.
  */
+#include "hash.h"
 #include "pager-private.h"
 
 #include <errno.h>
@@ -30,7 +31,9 @@ typedef struct
 gsize
 fm_pager_staging_length (FmPager *pager, gboolean huge)
 {
-  return huge ? pager->config.extent_size : pager->table->grain;
+  if (huge)
+    return pager->config.extent_size;
+  return pager->arena->huge_pages ? FM_HUGE_PAGE : pager->table->grain;
 }
 
 static Piece
@@ -162,7 +165,7 @@ is_there_still (int error)
 /* Fills one piece; *@ret_done bytes of the extent's run are memory after it. */
 static FmFillResult
 fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
-    gsize *ret_done, int *ret_error)
+    gsize *ret_done, guint64 *ret_hash, int *ret_error)
 {
   FmFillResult result = FM_FILL_DONE;
   Pages pages;
@@ -175,6 +178,10 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
         piece->huge, pages.plain, piece->plain);
   if (result == FM_FILL_DONE && *ret_error != 0)
     result = is_there_still (*ret_error) ? FM_FILL_NO_MEMORY : FM_FILL_IO_ERROR;
+  if (result == FM_FILL_DONE && ret_hash != NULL) {
+    *ret_hash = fm_hash (pages.huge, piece->huge, *ret_hash);
+    *ret_hash = fm_hash (pages.plain, piece->plain, *ret_hash);
+  }
 
   if (result == FM_FILL_DONE && piece->huge > 0) {
     result = replace (pager, offset, TRUE, &pages, piece->huge);
@@ -183,13 +190,33 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
   }
   if (result == FM_FILL_DONE && piece->plain > 0) {
     /* To the end of the run, so that it does not end in a bit of file. */
-    result = replace (
-        pager, offset + piece->huge, FALSE, &pages, pager->table->grain);
+    gsize length =
+        (piece->plain + pager->table->grain - 1) & ~(pager->table->grain - 1);
+
+    result = replace (pager, offset + piece->huge, FALSE, &pages, length);
     if (result == FM_FILL_DONE)
-      *ret_done += pager->table->grain;
+      *ret_done += length;
   }
   drop_pages (pager, &pages);
   return result;
+}
+
+guint64
+fm_pager_hash (FmPager *pager, const FmExtent *extent)
+{
+  const guint8 *data =
+      pager->arena->base + fm_extent_offset (pager->table, extent);
+  guint64 hash = FM_HASH_START;
+  gsize done = 0;
+
+  while (done < extent->length) {
+    const Piece piece = next_piece (pager, extent->length - done);
+
+    hash = fm_hash (data + done, piece.huge, hash);
+    hash = fm_hash (data + done + piece.huge, piece.plain, hash);
+    done += piece.huge + piece.plain;
+  }
+  return hash;
 }
 
 /* The system calls of a fill, without the lock. On failure what was filled
@@ -208,7 +235,8 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
     const Piece piece = next_piece (pager, extent->length - done);
 
     result = fill_piece (pager, start + done, &piece,
-        lent != NULL ? lent + done : NULL, &n, ret_error);
+        lent != NULL ? lent + done : NULL, &n,
+        extent->has_hash ? &extent->hash : NULL, ret_error);
     done += n;
   }
   if (result == FM_FILL_DONE || result == FM_FILL_GONE) {
@@ -261,12 +289,17 @@ FmFillResult
 fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
 {
   FmFillResult result;
+  gint64 start;
   int error = 0;
 
   fm_pager_remove_spilled (pager, extent);
   fm_extent_set_state (extent, FM_FILLING, FM_TOUCHED);
   fm_stats_add (pager->stats, FM_STAT_EXTENTS_FILLING, 1);
   fm_pager_begin_transfer (pager);
+  extent->hash = FM_HASH_START;
+  extent->has_hash = atomic_load_explicit (
+      &pager->stream[extent->order.stream].refills, memory_order_relaxed);
+  start = fm_now ();
   fm_pager_leave (pager);
   result = fill_pieces (pager, extent, donor, &error);
   if (result == FM_FILL_IO_ERROR || result == FM_FILL_NO_MEMORY)
@@ -291,6 +324,8 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
     return FM_FILL_GONE;
   }
   if (result == FM_FILL_DONE) {
+    pager->fill_us += (fm_now () - start - pager->fill_us) / 8;
+    atomic_fetch_or (&extent->word, FM_CLEAN);
     fm_extent_set_state (extent, FM_RESIDENT, 0);
     fm_pager_add_resident (pager, extent);
   } else {

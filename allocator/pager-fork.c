@@ -80,7 +80,8 @@ inherit_pager (gpointer data, gpointer unused)
    * touched here. */
   atomic_store (&pager->inherited, TRUE);
   pager->frozen = FALSE;
-  g_queue_init (&pager->line);
+  g_queue_init (&pager->line[FM_ROOM_FOR_ALLOC]);
+  g_queue_init (&pager->line[FM_ROOM_FOR_FILL]);
   pager->arena->read_only = TRUE;
   g_tree_foreach (pager->spilled, protect_extent, pager);
   fm_mutex_unlock (&pager->lock);

@@ -3,22 +3,46 @@
  *
  * pager-order.c: which extent to spill next, and which to read ahead.
  *
- * A queue is read in the order in which it was written, so the extent that was
- * written last is read last: it is the one to spill, as long as it is settled,
- * which is to say that it rests in a queue and is not still passing from one
- * element to the next. Time would be a poor measure of that; what is counted
- * instead is how much has been written since it was last unmapped, which adapts
- * to any rate by itself.
+ * Both ask the same question: how soon will the extent be used? What is spilled
+ * is what will be used last; what is read ahead is what will be used first,
+ * shortly before that is so.
  *
- * Each stream (the thread that writes) has an order of its own. When somebody
- * reads an extent, those that the same stream wrote next are wanted soon: what
- * is spilled of them is filled, and none of them is spilled, up to a window
- * that opens again from small after the reader has gone elsewhere.
+ * Each stream (the thread that writes) has an order of its own, in which a
+ * queue is read. Where somebody reads what it wrote, a cursor knows where,
+ * since when and how fast; the extents that come next have so many bytes before
+ * them, and at that speed so much time. What nobody is on his way to will be
+ * read last of all, what was written last after all else. What was read already
+ * and lives on belongs to a pool, or to a loop: both come round in the order of
+ * writing.
  *
- * The scan for a victim is linear in the resident extents, some hundreds, and
- * happens once per transfer of megabytes.
+ * Nothing is spilled before it has settled, which is to say that it rests in a
+ * queue and is not still passing from one element to the next. Time would be a
+ * poor measure of that; what is counted instead is how much has been written
+ * since it was last unmapped, which adapts to any rate by itself.
+ *
+ * The scan for a victim is linear in the resident extents, and happens once per
+ * transfer.
  */
 #include "pager-private.h"
+
+/* An extent is read ahead so long before it is used, or so many times as long
+ * as a fill takes. */
+#define LEAD ((gint64) 200000)
+#define LEAD_FILLS 16
+
+/* A reader who should have come this much earlier has stopped for now. */
+#define STALL ((gint64) 500000)
+
+/* How much of a change of speed is believed at once: a reader that stopped for
+ * a while is not that slow. */
+#define SLOWER 4
+
+/* A speed is taken over about so many extents. Of two streams that are as fast
+ * the one that seems slower for a moment would lose all that is kept of it. */
+#define SPEED_OVER 16
+
+/* Later than anything that a cursor is on its way to. */
+#define NOT_IN_SIGHT ((gdouble) (G_GINT64_CONSTANT (1) << 60))
 
 gint
 fm_pager_compare_spilled (gconstpointer a, gconstpointer b, gpointer unused)
@@ -34,28 +58,95 @@ fm_pager_compare_spilled (gconstpointer a, gconstpointer b, gpointer unused)
   return 0;
 }
 
-/* It is about to be read. */
-static gboolean
-is_wanted (FmPager *pager, FmExtent *extent)
-{
-  guint32 number = atomic_load_explicit (&extent->stream, memory_order_relaxed);
-  guint64 position =
-      atomic_load_explicit (&extent->position, memory_order_relaxed);
-  const FmStream *stream = &pager->stream[number];
+/* ---- cursors ---- */
 
-  return stream->is_read && position > stream->reader
-      && position - stream->reader <= stream->ahead + extent->length;
+/* For how long the cursor should have moved on by now. */
+static gint64
+stalled_for (const FmCursor *cursor, gint64 now)
+{
+  gint64 passed = now - cursor->time;
+  gint64 expected = (gint64) ((gdouble) cursor->length * cursor->us_per_byte);
+
+  return MAX (passed - expected, 0);
 }
+
+static gboolean
+is_moving (const FmCursor *cursor, gint64 now)
+{
+  return cursor->is_used && stalled_for (cursor, now) < STALL;
+}
+
+/* Microseconds until the cursor comes to what lies @before bytes beyond it. One
+ * that has stopped is likely to go on doing so for as long. */
+static gint64
+time_until (const FmCursor *cursor, guint64 before, gint64 now)
+{
+  gint64 stalled = stalled_for (cursor, now);
+  gint64 passed = now - cursor->time - stalled;
+
+  return MAX ((gint64) ((gdouble) before * cursor->us_per_byte) - passed, 0)
+      + stalled;
+}
+
+/* Bytes between what the cursor is at and the extent that ends at @position,
+ * which lies beyond it. */
+static guint64
+bytes_before (const FmCursor *cursor, guint64 position, gsize length)
+{
+  guint64 distance = position - cursor->position;
+
+  return distance - MIN (distance, length);
+}
+
+/* The time before its use at which an extent should be in memory. */
+static gint64
+lead_time (FmPager *pager)
+{
+  return MAX (LEAD, LEAD_FILLS * pager->fill_us);
+}
+
+/* Bytes a microsecond, of all who read. */
+static gdouble
+total_speed (FmPager *pager, gint64 now)
+{
+  gdouble total = 0;
+  guint i, k;
+
+  for (i = 0; i < pager->config.n_streams; i++) {
+    for (k = 0; k < FM_CURSORS; k++) {
+      const FmCursor *cursor = &pager->stream[i].cursor[k];
+
+      if (is_moving (cursor, now) && cursor->us_per_byte > 0)
+        total += 1 / cursor->us_per_byte;
+    }
+  }
+  return total;
+}
+
+/* How far to read ahead of the cursor: its share of the window, by its speed.
+ * The extent that comes next is always among it. */
+static gsize
+window_of (FmPager *pager, const FmCursor *cursor, gdouble total)
+{
+  gdouble share = total > 0 && cursor->us_per_byte > 0
+      ? 1 / cursor->us_per_byte / total
+      : 1;
+
+  return MIN (
+      cursor->ahead, (gsize) ((gdouble) fm_pager_window (pager) * share));
+}
+
+/* ---- victims ---- */
 
 /* The best so far of one kind of candidates: the one with the largest key. */
 typedef struct
 {
   FmExtent *extent;
-  guint64 key;
+  gdouble key;
 } Best;
 
 static void
-consider (Best *best, FmExtent *extent, guint64 key)
+consider (Best *best, FmExtent *extent, gdouble key)
 {
   if (best->extent == NULL || key > best->key) {
     best->extent = extent;
@@ -63,73 +154,238 @@ consider (Best *best, FmExtent *extent, guint64 key)
   }
 }
 
-FmExtent *
-fm_pager_pick_victim (FmPager *pager, gboolean urgent)
+typedef struct
 {
-  guint64 now = atomic_load_explicit (&pager->written, memory_order_relaxed);
-  Best settled = {0}, unsettled = {0}, wanted = {0}, open = {0}, avoided = {0};
-  const Best *const order[] = {&settled, &unsettled, &wanted, &open, &avoided};
-  gint64 time = fm_now ();
+  gint64 now;
+  guint64 written;
+  gsize window;
+  gdouble speed; /* of all who read */
+  gint64 lead;
+} Moment;
+
+/* How soon somebody comes to the extent; NOT_IN_SIGHT and beyond, the younger
+ * the later, if nobody does. *@ret_wanted: very soon. */
+static gdouble
+time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
+    gboolean *ret_wanted)
+{
+  FmStream *stream = &pager->stream[atomic_load_explicit (
+      &extent->stream, memory_order_relaxed)];
+  guint64 position =
+      atomic_load_explicit (&extent->position, memory_order_relaxed);
+  gdouble soonest = NOT_IN_SIGHT
+      + (gdouble) atomic_load_explicit (&extent->written, memory_order_relaxed);
+  gboolean is_unread =
+      (atomic_load_explicit (&extent->word, memory_order_relaxed) & FM_UNREAD)
+      != 0;
+  guint i;
+
+  *ret_wanted = FALSE;
+  for (i = 0; i < FM_CURSORS; i++) {
+    const FmCursor *cursor = &stream->cursor[i];
+    guint64 before;
+    gint64 time;
+
+    if (!cursor->is_used || position < cursor->position)
+      continue;
+    before = bytes_before (cursor, position, extent->length);
+    time = time_until (cursor, before, moment->now);
+    soonest = MIN (soonest, (gdouble) time);
+    *ret_wanted = *ret_wanted
+        || (is_moving (cursor, moment->now) && time < 2 * moment->lead
+            && (position == cursor->position
+                || before < window_of (pager, cursor, moment->speed)
+                        + extent->length));
+  }
+  /* Read, and alive: it comes round after those that were written before. */
+  if (!is_unread && soonest >= NOT_IN_SIGHT)
+    soonest = (gdouble) (position - MIN (position, stream->behind))
+        * MAX (stream->cursor[0].us_per_byte, 1e-3);
+  return soonest;
+}
+
+/* For each stream the first position of what was read and lives on. */
+static void
+find_behind (FmPager *pager)
+{
   GList *link;
   guint i;
 
-  if (time < pager->no_spill_before)
+  for (i = 0; i < pager->config.n_streams; i++)
+    pager->stream[i].behind = G_MAXUINT64;
+  for (link = pager->resident.head; link != NULL; link = link->next) {
+    const FmExtent *extent = link->data;
+    FmStream *stream = &pager->stream[atomic_load_explicit (
+        &extent->stream, memory_order_relaxed)];
+
+    if ((atomic_load_explicit (&extent->word, memory_order_relaxed) & FM_UNREAD)
+        == 0)
+      stream->behind = MIN (stream->behind,
+          atomic_load_explicit (&extent->position, memory_order_relaxed));
+  }
+}
+
+FmExtent *
+fm_pager_pick_victim (FmPager *pager, FmUrgency urgency)
+{
+  Best settled = {0}, unsettled = {0}, wanted = {0}, open = {0}, avoided = {0};
+  const Best *const order[] = {&settled, &unsettled, &wanted, &open, &avoided};
+  static const guint n_kinds[] = {
+      [FM_NOT_URGENT] = 1, [FM_URGENT] = 2, [FM_MOST_URGENT] = 5};
+  Moment moment = {.now = fm_now (),
+      .written = atomic_load_explicit (&pager->written, memory_order_relaxed),
+      .window = fm_pager_window (pager),
+      .lead = lead_time (pager)};
+  GList *link;
+  guint i;
+
+  if (moment.now < pager->no_spill_before)
     return NULL;
+  moment.speed = total_speed (pager, moment.now);
+  find_behind (pager);
 
   for (link = pager->resident.head; link != NULL; link = link->next) {
     FmExtent *extent = link->data;
     guint32 word = atomic_load_explicit (&extent->word, memory_order_relaxed);
-    guint64 written =
-        atomic_load_explicit (&extent->written, memory_order_relaxed);
     guint64 unmapped =
         atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
+    gboolean is_wanted;
+    gdouble time;
 
     if (FM_WORD_STATE (word) != FM_RESIDENT || FM_WORD_PINS (word) > 0)
       continue;
-    if (time < extent->no_spill_before)
-      consider (&avoided, extent, G_MAXINT64 - extent->no_spill_before);
-    else if (!atomic_load_explicit (&extent->full, memory_order_relaxed))
+    if (moment.now < extent->no_spill_before) {
+      consider (&avoided, extent, (gdouble) -extent->no_spill_before);
+      continue;
+    }
+    if (!atomic_load_explicit (&extent->full, memory_order_relaxed)) {
       consider (&open, extent, 0);
-    else if (is_wanted (pager, extent))
-      consider (&wanted, extent, written);
-    else if (now >= unmapped + pager->window)
-      consider (&settled, extent, written);
+      continue;
+    }
+    time = time_of_use (pager, extent, &moment, &is_wanted);
+    if (is_wanted)
+      consider (&wanted, extent, time);
+    else if (moment.written >= unmapped + moment.window)
+      consider (&settled, extent, time);
     else
-      consider (&unsettled, extent, G_MAXUINT64 - unmapped);
+      consider (&unsettled, extent, (gdouble) (moment.written - unmapped));
   }
 
-  for (i = 0; urgent && i < G_N_ELEMENTS (order); i++) {
+  for (i = 0; i < n_kinds[urgency]; i++) {
     if (order[i]->extent != NULL)
       return order[i]->extent;
   }
-  return settled.extent;
+  return NULL;
+}
+
+/* ---- reading ahead ---- */
+
+/* The first spilled extent beyond the cursor that nobody has mapped. */
+static FmExtent *
+next_spilled (FmPager *pager, guint number, const FmCursor *cursor)
+{
+  const FmExtentOrder at = {number, cursor->position, G_MAXUINT};
+  GTreeNode *node;
+
+  for (node = g_tree_upper_bound (pager->spilled, &at); node != NULL;
+       node = g_tree_node_next (node)) {
+    FmExtent *extent = g_tree_node_value (node);
+
+    if (extent->order.stream != number)
+      return NULL;
+    if (FM_WORD_PINS (atomic_load (&extent->word)) == 0)
+      return extent;
+  }
+  return NULL;
 }
 
 FmExtent *
-fm_pager_pick_prefetch (FmPager *pager)
+fm_pager_pick_prefetch (FmPager *pager, gint64 *ret_when)
 {
-  guint number;
+  gint64 now = fm_now (), lead = lead_time (pager), soonest = G_MAXINT64;
+  gdouble total = total_speed (pager, now);
+  FmExtent *best = NULL;
+  guint i, k;
 
-  for (number = 0; number < pager->config.n_streams; number++) {
-    const FmStream *stream = &pager->stream[number];
-    const FmExtentOrder reader = {number, stream->reader, G_MAXUINT};
-    GTreeNode *node;
+  *ret_when = G_MAXINT64;
+  if (pager->spilled_bytes == 0)
+    return NULL;
+  for (i = 0; i < pager->config.n_streams; i++) {
+    for (k = 0; k < FM_CURSORS; k++) {
+      const FmCursor *cursor = &pager->stream[i].cursor[k];
+      FmExtent *extent =
+          is_moving (cursor, now) ? next_spilled (pager, i, cursor) : NULL;
+      guint64 before;
+      gint64 time;
 
-    if (!stream->is_read)
-      continue;
-    for (node = g_tree_upper_bound (pager->spilled, &reader); node != NULL;
-         node = g_tree_node_next (node)) {
-      FmExtent *extent = g_tree_node_value (node);
-
-      if (extent->order.stream != number
-          || extent->order.position - stream->reader
-              > stream->ahead + extent->length)
-        break;
-      if (FM_WORD_PINS (atomic_load (&extent->word)) == 0)
-        return extent;
+      if (extent == NULL)
+        continue;
+      before = bytes_before (cursor, extent->order.position, extent->length);
+      if (before > window_of (pager, cursor, total))
+        continue;
+      time = time_until (cursor, before, now);
+      if (time > lead)
+        *ret_when = MIN (*ret_when, now + time - lead);
+      else if (time < soonest) {
+        soonest = time;
+        best = extent;
+      }
     }
   }
-  return NULL;
+  return best;
+}
+
+void
+fm_pager_stop_reading_ahead (FmPager *pager, guint stream)
+{
+  guint i;
+
+  for (i = 0; i < FM_CURSORS; i++)
+    pager->stream[stream].cursor[i].is_used = FALSE;
+}
+
+/* ---- what is read ---- */
+
+/* The cursor that comes to @position, which is the first one then; a new one
+ * takes the place of the one that has not moved for longest. */
+static FmCursor *
+cursor_at (
+    FmStream *stream, guint64 position, gsize length, gboolean *ret_jumps)
+{
+  FmCursor found;
+  guint i;
+
+  *ret_jumps = TRUE;
+  for (i = 0; i < FM_CURSORS; i++) {
+    const FmCursor *cursor = &stream->cursor[i];
+    guint64 reach = 2 * (cursor->ahead + length);
+
+    if (cursor->is_used && position + length >= cursor->position
+        && position <= cursor->position + reach) {
+      *ret_jumps = FALSE;
+      break;
+    }
+  }
+  if (*ret_jumps)
+    i = FM_CURSORS - 1;
+  found = stream->cursor[i];
+  for (; i > 0; i--)
+    stream->cursor[i] = stream->cursor[i - 1];
+  stream->cursor[0] = found;
+  return &stream->cursor[0];
+}
+
+static void
+note_speed (FmCursor *cursor, guint64 position, gint64 now)
+{
+  gdouble bytes = (gdouble) (position - cursor->position);
+  gdouble us = (gdouble) MAX (now - cursor->time, 0);
+
+  if (cursor->us_per_byte > 0)
+    us = MIN (us, SLOWER * cursor->us_per_byte * bytes);
+  cursor->bytes += bytes - cursor->bytes / SPEED_OVER;
+  cursor->us += us - cursor->us / SPEED_OVER;
+  cursor->us_per_byte = cursor->us / cursor->bytes;
 }
 
 void
@@ -139,8 +395,9 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
       &extent->stream, memory_order_relaxed)];
   guint64 position =
       atomic_load_explicit (&extent->position, memory_order_relaxed);
-  guint64 before = stream->reader;
-  guint64 reach = 2 * (stream->ahead + extent->length);
+  gint64 now = fm_now ();
+  gboolean is_first, jumps;
+  FmCursor *cursor;
 
   /* An element that looks at what it has just been given is not the reader of
    * the queue that this is on its way to. */
@@ -151,15 +408,26 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
     return;
 
   extent->prefetched = FALSE;
-  if (!stream->is_read) {
-    stream->is_read = TRUE;
-    stream->ahead = pager->window;
-  } else if (position + reach < before || position > before + reach) {
-    stream->ahead = MIN (extent->length, pager->window);
-  } else if (position > before) {
-    stream->ahead = MIN (2 * stream->ahead, pager->window);
+  is_first = !stream->cursor[0].is_used;
+  cursor = cursor_at (stream, position, extent->length, &jumps);
+  if (is_first) {
+    *cursor = (FmCursor){.ahead = pager->window};
+  } else if (jumps) {
+    *cursor = (FmCursor){.ahead = MIN (extent->length, pager->window),
+        .bytes = cursor->bytes,
+        .us = cursor->us,
+        .us_per_byte = cursor->us_per_byte};
+  } else if (position > cursor->position) {
+    cursor->ahead = MIN (2 * cursor->ahead, pager->window);
+    note_speed (cursor, position, now);
+  } else {
+    /* Who reads backwards is ahead of nothing. */
+    cursor->ahead = MIN (extent->length, pager->window);
   }
-  stream->reader = position;
+  cursor->is_used = TRUE;
+  cursor->position = position;
+  cursor->length = extent->length;
+  cursor->time = now;
   fm_pager_wake_readers (pager);
 }
 

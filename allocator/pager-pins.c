@@ -23,6 +23,8 @@ try_pin (FmExtent *extent, FmPinFlags flags, gboolean *ret_first_read)
     if (state != FM_RESIDENT && state != FM_WRITING)
       return FALSE;
     after = before + 1;
+    if ((flags & FM_PIN_WRITE) != 0)
+      after &= ~FM_CLEAN;
     if ((flags & FM_PIN_WRITE) != 0 && state == FM_WRITING)
       after |= FM_TOUCHED;
     if ((flags & FM_PIN_READ) != 0)
@@ -79,8 +81,9 @@ fill_for_pin (
     case FM_FILL_GONE:
       return FALSE;
   }
-  if ((flags & FM_PIN_READ) != 0)
-    atomic_fetch_and (&extent->word, ~FM_UNREAD);
+  atomic_fetch_and (&extent->word,
+      ~((flags & FM_PIN_READ) != 0 ? FM_UNREAD : 0)
+          & ~((flags & FM_PIN_WRITE) != 0 ? FM_CLEAN : 0));
   atomic_fetch_add (&extent->word, 1);
   return TRUE;
 }

@@ -3,7 +3,8 @@
  *
  * pager-private.h: what the files of the pager share.
  *
- *   pager.c        extents handed out and taken back, room in the budget
+ *   pager.c        extents handed out and taken back
+ *   pager-room.c   room in the budget: who may take it, and who waits
  *   pager-pins.c   extents closed, opened again, pinned and unpinned
  *   pager-space.c  idle extents; memory and disk space given back
  *   pager-spill.c, pager-fill.c  the two ways
@@ -40,15 +41,44 @@ typedef enum {
   FM_THREADS_REFUSED
 } FmThreadsState;
 
+/* Where somebody reads what a stream wrote. */
+typedef struct
+{
+  gboolean is_used;
+  guint64 position;    /* of the extent read last */
+  gsize length;        /* of that one */
+  gint64 time;         /* when its reading began */
+  gdouble us_per_byte; /* how fast it reads; 0: not known */
+  gdouble bytes, us;   /* of that, what was measured lately */
+  gsize ahead;         /* how far beyond it to read ahead, at most */
+} FmCursor;
+
+/* Two branches of a tee read at two places. */
+#define FM_CURSORS 2
+
 typedef struct
 {
   _Atomic guint64 position; /* bytes written by it so far */
-  gboolean is_read;         /* somebody reads what it wrote, in order */
-  guint64 reader;           /* the position of the extent read last */
-  gsize ahead;              /* how far beyond it to read ahead */
+  atomic_bool refills;      /* what was filled had to go again, unread */
+
+  /* Under the lock. */
+  FmCursor cursor[FM_CURSORS]; /* the one that moved last comes first */
+  gsize extent_size;           /* that it was given last; 0: none */
+  guint64 handed_out;          /* by the pager until then */
+  gdouble own, all;            /* of what was handed out lately */
+  guint64 behind;              /* pager-order.c's, within one look */
 } FmStream;
 
-typedef enum { FM_ROOM_FOR_ALLOC, FM_ROOM_FOR_FILL } FmRoomKind;
+typedef enum {
+  FM_ROOM_FOR_ALLOC,
+  FM_ROOM_FOR_FILL,
+  FM_N_ROOM_KINDS
+} FmRoomKind;
+
+/* What may be spilled: what has settled; for an allocation that waits also what
+ * was written just now; for a fill that waits, or in the end, whatever there
+ * is. */
+typedef enum { FM_NOT_URGENT, FM_URGENT, FM_MOST_URGENT } FmUrgency;
 
 /* Somebody who may have to wait for room; starts as zeros. */
 typedef struct
@@ -58,7 +88,9 @@ typedef struct
   guint64 completions;
   gboolean over; /* waits no more, and goes over the budget */
   FmRoomKind kind;
-  GList link; /* in the line of those who wait */
+  gsize bytes;
+  FmCond turn; /* it may be its turn */
+  GList link;  /* in the line of those who wait */
 } FmPatience;
 
 /* Extents that nobody uses: for each length in grains a queue, the one that
@@ -85,7 +117,7 @@ struct _FmPager
   FmBackingFile *file;
   FmStats *stats;
   gsize reserve; /* of the budget, the most that is kept for fills */
-  gsize window;  /* the most to read ahead; and what counts as just written */
+  gsize window;  /* see fm_pager_window() */
   FmRuns *runs;
   FmIdle idle_memory; /* resident */
   FmIdle idle_disk;   /* vacant, with disk space */
@@ -115,10 +147,14 @@ struct _FmPager
   gsize spilled_bytes;
   gsize writing_bytes; /* of those that are being spilled */
   guint in_flight;
-  guint n_transfers;      /* being written or read */
-  gint64 busy_since;      /* if any */
-  GQueue line;            /* who waits for room, first come first */
-  guint64 completions;    /* of spills */
+  guint n_transfers;            /* being written or read */
+  gint64 busy_since;            /* if any */
+  GQueue line[FM_N_ROOM_KINDS]; /* who waits for room, first come first */
+  gsize largest;                /* extent ever handed out */
+  gsize beside_pinned;          /* room for what is not, as known last */
+  guint64 handed_out;           /* bytes of all extents so far */
+  gint64 fill_us;               /* how long a fill takes, about */
+  guint64 completions;          /* of spills */
   guint n_kept;           /* extents that became idle since the keeper looked */
   guint failures;         /* of spills, since one that succeeded */
   gint64 no_spill_before; /* after some that failed */
@@ -145,6 +181,8 @@ void fm_pager_unlock (FmPager *pager);
 void fm_pager_leave (FmPager *pager);
 void fm_pager_return (FmPager *pager);
 
+/* pager-room.c; with the lock held */
+
 /* One step towards @bytes of room: TRUE when they may be taken, because they
  * are there or because there is nothing left to wait for. On FALSE the lock was
  * released meanwhile and everything may have changed. fm_pager_end_waiting() is
@@ -158,13 +196,32 @@ gboolean fm_pager_is_my_turn (
 /* Whether a fill may take room although somebody waits for some. */
 gboolean fm_pager_may_overtake (FmPager *pager);
 void fm_pager_end_waiting (FmPager *pager, FmPatience *patience);
+gboolean fm_pager_somebody_waits (FmPager *pager);
+
+/* There may be room, or nothing left to wait for: those whose turn it is look
+ * again. */
+void fm_pager_wake_waiting (FmPager *pager);
+
+/* What counts as written just now, and the most that is read ahead: a window,
+ * or less where what is pinned leaves little room beside it. */
+gsize fm_pager_window (FmPager *pager);
+
+/* The most that may be resident now: the budget, or what is pinned and a floor
+ * in which the rest takes turns. */
+gsize fm_pager_most_resident (FmPager *pager);
 
 /* Whether so little of the budget is free that something should be spilled,
  * beyond what is being written already. */
 gboolean fm_pager_is_pressed (FmPager *pager);
 
+/* What has to be spilled to make room for those who wait; *@ret_until is when
+ * that may change by itself, or G_MAXINT64. */
+FmUrgency fm_pager_urgency (FmPager *pager, gint64 *ret_until);
+
 /* Changes what counts as resident, and tells those who wait for it. */
 void fm_pager_count_resident (FmPager *pager, gssize change);
+
+/* pager.c */
 
 /* Between these the disk is at work. */
 void fm_pager_begin_transfer (FmPager *pager);
@@ -222,6 +279,10 @@ int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
 FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor);
 gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
 
+/* Of the bytes at the extent's address, as a fill takes it. Without the lock.
+ */
+guint64 fm_pager_hash (FmPager *pager, const FmExtent *extent);
+
 /* Spills an extent that is WRITING, if it can. */
 void fm_pager_spill (FmPager *pager, FmExtent *extent);
 /* That the program has closed the backing file, or somebody has cut it: TRUE if
@@ -238,11 +299,15 @@ void fm_pager_stop_threads (FmPager *pager);
 
 /* pager-order.c; all with the lock held */
 
-/* The extent to spill next, or NULL. Without @urgent only what is settled. */
-FmExtent *fm_pager_pick_victim (FmPager *pager, gboolean urgent);
+/* The extent to spill next, or NULL. */
+FmExtent *fm_pager_pick_victim (FmPager *pager, FmUrgency urgency);
 
-/* The extent to fill next, or NULL. */
-FmExtent *fm_pager_pick_prefetch (FmPager *pager);
+/* The extent to fill next, or NULL; then *@ret_when is when to ask again,
+ * G_MAXINT64 if not before something changes. */
+FmExtent *fm_pager_pick_prefetch (FmPager *pager, gint64 *ret_when);
+
+/* @stream can't be read ahead of: its next extent could not be filled. */
+void fm_pager_stop_reading_ahead (FmPager *pager, guint stream);
 
 /* @extent is read for the first time since it was written. */
 void fm_pager_note_read (FmPager *pager, FmExtent *extent);

@@ -110,8 +110,7 @@ fm_pager_keep_memory (FmPager *pager, FmExtent *extent)
   idle_put (&pager->idle_memory, extent);
   fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
   /* It is as good as room. */
-  if (pager->line.length > 0)
-    fm_cond_broadcast (&pager->changed);
+  fm_pager_wake_waiting (pager);
   fm_pager_wake_readers (pager);
   fm_pager_wake_keeper (pager);
 }
@@ -152,8 +151,7 @@ fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
 {
   fm_extent_set_state (extent, FM_FREE, ~0u);
   extent->dead = FALSE;
-  if (pager->line.length > 0)
-    fm_cond_broadcast (&pager->changed);
+  fm_pager_wake_waiting (pager);
   if (extent->disk_bytes > 0) {
     idle_put (&pager->idle_disk, extent);
     fm_pager_wake_keeper (pager);
@@ -368,7 +366,7 @@ reclaim_resident (FmPager *pager)
     extent->disk_bytes = 0;
     extent->holes = 0;
   }
-  fm_extent_set_state (extent, FM_RESIDENT, FM_TOUCHED);
+  fm_extent_set_state (extent, FM_RESIDENT, FM_TOUCHED | FM_CLEAN);
   if (extent->dead) {
     fm_pager_remove_resident (pager, extent);
     fm_pager_keep_memory (pager, extent);

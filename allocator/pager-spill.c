@@ -155,16 +155,38 @@ finish_spill (FmPager *pager, FmExtent *extent)
   fm_cond_broadcast (&pager->changed);
 }
 
+/* Whether the file has the same bytes: it was filled from there and not mapped
+ * for writing since, nor written by whoever kept a pointer. Without the lock.
+ * Of a stream of which this is the first such extent no hash was taken yet. */
+static gboolean
+is_in_file (FmPager *pager, FmExtent *extent)
+{
+  FmStream *stream = &pager->stream[atomic_load_explicit (
+      &extent->stream, memory_order_relaxed)];
+
+  if ((atomic_load (&extent->word) & FM_CLEAN) == 0 || extent->holes > 0
+      || extent->disk_bytes < extent->length)
+    return FALSE;
+  if (!extent->has_hash) {
+    atomic_store (&stream->refills, TRUE);
+    return FALSE;
+  }
+  return fm_pager_hash (pager, extent) == extent->hash;
+}
+
 void
 fm_pager_spill (FmPager *pager, FmExtent *extent)
 {
-  int error;
+  int error = 0;
 
   pager->writing_bytes += extent->length;
   fm_stats_add (pager->stats, FM_STAT_EXTENTS_WRITING, 1);
   fm_pager_begin_transfer (pager);
   fm_pager_leave (pager);
-  error = write_extent (pager, extent);
+  if (is_in_file (pager, extent))
+    fm_stats_add (pager->stats, FM_STAT_CLEAN_SPILLS, 1);
+  else
+    error = write_extent (pager, extent);
   if (error != 0 && error != ECANCELED)
     warn_spill_failed (pager, error);
   fm_pager_return (pager);

@@ -20,8 +20,9 @@ writer (gpointer data)
 
   fm_pager_lock (pager);
   while (!pager->stopping) {
-    gboolean urgent =
-        pager->line.length > 0 || pager->resident_bytes > pager->config.budget;
+    gint64 until;
+    FmUrgency urgency = fm_pager_urgency (pager, &until);
+    gboolean urgent = urgency != FM_NOT_URGENT;
     gboolean pressed =
         !pager->frozen && (urgent || fm_pager_is_pressed (pager));
     FmExtent *victim;
@@ -33,7 +34,7 @@ writer (gpointer data)
         continue;
       pressed = urgent;
     }
-    victim = pressed ? fm_pager_pick_victim (pager, urgent) : NULL;
+    victim = pressed ? fm_pager_pick_victim (pager, urgency) : NULL;
     if (victim != NULL) {
       if (fm_extent_commit (victim, FM_RESIDENT, FM_WRITING)) {
         /* Else a lane might go on cutting blocks from it. */
@@ -42,12 +43,14 @@ writer (gpointer data)
       }
       continue;
     }
-    /* Who waits for room in vain is to find out. */
-    if (pager->line.length > 0 && pager->in_flight == 0 && !pager->frozen)
-      fm_cond_broadcast (&pager->changed);
+    /* Who waits for room in vain is to find out; not who only has to wait until
+     * more may be spilled. */
+    if (pager->in_flight == 0 && !pager->frozen && until == G_MAXINT64)
+      fm_pager_wake_waiting (pager);
     if (fm_now () < pager->no_spill_before)
-      fm_cond_wait_until (
-          &pager->to_write, &pager->lock, pager->no_spill_before);
+      until = MIN (until, pager->no_spill_before);
+    if (until < G_MAXINT64)
+      fm_cond_wait_until (&pager->to_write, &pager->lock, until);
     else
       fm_cond_wait (&pager->to_write, &pager->lock);
   }
@@ -63,9 +66,9 @@ take_room_ahead (FmPager *pager, FmExtent *extent)
 
   /* With a small budget that would only have to be spilled again. */
   if (!fm_pager_may_overtake (pager)
-      || (pager->line.length > 0 && missing > pager->reserve))
+      || (fm_pager_somebody_waits (pager) && missing > pager->reserve))
     return FALSE;
-  if (pager->resident_bytes + missing > pager->config.budget)
+  if (pager->resident_bytes + missing > fm_pager_most_resident (pager))
     return FALSE;
   fm_pager_count_resident (pager, (gssize) missing);
   extent->resident_bytes += missing;
@@ -79,23 +82,28 @@ reader (gpointer data)
 
   fm_pager_lock (pager);
   while (!pager->stopping) {
-    FmExtent *extent = pager->frozen ? NULL : fm_pager_pick_prefetch (pager);
+    gint64 when = G_MAXINT64;
+    FmExtent *extent =
+        pager->frozen ? NULL : fm_pager_pick_prefetch (pager, &when);
     FmExtent *donor = NULL;
     gboolean has_room = extent != NULL && pager->idle_bytes <= pager->window
         && take_room_ahead (pager, extent);
 
     /* Idle memory is the next allocation's first of all, which would otherwise
      * have to touch fresh pages while somebody waits for it. */
-    if (extent != NULL && !has_room && pager->line.length == 0)
+    if (extent != NULL && !has_room && !fm_pager_somebody_waits (pager))
       donor = fm_pager_take_donor (pager, extent);
     if (!has_room && donor == NULL && extent != NULL
         && pager->idle_bytes > pager->window)
       has_room = take_room_ahead (pager, extent);
     if (!has_room && donor == NULL) {
-      if (extent == NULL || pager->line.length > 0
+      if (extent == NULL || fm_pager_somebody_waits (pager)
           || !fm_pager_reclaim_memory (pager, G_MAXINT64)) {
         pager->n_readers_asleep++;
-        fm_cond_wait (&pager->to_read, &pager->lock);
+        if (when < G_MAXINT64)
+          fm_cond_wait_until (&pager->to_read, &pager->lock, when);
+        else
+          fm_cond_wait (&pager->to_read, &pager->lock);
         pager->n_readers_asleep--;
       }
       continue;
@@ -110,7 +118,7 @@ reader (gpointer data)
       case FM_FILL_NO_MEMORY:
       case FM_FILL_IO_ERROR:
         /* Whoever needs it will try again, and be told. */
-        pager->stream[extent->order.stream].is_read = FALSE;
+        fm_pager_stop_reading_ahead (pager, extent->order.stream);
         break;
       case FM_FILL_GONE:
         break;

@@ -1,21 +1,19 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager.c: extents handed out and taken back, and room in the budget.
+ * pager.c: extents handed out and taken back.
  *
  * See pager.h for the interface, extent.h for the states, pager-private.h for
  * the lock.
- *
- * Room: allocations may use the budget but for a reserve that is kept for fills
- * while anything is spilled, so that a consumer always makes progress. Who
- * finds no room waits as long as spills complete; when nothing moves, or
- * nothing can be spilled, it goes over the budget, which is counted and said
- * once, rather than block for ever.
  */
 #include "pager-private.h"
 
-/* For how long fills may go before an allocation that waits. */
-#define OVERTAKING ((gint64) 100000)
+/* A stream has one extent open, reads another, and has more on their way: of
+ * its share of the budget an extent takes one part in so many. */
+#define EXTENTS_OF_A_STREAM 16
+
+/* That share is taken over about so many of its extents. */
+#define SHARE_OVER 8
 
 /* ---- the lock ---- */
 
@@ -46,8 +44,9 @@ fm_pager_return (FmPager *pager)
 {
   fm_pager_lock (pager);
   pager->in_flight--;
-  if (pager->frozen || pager->line.length > 0)
+  if (pager->frozen)
     fm_cond_broadcast (&pager->changed);
+  fm_pager_wake_waiting (pager);
 }
 
 /* ---- the word ---- */
@@ -59,7 +58,8 @@ fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear)
 
   fm_point ();
   do {
-    after = (before & (FM_PINS_MASK | FM_TOUCHED | FM_UNREAD) & ~clear)
+    after =
+        (before & (FM_PINS_MASK | FM_TOUCHED | FM_UNREAD | FM_CLEAN) & ~clear)
         | FM_WORD (state);
   } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
 }
@@ -75,179 +75,9 @@ fm_extent_commit (FmExtent *extent, FmState from, FmState to)
     if (FM_WORD_STATE (before) != from || FM_WORD_PINS (before) > 0
         || (before & FM_TOUCHED) != 0)
       return FALSE;
-    after = (before & FM_UNREAD) | FM_WORD (to);
+    after = (before & (FM_UNREAD | FM_CLEAN)) | FM_WORD (to);
   } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
   return TRUE;
-}
-
-/* ---- what is resident ---- */
-
-/* Of @most, which is kept free to make transfers smooth, what that is worth. A
- * queue little deeper than the budget has few transfers, and each byte that is
- * kept free is one more to be written and read. */
-static gsize
-kept_free (FmPager *pager, gsize most)
-{
-  gsize all = pager->spilled_bytes + pager->resident_bytes;
-  gdouble share = (gdouble) pager->spilled_bytes / (gdouble) MAX (all, 1);
-
-  return CLAMP ((gsize) ((gdouble) most * share),
-      MIN (most, pager->config.extent_size), most);
-}
-
-gboolean
-fm_pager_is_pressed (FmPager *pager)
-{
-  gsize low =
-      kept_free (pager, pager->reserve) + kept_free (pager, pager->window);
-
-  return pager->resident_bytes + low
-      > pager->config.budget + pager->writing_bytes;
-}
-
-void
-fm_pager_count_resident (FmPager *pager, gssize change)
-{
-  gsize budget = pager->config.budget;
-
-  pager->resident_bytes += (gsize) change;
-  atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
-      memory_order_relaxed);
-  fm_stats_add (pager->stats, FM_STAT_RESIDENT_BYTES, (guint64) change);
-
-  if (change > 0) {
-    fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
-    if (fm_pager_is_pressed (pager))
-      fm_cond_signal (&pager->to_write);
-  } else if (change < 0) {
-    if (pager->line.length > 0)
-      fm_cond_broadcast (&pager->changed);
-    fm_pager_wake_readers (pager);
-  }
-}
-
-static gsize
-room_limit (FmPager *pager, FmRoomKind kind)
-{
-  gsize limit = pager->config.budget;
-
-  if (kind == FM_ROOM_FOR_ALLOC
-      && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0)
-    limit -= kept_free (pager, pager->reserve);
-  return limit;
-}
-
-/* Nobody who waits may be overtaken, so that small requests do not starve large
- * ones. A fill may use its reserve before allocations that wait, so that
- * consumers make room, but not for ever. */
-gboolean
-fm_pager_is_my_turn (
-    FmPager *pager, FmRoomKind kind, const FmPatience *patience)
-{
-  const GList *first = pager->line.head;
-
-  return first == NULL || first == &patience->link
-      || (kind == FM_ROOM_FOR_FILL && fm_pager_may_overtake (pager));
-}
-
-gboolean
-fm_pager_may_overtake (FmPager *pager)
-{
-  const FmPatience *first =
-      pager->line.head != NULL ? pager->line.head->data : NULL;
-
-  return first == NULL
-      || (first->kind == FM_ROOM_FOR_ALLOC
-          && fm_now () < first->since + OVERTAKING);
-}
-
-/* The lock is released to speak. */
-static void
-give_up_waiting (FmPager *pager, FmPatience *patience)
-{
-  patience->over = TRUE;
-  fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
-  if (fm_first_time (&pager->warned_over)) {
-    fm_pager_leave (pager);
-    fm_warning ("more than the budget of %" G_GSIZE_FORMAT " MiB (ram) has to "
-                "be in memory, because what is there is in use or can't be "
-                "written; the program goes on. If this happens often, raise "
-                "ram, or see whether the disk is full or slow",
-        pager->config.budget >> 20);
-    fm_pager_return (pager);
-  }
-}
-
-/* Whether it makes sense to wait on. */
-static gboolean
-has_patience (FmPager *pager, gboolean fits, FmPatience *patience)
-{
-  gint64 now = fm_now ();
-
-  if (patience->completions != pager->completions && fits) {
-    patience->completions = pager->completions;
-    patience->deadline = MIN (now, patience->since + pager->config.patience)
-        + pager->config.patience;
-  }
-  return now < patience->deadline;
-}
-
-static void
-begin_waiting (FmPager *pager, FmRoomKind kind, FmPatience *patience)
-{
-  patience->since = fm_now ();
-  patience->deadline = patience->since + pager->config.patience;
-  patience->completions = pager->completions;
-  patience->link.data = patience;
-  patience->kind = kind;
-  g_queue_push_tail_link (&pager->line, &patience->link);
-}
-
-void
-fm_pager_end_waiting (FmPager *pager, FmPatience *patience)
-{
-  if (patience->since == 0)
-    return;
-  g_queue_unlink (&pager->line, &patience->link);
-  /* It is the next one's turn. */
-  if (pager->line.length > 0)
-    fm_cond_broadcast (&pager->changed);
-}
-
-gboolean
-fm_pager_step_towards_room (
-    FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience)
-{
-  gsize limit = room_limit (pager, kind);
-  gboolean my_turn = fm_pager_is_my_turn (pager, kind, patience);
-
-  if (patience->over || atomic_load (&pager->inherited))
-    return TRUE;
-  if (my_turn && bytes <= limit && pager->resident_bytes <= limit - bytes)
-    return TRUE;
-  if (my_turn && fm_pager_reclaim_memory (pager, G_MAXINT64))
-    return FALSE;
-  if (pager->threads_state == FM_THREADS_NONE) {
-    fm_pager_start_threads (pager);
-    return FALSE;
-  }
-  if (patience->since == 0)
-    begin_waiting (pager, kind, patience);
-
-  /* Nothing moves, and nothing can be made to. */
-  if (my_turn && pager->in_flight == 0
-      && (pager->threads_state == FM_THREADS_REFUSED
-          || fm_pager_pick_victim (pager, TRUE) == NULL)) {
-    give_up_waiting (pager, patience);
-    return FALSE;
-  }
-  if (!has_patience (pager, bytes <= limit, patience)) {
-    give_up_waiting (pager, patience);
-    return FALSE;
-  }
-  fm_cond_broadcast (&pager->to_write);
-  fm_cond_wait_until (&pager->changed, &pager->lock, patience->deadline);
-  return FALSE;
 }
 
 /* ---- transfers ---- */
@@ -342,6 +172,27 @@ fm_pager_remove_spilled (FmPager *pager, FmExtent *extent)
 
 /* ---- handing out and taking back ---- */
 
+/* Whole huge pages only where they begin at one. */
+static guint
+alignment_of (FmPager *pager, guint n_grains)
+{
+  gsize huge = FM_HUGE_PAGE / pager->table->grain;
+
+  return pager->arena->huge_pages && n_grains >= huge ? (guint) huge : 1;
+}
+
+static gboolean
+take_run (FmPager *pager, guint n_grains, guint *ret_first)
+{
+  if (!fm_runs_take (
+          pager->runs, n_grains, alignment_of (pager, n_grains), ret_first))
+    return FALSE;
+  if (fm_extent_table_make_usable (pager->table, *ret_first + n_grains))
+    return TRUE;
+  fm_runs_give (pager->runs, *ret_first, n_grains);
+  return FALSE;
+}
+
 /* The extent for a run that is free, disk space first; NULL if there is none.
  * Releases the lock only when it has to give space back to find one. */
 static FmExtent *
@@ -353,7 +204,7 @@ take_vacant (FmPager *pager, guint n_grains)
 
     if (extent != NULL)
       return extent;
-    if (fm_runs_take (pager->runs, n_grains, &first)) {
+    if (take_run (pager, n_grains, &first)) {
       extent = &pager->table->extent[first];
       extent->link.data = extent;
       extent->n_grains = n_grains;
@@ -399,7 +250,12 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
       atomic_load_explicit (&pager->written, memory_order_relaxed);
 
   extent->shared = shared;
+  extent->chunk_bits =
+      shared ? g_bit_storage ((gulong) (length / FM_CHUNKS)) - 1 : 0;
   extent->length = length;
+  extent->has_hash = FALSE;
+  pager->largest = MAX (pager->largest, length);
+  pager->handed_out += length;
   extent->dead = FALSE;
   extent->prefetched = FALSE;
   extent->holes_looked_for = 0;
@@ -473,6 +329,33 @@ fm_pager_acquire (
     fm_stats_waited (pager->stats, FM_WAIT_ALLOC, ns);
   }
   return result;
+}
+
+gsize
+fm_pager_extent_size (FmPager *pager, guint number, gsize least)
+{
+  FmStream *stream = &pager->stream[number];
+  gsize size = pager->config.extent_least;
+  gdouble share;
+
+  fm_pager_lock (pager);
+  if (stream->extent_size > 0) {
+    stream->own += (gdouble) stream->extent_size - stream->own / SHARE_OVER;
+    stream->all += (gdouble) (pager->handed_out - stream->handed_out)
+        - stream->all / SHARE_OVER;
+    share = stream->own / MAX (stream->all, stream->own);
+    /* By one step at a time: many who begin at once all seem to be alone. */
+    while (size < MIN (2 * stream->extent_size, pager->config.extent_size)
+        && (gdouble) (2 * size)
+            <= (gdouble) pager->config.budget * share / EXTENTS_OF_A_STREAM)
+      size *= 2;
+  }
+  while (size < least)
+    size *= 2;
+  stream->extent_size = size;
+  stream->handed_out = pager->handed_out;
+  fm_pager_unlock (pager);
+  return size;
 }
 
 void
@@ -554,6 +437,7 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
       CLAMP (config->budget / 16, config->extent_size, 4 * config->extent_size);
   pager->reserve = MAX (config->budget / 16, config->extent_size);
   pager->reserve = MIN (pager->reserve, config->budget / 8);
+  pager->beside_pinned = config->budget;
 
   fm_mutex_init (&pager->lock);
   fm_cond_init (&pager->changed);
@@ -564,7 +448,8 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   g_queue_init (&pager->by_age);
   fm_idle_init (&pager->idle_memory);
   fm_idle_init (&pager->idle_disk);
-  g_queue_init (&pager->line);
+  g_queue_init (&pager->line[FM_ROOM_FOR_ALLOC]);
+  g_queue_init (&pager->line[FM_ROOM_FOR_FILL]);
   pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
   pager->stream = g_new0 (FmStream, config->n_streams);
   pager->link.data = pager;

@@ -29,9 +29,10 @@ typedef struct
   gsize budget; /* most resident bytes */
   gsize
       extent_size; /* of shared extents, and the most that one transfer moves */
-  guint n_streams; /* stream numbers are below this */
-  gint64 patience; /* us that somebody waits for room while nothing moves */
-  gint64 idle;     /* us after which what nobody uses is given back */
+  gsize extent_least; /* shared extents of slow streams are as short as this */
+  guint n_streams;    /* stream numbers are below this */
+  gint64 patience;    /* us that somebody waits for room while nothing moves */
+  gint64 idle;        /* us after which what nobody uses is given back */
 } FmPagerConfig;
 
 typedef enum {
@@ -54,6 +55,10 @@ void fm_pager_free (FmPager *pager);
  * contents are undefined. May wait for room in the budget. */
 FmAcquireResult fm_pager_acquire (
     FmPager *pager, gsize length, gboolean shared, FmExtent **ret_extent);
+
+/* How long the next extent for small blocks of @stream is to be, @least or
+ * more: the more of what is written comes from it, the longer. */
+gsize fm_pager_extent_size (FmPager *pager, guint stream, gsize least);
 
 /* Takes an extent back; nothing of it may be pinned. */
 void fm_pager_release (FmPager *pager, FmExtent *extent);

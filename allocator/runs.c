@@ -9,6 +9,9 @@
  */
 #include "runs.h"
 
+/* Runs that are looked at for one that is aligned as it is. */
+#define CANDIDATES 16
+
 struct _FmRuns
 {
   guint n_grains;
@@ -80,20 +83,53 @@ fm_runs_free (FmRuns *runs)
   g_free (runs);
 }
 
-gboolean
-fm_runs_take (FmRuns *runs, guint n, guint *ret_first)
+/* Where @n grains fit into the run; FALSE if they do not. */
+static gboolean
+fits (const Run *run, guint n, guint align, guint *ret_first)
 {
-  const Run least = {n, 0};
+  guint skip = (align - run->first % align) % align;
+
+  *ret_first = run->first + skip;
+  return run->length >= n && run->length - n >= skip;
+}
+
+/* The best fit that is aligned as it is, among a few; else one that is long
+ * enough wherever it begins. */
+static const Run *
+find_run (FmRuns *runs, guint n, guint align, guint *ret_first)
+{
+  const Run least = {n, 0}, enough = {n + align - 1, 0};
   GTreeNode *node = g_tree_lower_bound (runs->by_length, &least);
+  guint i;
+
+  for (i = 0; i < CANDIDATES && node != NULL; i++) {
+    if (fits (g_tree_node_key (node), n, align, ret_first))
+      return g_tree_node_key (node);
+    node = g_tree_node_next (node);
+  }
+  node = g_tree_lower_bound (runs->by_length, &enough);
+  if (node == NULL || !fits (g_tree_node_key (node), n, align, ret_first))
+    return NULL;
+  return g_tree_node_key (node);
+}
+
+gboolean
+fm_runs_take (FmRuns *runs, guint n, guint align, guint *ret_first)
+{
+  const Run *run = find_run (runs, n, align, ret_first);
+  guint before, after;
   Run found;
 
-  if (node == NULL)
+  if (run == NULL)
     return FALSE;
-  found = *(const Run *) g_tree_node_key (node);
+  found = *run;
   remove_run (runs, found.first, found.length);
-  if (found.length > n)
-    insert (runs, found.first + n, found.length - n);
-  *ret_first = found.first;
+  before = *ret_first - found.first;
+  after = found.length - before - n;
+  if (before > 0)
+    insert (runs, found.first, before);
+  if (after > 0)
+    insert (runs, *ret_first + n, after);
   return TRUE;
 }
 

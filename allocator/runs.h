@@ -21,8 +21,9 @@ typedef struct _FmRuns FmRuns;
 FmRuns *fm_runs_new (guint n_grains);
 void fm_runs_free (FmRuns *runs);
 
-/* Takes a run of exactly @n grains. FALSE if no run is long enough. */
-gboolean fm_runs_take (FmRuns *runs, guint n, guint *ret_first);
+/* Takes a run of exactly @n grains that begins at a multiple of @align. FALSE
+ * if no run is long enough. */
+gboolean fm_runs_take (FmRuns *runs, guint n, guint align, guint *ret_first);
 
 /* Gives a run back that is taken now, all of it or a part. */
 void fm_runs_give (FmRuns *runs, guint first, guint n);

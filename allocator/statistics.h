@@ -70,6 +70,7 @@ G_BEGIN_DECLS
   X (MAPS_FAILED, "maps-failed", COUNTER, NUMBER, "maps that failed, because the disk did not give the bytes back") \
   X (SPILLS, "spills", COUNTER, NUMBER, "extents spilled") \
   X (SPILL_BYTES, "spill-bytes", COUNTER, BYTES, "bytes written to the backing file") \
+  X (CLEAN_SPILLS, "clean-spills", COUNTER, NUMBER, "of spills, those of extents that the file had already") \
   X (SPILL_CANCELS, "spill-cancels", COUNTER, NUMBER, "spills given up because the extent was in use again") \
   X (SPILL_FAILURES, "spill-failures", COUNTER, NUMBER, "spills that failed: disk full or error") \
   X (FILLS, "fills", COUNTER, NUMBER, "extents filled") \

@@ -22,11 +22,19 @@
 #define MIB ((gsize) 1 << 20)
 #define GIB ((guint64) 1 << 30)
 
+/* Extents for small blocks: those of a fast stream, and those of many slow
+ * ones. The latter are the grain of the arena. */
 #define EXTENT_MOST (4 * MIB)
-#define EXTENT_LEAST (256 * KIB)
-/* A budget is worth having from this many extents on. */
+#define EXTENT_LEAST (128 * KIB)
+/* The least budget. */
+#define BUDGET_LEAST (4 * MIB)
+/* The longest extents are such a part of the budget. */
 #define EXTENTS_LEAST 16
-#define LANES_MOST 16
+/* Larger blocks have an extent of their own: who has one mapped keeps no other
+ * in memory, and what brings it back brings back no other. */
+#define SMALL_MOST (128 * KIB)
+/* What one lane takes of the budget while it is written and read. */
+#define LANE_BYTES (512 * KIB)
 /* Addresses for each byte of size, so that fragmentation does not eat it. */
 #define ARENA_FACTOR 4
 
@@ -89,7 +97,7 @@ choose_budget (const FmOptions *options)
     budget =
         MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST),
             fm_machine_data_left ("") / LIMIT_SHARE);
-  budget = CLAMP (budget, EXTENTS_LEAST * EXTENT_LEAST, G_MAXSIZE / 4);
+  budget = CLAMP (budget, BUDGET_LEAST, G_MAXSIZE / 4);
   return (gsize) budget & ~(FM_PAGE - 1);
 }
 
@@ -98,7 +106,7 @@ choose_extent_size (gsize budget)
 {
   gsize size = EXTENT_MOST;
 
-  while (size > EXTENT_LEAST && size > budget / EXTENTS_LEAST)
+  while (size > budget / EXTENTS_LEAST)
     size /= 2;
   return size;
 }
@@ -123,9 +131,9 @@ fm_store_choose (const FmOptions *options, const FmBackingFile *file)
 static guint
 choose_lanes (const FmStore *store)
 {
-  guint lanes = LANES_MOST;
+  guint lanes = FM_WRITERS;
 
-  while (lanes > 1 && lanes > store->budget / store->extent_size / 4)
+  while (lanes > 1 && lanes > store->budget / LANE_BYTES)
     lanes /= 2;
   return lanes;
 }
@@ -141,8 +149,7 @@ refuse (GError **error, const gchar *why)
 static gboolean
 make_arena (FmStore *store, gboolean dontdump, GError **error)
 {
-  gsize grain =
-      store->extent_size >= FM_HUGE_PAGE ? FM_HUGE_PAGE : store->extent_size;
+  gsize grain = EXTENT_LEAST;
   gsize least = EXTENTS_LEAST * store->extent_size;
   guint64 wanted =
       MIN (store->size, G_MAXSIZE / 2 / ARENA_FACTOR) * ARENA_FACTOR;
@@ -150,18 +157,19 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   gsize length;
 
   length = MAX ((gsize) MIN (wanted, addresses), least);
-  length = (length + grain - 1) & ~(grain - 1);
+  length = (length + FM_HUGE_PAGE - 1) & ~(FM_HUGE_PAGE - 1);
   if (addresses < wanted)
     store->limited_by = "the limit on address space (ulimit -v)";
   while (fm_backing_file_set_length (store->file, length) != 0) {
     store->limited_by = "the limit on the length of files (ulimit -f)";
-    length = (length / 2) & ~(grain - 1);
+    length = (length / 2) & ~(FM_HUGE_PAGE - 1);
     if (length < least)
       return refuse (error,
           "the file can't be made large enough (ulimit -f, "
           "quota, file system)");
   }
-  store->arena = fm_arena_new (length, least, grain, store->file->fd, dontdump);
+  store->arena =
+      fm_arena_new (length, least, FM_HUGE_PAGE, store->file->fd, dontdump);
   if (store->arena == NULL)
     return refuse (error, "no range of addresses is left (ulimit -v)");
   if (store->arena->size < length)
@@ -171,6 +179,7 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
         store->limited_by, store->arena->size / MIB);
     store->size = MIN (store->size, store->arena->size);
   }
+  store->arena->huge_pages = store->extent_size >= FM_HUGE_PAGE;
   if (!fm_extent_table_init (&store->table, store->arena->size, grain))
     return refuse (error, "no memory for the tables");
   return TRUE;
@@ -208,6 +217,7 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
 
   config.budget = store->budget;
   config.extent_size = store->extent_size;
+  config.extent_least = EXTENT_LEAST;
   config.n_streams = choose_lanes (store);
   config.patience = PATIENCE;
   config.idle = IDLE;
@@ -215,8 +225,8 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
       &config, &store->table, store->arena, store->file, store->stats);
   if (store->pager == NULL)
     return refuse (error, "no memory for the tables");
-  store->heap = fm_heap_new (
-      &store->table, store->extent_size, config.n_streams, store->size);
+  store->heap =
+      fm_heap_new (&store->table, SMALL_MOST, config.n_streams, store->size);
   fm_stats_set (store->stats, FM_STAT_SIZE, store->size);
   return TRUE;
 }
@@ -289,7 +299,7 @@ fm_store_free (FmStore *store)
 static guint
 this_lane (FmStore *store)
 {
-  return fm_heap_lane (store->heap, fm_thread_number ());
+  return fm_heap_lane (store->heap, fm_writer_number ());
 }
 
 static FmStoreResult
@@ -360,7 +370,9 @@ open_extent (FmStore *store, guint lane, gsize size, gsize align)
   FmAcquireResult result = FM_ACQUIRED;
 
   if (extent == NULL) {
-    result = fm_pager_acquire (store->pager, store->extent_size, TRUE, &extent);
+    result = fm_pager_acquire (store->pager,
+        fm_pager_extent_size (store->pager, lane, 2 * (size + align)), TRUE,
+        &extent);
     if (result == FM_ACQUIRED)
       fm_heap_prepare (store->heap, extent);
     else if (result == FM_ACQUIRE_NO_ADDRESSES)
@@ -375,7 +387,7 @@ open_extent (FmStore *store, guint lane, gsize size, gsize align)
 static FmStoreResult
 alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
-  guint thread = fm_thread_number ();
+  guint thread = fm_thread_number (), lane = this_lane (store);
   FmStoreResult result = FM_STORE_DONE;
   FmExtent *left;
   FmCutResult cut;
@@ -383,16 +395,15 @@ alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 
   ret_block->held = 0;
   for (;;) {
-    cut = fm_heap_cut (
-        store->heap, thread, size, align, &ret_block->block, &offset, &left);
+    cut = fm_heap_cut (store->heap, thread, lane, size, align,
+        &ret_block->block, &offset, &left);
     if (G_UNLIKELY (left != NULL))
       fm_pager_release (store->pager, left);
     if (G_LIKELY (cut == FM_CUT_DONE))
       break;
     if (cut == FM_CUT_FULL)
       return FM_STORE_FULL;
-    result =
-        open_extent (store, fm_heap_lane (store->heap, thread), size, align);
+    result = open_extent (store, lane, size, align);
     if (result != FM_STORE_DONE)
       return result;
   }
@@ -466,8 +477,8 @@ void
 fm_store_unmap (
     FmStore *store, const FmStoreBlock *block, FmPinFlags flags, gsize bytes)
 {
-  fm_pager_unpin (
-      store->pager, block->block.extent, flags, bytes, this_lane (store));
+  fm_pager_unpin (store->pager, block->block.extent, flags, bytes,
+      (flags & FM_PIN_WRITE) != 0 ? this_lane (store) : 0);
 }
 
 /* ---- what there is to know ---- */

@@ -11,6 +11,14 @@
 _Thread_local guint fm_thread_number_plus_one
     __attribute__ ((tls_model ("initial-exec")));
 
+_Thread_local guint fm_writer_number_plus_one
+    __attribute__ ((tls_model ("initial-exec")));
+
+#define WORD_BITS 64
+
+static _Atomic guint64 writers_used[FM_WRITERS / WORD_BITS]; /* a bit each */
+static atomic_uint n_writers_sharing;
+
 static _Atomic guint64 numbers_used; /* a bit each */
 static atomic_uint n_sharing;        /* threads so far that found none free */
 
@@ -45,5 +53,52 @@ fm_thread_number_take (void)
     number += atomic_fetch_add (&n_sharing, 1) % FM_THREADS;
   fm_thread_number_plus_one = number + 1;
   g_private_set (&key, GUINT_TO_POINTER (number + 1));
+  return number;
+}
+
+/* ---- writers ---- */
+
+static void
+give_writer (gpointer data)
+{
+  guint number = GPOINTER_TO_UINT (data) - 1;
+
+  fm_writer_number_plus_one = 0;
+  atomic_fetch_and (
+      &writers_used[number / WORD_BITS], ~((guint64) 1 << number % WORD_BITS));
+}
+
+static GPrivate writer_key = G_PRIVATE_INIT (give_writer);
+
+static gboolean
+take_lowest (_Atomic guint64 *word, guint *ret_bit)
+{
+  guint64 used = atomic_load (word);
+
+  while (~used != 0) {
+    *ret_bit = (guint) __builtin_ctzll (~used);
+    if (atomic_compare_exchange_weak (
+            word, &used, used | (guint64) 1 << *ret_bit))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+guint
+fm_writer_number_take (void)
+{
+  guint i, bit, number;
+
+  for (i = 0; i < G_N_ELEMENTS (writers_used); i++) {
+    if (take_lowest (&writers_used[i], &bit)) {
+      number = i * WORD_BITS + bit;
+      fm_writer_number_plus_one = number + 1;
+      g_private_set (&writer_key, GUINT_TO_POINTER (number + 1));
+      return number;
+    }
+  }
+  /* One of another thread's, which gives it back. */
+  number = atomic_fetch_add (&n_writers_sharing, 1) % FM_WRITERS;
+  fm_writer_number_plus_one = number + 1;
   return number;
 }

@@ -9,6 +9,9 @@
  * left under its number the next one finds in order. The threads beyond
  * FM_THREADS share the numbers from there on.
  *
+ * Threads that write blocks have a second number, by which what they write is
+ * told apart. Those that only read have none, and there are more of these.
+ *
  * Locking: none.
  */
 #ifndef FM_THREAD_NUMBER_H
@@ -24,6 +27,22 @@ extern _Thread_local guint fm_thread_number_plus_one
     __attribute__ ((tls_model ("initial-exec")));
 
 guint fm_thread_number_take (void);
+
+#define FM_WRITERS 256
+
+extern _Thread_local guint fm_writer_number_plus_one
+    __attribute__ ((tls_model ("initial-exec")));
+
+guint fm_writer_number_take (void);
+
+/* Below FM_WRITERS; shared only where there are more writers than that. */
+static inline guint
+fm_writer_number (void)
+{
+  guint number = fm_writer_number_plus_one;
+
+  return G_LIKELY (number != 0) ? number - 1 : fm_writer_number_take ();
+}
 
 static inline guint
 fm_thread_number (void)

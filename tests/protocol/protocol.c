@@ -171,6 +171,7 @@ set_up (void)
   const FmPagerConfig config = {
       .budget = 2 * FM_PAGE,
       .extent_size = FM_PAGE,
+      .extent_least = FM_PAGE,
       .n_streams = 1,
       .patience = 5 * G_USEC_PER_SEC,
       .idle = 10 * G_USEC_PER_SEC,
@@ -242,7 +243,7 @@ check_counts (void)
   scheduler_assert (w.pager->resident.length == n_resident);
   scheduler_assert (w.pager->spilled_bytes == n_spilled * FM_PAGE);
   scheduler_assert (w.pager->in_flight == 0);
-  scheduler_assert (w.pager->line.length == 0);
+  scheduler_assert (!fm_pager_somebody_waits (w.pager));
 }
 
 static void
@@ -492,9 +493,8 @@ static void
 start_prefetch (void)
 {
   fm_pager_lock (w.pager);
-  w.pager->stream[0].is_read = TRUE;
-  w.pager->stream[0].reader = 0;
-  w.pager->stream[0].ahead = 4 * FM_PAGE;
+  w.pager->stream[0].cursor[0] =
+      (FmCursor){.is_used = TRUE, .ahead = 4 * FM_PAGE, .time = fm_now ()};
   fm_cond_broadcast (&w.pager->to_read);
   fm_pager_unlock (w.pager);
 }

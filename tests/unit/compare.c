@@ -177,7 +177,7 @@ compare_test_end (void **state)
   assert_int_equal (g_rmdir (directory), 0);
   g_free (directory);
   assert_int_equal (fallbacks, 0);
-  assert_true (blocks_on_disk * 4 >= blocks_written * 3);
+  assert_true (blocks_on_disk * 2 >= blocks_written);
 }
 
 GstAllocator *

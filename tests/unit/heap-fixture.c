@@ -14,7 +14,7 @@ fixture_setup (void **state)
 
   if (!fm_extent_table_init (&fixture->table, LIMIT, EXTENT))
     return -1;
-  fixture->heap = fm_heap_new (&fixture->table, EXTENT, LANES, LIMIT);
+  fixture->heap = fm_heap_new (&fixture->table, EXTENT / 2, LANES, LIMIT);
   *state = fixture;
   return 0;
 }
@@ -60,6 +60,7 @@ acquire (Fixture *fixture, guint row, gboolean shared)
   fixture->in_use[row] = TRUE;
   extent->n_grains = 1;
   extent->length = EXTENT;
+  extent->chunk_bits = g_bit_storage (EXTENT / FM_CHUNKS) - 1;
   extent->shared = shared;
   atomic_store (&extent->full, !shared);
   if (shared)
@@ -116,8 +117,8 @@ cut_aligned (
   FmBlock block;
 
   memset (&block, 0xee, sizeof block);
-  assert_int_equal (fm_heap_cut (fixture->heap, thread, size, align, &block,
-                        ret_offset, &left),
+  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (LANES - 1),
+                        size, align, &block, ret_offset, &left),
       FM_CUT_DONE);
   assert_null (left);
   return block;
@@ -139,8 +140,8 @@ assert_not_cut (Fixture *fixture, guint thread, gsize size, gsize align,
   FmBlock block;
   gsize offset;
 
-  assert_int_equal (
-      fm_heap_cut (fixture->heap, thread, size, align, &block, &offset, &left),
+  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (LANES - 1),
+                        size, align, &block, &offset, &left),
       expected);
   assert_null (left);
 }

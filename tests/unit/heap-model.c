@@ -343,8 +343,8 @@ cut_once (Model *model, guint thread, gsize size, gsize align)
   guint64 bits = open != NULL && !atomic_load (&open->full)
       ? model_free_chunks (model, open)
       : 0;
-  FmCutResult result = fm_heap_cut (model->fixture->heap, thread, size, align,
-      &live.block, &live.offset, &left);
+  FmCutResult result = fm_heap_cut (model->fixture->heap, thread,
+      thread & (LANES - 1), size, align, &live.block, &live.offset, &left);
 
   if (result != FM_CUT_DONE) {
     assert_false (fits);

@@ -183,8 +183,9 @@ alloc (Worker *worker, gsize size, gsize align)
   FmCutResult result;
 
   do {
-    result = fm_heap_cut (stress->fixture->heap, worker->number, size, align,
-        &held.block, &held.offset, &left);
+    result = fm_heap_cut (stress->fixture->heap, worker->number,
+        worker->number & (LANES - 1), size, align, &held.block, &held.offset,
+        &left);
     if (left != NULL)
       give_row (left, stress);
     /* There are twice as many bytes as rows. */
@@ -413,8 +414,8 @@ cut_while_reopened (Fixture *fixture, guint number)
   while (n_done < EXTENT / 4 - CHUNK) {
     FmExtent *left;
     FmBlock block;
-    FmCutResult result =
-        fm_heap_cut (fixture->heap, number, 1, 0, &block, &offset, &left);
+    FmCutResult result = fm_heap_cut (fixture->heap, number,
+        number & (LANES - 1), 1, 0, &block, &offset, &left);
 
     if (result == FM_CUT_FULL)
       break;

@@ -379,8 +379,8 @@ cut_and_leave (Fixture *fixture, guint thread, gsize size)
   FmBlock block;
   gsize offset;
 
-  assert_int_equal (
-      fm_heap_cut (fixture->heap, thread, size, 0, &block, &offset, &left),
+  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (LANES - 1),
+                        size, 0, &block, &offset, &left),
       FM_CUT_DONE);
   return left;
 }

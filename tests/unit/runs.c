@@ -15,7 +15,7 @@ take (FmRuns *runs, guint n)
 {
   guint first = G_MAXUINT;
 
-  assert_true (fm_runs_take (runs, n, &first));
+  assert_true (fm_runs_take (runs, n, 1, &first));
   return first;
 }
 
@@ -24,7 +24,7 @@ assert_refused (FmRuns *runs, guint n)
 {
   guint first;
 
-  assert_false (fm_runs_take (runs, n, &first));
+  assert_false (fm_runs_take (runs, n, 1, &first));
 }
 
 static void
@@ -182,7 +182,7 @@ test_against_model (void **state)
       guint expected = G_MAXUINT;
       gboolean fits = model_take (taken, run.n, &expected);
 
-      assert_int_equal (fm_runs_take (runs, run.n, &run.first), fits);
+      assert_int_equal (fm_runs_take (runs, run.n, 1, &run.first), fits);
       if (fits) {
         assert_int_equal (run.first, expected);
         g_array_append_val (live, run);

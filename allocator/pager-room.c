@@ -1,0 +1,306 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-room.c: room in the budget: who may take it, and who waits.
+ *
+ * Allocations may use the budget but for a reserve that is kept for fills while
+ * anything is spilled, so that a consumer always makes progress. Where what is
+ * pinned takes so much of the budget that less than a floor is left, the rest
+ * takes turns within that floor: a program that holds more than the budget gets
+ * what it holds, and no more than the floor beside it.
+ *
+ * Who finds no room waits in one of two lines, so that small requests do not
+ * starve large ones; only the first of each is woken. A fill goes before
+ * allocations, so that consumers make room, but not for ever. One waits as long
+ * as spills complete; when nothing moves, or nothing can be spilled, one goes
+ * over the budget, which is counted and said once, rather than block for ever.
+ *
+ * Locking: all of this with the pager's lock held.
+ */
+#include "pager-private.h"
+
+/* For how long fills may go before an allocation that waits. */
+#define OVERTAKING ((gint64) 100000)
+
+/* What there is room for beside what is pinned, however small the budget: this,
+ * but not more than half of that, and two of the largest extents. */
+#define FLOOR ((gsize) 8 << 20)
+
+/* What was written just now takes one part of that, what is read ahead another,
+ * and what is on its way out or in the rest. */
+#define PARTS_BESIDE_PINNED 4
+
+/* ---- how much ---- */
+
+/* Of @most, which is kept free to make transfers smooth, what that is worth. A
+ * queue little deeper than the budget has few transfers, and each byte that is
+ * kept free is one more to be written and read. */
+static gsize
+kept_free (FmPager *pager, gsize most)
+{
+  gsize all = pager->spilled_bytes + pager->resident_bytes;
+  gdouble share = (gdouble) pager->spilled_bytes / (gdouble) MAX (all, 1);
+
+  return CLAMP ((gsize) ((gdouble) most * share),
+      MIN (most, pager->config.extent_least), most);
+}
+
+static gsize
+pinned_bytes (FmPager *pager)
+{
+  gsize pinned = 0;
+  GList *link;
+
+  for (link = pager->resident.head; link != NULL; link = link->next) {
+    const FmExtent *extent = link->data;
+
+    if (FM_WORD_PINS (
+            atomic_load_explicit (&extent->word, memory_order_relaxed))
+        > 0)
+      pinned += extent->resident_bytes;
+  }
+  return pinned;
+}
+
+static gsize
+floor_bytes (FmPager *pager)
+{
+  return MAX (MIN (FLOOR, pager->config.budget / 2), 2 * pager->largest);
+}
+
+gsize
+fm_pager_most_resident (FmPager *pager)
+{
+  gsize budget = pager->config.budget, least = floor_bytes (pager);
+  gsize pinned = 0, most = budget;
+
+  /* Nobody need be counted where there is that much room anyway. */
+  if (pager->resident_bytes + least > budget) {
+    pinned = pinned_bytes (pager);
+    most = MAX (budget, pinned + least);
+  }
+  pager->beside_pinned = most - pinned;
+  return most;
+}
+
+gsize
+fm_pager_window (FmPager *pager)
+{
+  return MIN (pager->window, pager->beside_pinned / PARTS_BESIDE_PINNED);
+}
+
+gboolean
+fm_pager_is_pressed (FmPager *pager)
+{
+  gsize low =
+      kept_free (pager, pager->reserve) + kept_free (pager, pager->window);
+  gsize most = fm_pager_most_resident (pager);
+
+  low = MIN (low, pager->beside_pinned / PARTS_BESIDE_PINNED);
+  return pager->resident_bytes + low > most + pager->writing_bytes;
+}
+
+static gsize
+room_limit (FmPager *pager, FmRoomKind kind)
+{
+  gsize limit = fm_pager_most_resident (pager);
+
+  if (kind == FM_ROOM_FOR_ALLOC
+      && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0)
+    limit -= MIN (kept_free (pager, pager->reserve),
+        pager->beside_pinned / PARTS_BESIDE_PINNED);
+  return limit;
+}
+
+static FmPatience *
+first_in_line (FmPager *pager, FmRoomKind kind)
+{
+  return pager->line[kind].head != NULL ? pager->line[kind].head->data : NULL;
+}
+
+/* Clean extents go faster than those who wait for them wake up: not more is
+ * spilled than they need, and what is on its way counts as gone. */
+FmUrgency
+fm_pager_urgency (FmPager *pager, gint64 *ret_until)
+{
+  const FmPatience *fill = first_in_line (pager, FM_ROOM_FOR_FILL);
+  const FmPatience *alloc = first_in_line (pager, FM_ROOM_FOR_ALLOC);
+  gsize resident =
+      pager->resident_bytes - MIN (pager->resident_bytes, pager->writing_bytes);
+
+  gsize most = fm_pager_most_resident (pager);
+
+  *ret_until = G_MAXINT64;
+  /* Between two blocks that one holder has mapped there is one less. */
+  if (resident > most + 2 * pager->largest
+      || (fill != NULL
+          && resident + fill->bytes > room_limit (pager, FM_ROOM_FOR_FILL)))
+    return FM_MOST_URGENT;
+  if (alloc == NULL
+      || resident + alloc->bytes <= room_limit (pager, FM_ROOM_FOR_ALLOC))
+    return resident > most ? FM_URGENT : FM_NOT_URGENT;
+  /* Who writes waits a while for those who read, to spare what these are about
+   * to read. */
+  if (fm_now () >= alloc->since + OVERTAKING)
+    return FM_MOST_URGENT;
+  *ret_until = alloc->since + OVERTAKING;
+  return FM_URGENT;
+}
+
+void
+fm_pager_count_resident (FmPager *pager, gssize change)
+{
+  gsize budget = pager->config.budget;
+
+  pager->resident_bytes += (gsize) change;
+  atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
+      memory_order_relaxed);
+  fm_stats_add (pager->stats, FM_STAT_RESIDENT_BYTES, (guint64) change);
+
+  if (change > 0) {
+    fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
+    if (fm_pager_is_pressed (pager))
+      fm_cond_signal (&pager->to_write);
+  } else if (change < 0) {
+    fm_pager_wake_waiting (pager);
+    fm_pager_wake_readers (pager);
+  }
+}
+
+/* ---- whose turn it is ---- */
+
+gboolean
+fm_pager_somebody_waits (FmPager *pager)
+{
+  return pager->line[FM_ROOM_FOR_ALLOC].length > 0
+      || pager->line[FM_ROOM_FOR_FILL].length > 0;
+}
+
+void
+fm_pager_wake_waiting (FmPager *pager)
+{
+  guint kind;
+
+  for (kind = 0; kind < FM_N_ROOM_KINDS; kind++) {
+    FmPatience *first = first_in_line (pager, kind);
+
+    if (first != NULL)
+      fm_cond_signal (&first->turn);
+  }
+}
+
+gboolean
+fm_pager_may_overtake (FmPager *pager)
+{
+  const FmPatience *first = first_in_line (pager, FM_ROOM_FOR_ALLOC);
+
+  return first == NULL || fm_now () < first->since + OVERTAKING;
+}
+
+gboolean
+fm_pager_is_my_turn (
+    FmPager *pager, FmRoomKind kind, const FmPatience *patience)
+{
+  const FmPatience *first = first_in_line (pager, kind);
+
+  if (first != NULL && first != patience)
+    return FALSE;
+  if (kind == FM_ROOM_FOR_FILL)
+    return fm_pager_may_overtake (pager);
+  return pager->line[FM_ROOM_FOR_FILL].length == 0
+      || (patience->since != 0 && fm_now () >= patience->since + OVERTAKING);
+}
+
+/* ---- waiting ---- */
+
+/* The lock is released to speak. */
+static void
+give_up_waiting (FmPager *pager, FmPatience *patience)
+{
+  patience->over = TRUE;
+  fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
+  if (fm_first_time (&pager->warned_over)) {
+    fm_pager_leave (pager);
+    fm_warning ("more than the budget of %" G_GSIZE_FORMAT " MiB (ram) has to "
+                "be in memory, because what is there is in use or can't be "
+                "written; the program goes on. If this happens often, raise "
+                "ram, or see whether the disk is full or slow",
+        pager->config.budget >> 20);
+    fm_pager_return (pager);
+  }
+}
+
+/* Whether it makes sense to wait on. */
+static gboolean
+has_patience (FmPager *pager, gboolean fits, FmPatience *patience)
+{
+  gint64 now = fm_now ();
+
+  if (patience->completions != pager->completions && fits) {
+    patience->completions = pager->completions;
+    patience->deadline = MIN (now, patience->since + pager->config.patience)
+        + pager->config.patience;
+  }
+  return now < patience->deadline;
+}
+
+static void
+begin_waiting (
+    FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience)
+{
+  patience->since = fm_now ();
+  patience->deadline = patience->since + pager->config.patience;
+  patience->completions = pager->completions;
+  patience->bytes = bytes;
+  patience->link.data = patience;
+  patience->kind = kind;
+  fm_cond_init (&patience->turn);
+  g_queue_push_tail_link (&pager->line[kind], &patience->link);
+}
+
+void
+fm_pager_end_waiting (FmPager *pager, FmPatience *patience)
+{
+  if (patience->since == 0)
+    return;
+  g_queue_unlink (&pager->line[patience->kind], &patience->link);
+  fm_cond_clear (&patience->turn);
+  /* It is the next one's turn. */
+  fm_pager_wake_waiting (pager);
+}
+
+gboolean
+fm_pager_step_towards_room (
+    FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience)
+{
+  gsize limit = room_limit (pager, kind);
+  gboolean my_turn = fm_pager_is_my_turn (pager, kind, patience);
+
+  if (patience->over || atomic_load (&pager->inherited))
+    return TRUE;
+  if (my_turn && bytes <= limit && pager->resident_bytes <= limit - bytes)
+    return TRUE;
+  if (my_turn && fm_pager_reclaim_memory (pager, G_MAXINT64))
+    return FALSE;
+  if (pager->threads_state == FM_THREADS_NONE) {
+    fm_pager_start_threads (pager);
+    return FALSE;
+  }
+  if (patience->since == 0)
+    begin_waiting (pager, bytes, kind, patience);
+
+  /* Nothing moves, and nothing can be made to. */
+  if (my_turn && pager->in_flight == 0
+      && (pager->threads_state == FM_THREADS_REFUSED
+          || fm_pager_pick_victim (pager, FM_MOST_URGENT) == NULL)) {
+    give_up_waiting (pager, patience);
+    return FALSE;
+  }
+  if (!has_patience (pager, bytes <= limit, patience)) {
+    give_up_waiting (pager, patience);
+    return FALSE;
+  }
+  fm_cond_broadcast (&pager->to_write);
+  fm_cond_wait_until (&patience->turn, &pager->lock, patience->deadline);
+  return FALSE;
+}
