@@ -16,13 +16,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #define MOST_COROUTINES 12
 #define MOST_DECISIONS 4096
 #define MOST_SHOWN 64
-#define STACK_BYTES (32 * 1024)
+#define STACK_BYTES (16 * 1024)
 #define MOST_REGIONS 48
 #define HEAP_BYTES (1024 * 1024)
 #define MOST_STATES ((gsize) 1 << 24)
@@ -39,7 +38,7 @@ typedef enum {
 struct Coroutine
 {
   CoroutineState state;
-  ucontext_t context;
+  gpointer context; /* its stack pointer, while it does not run */
   gchar *stack;
   gchar *stack_end; /* the lowest address in use, while it does not run */
   const gchar *name;
@@ -55,7 +54,7 @@ static struct
 {
   struct Coroutine coroutine[MOST_COROUTINES];
   struct Coroutine *running;
-  ucontext_t outside;
+  gpointer outside;
   gboolean exploring;
   gint64 now;
   guint64 waits;
@@ -90,6 +89,44 @@ static struct
 static _Alignas(64) gchar heap[HEAP_BYTES];
 
 static _Alignas(64) gchar stacks[MOST_COROUTINES][STACK_BYTES];
+
+/* As swapcontext(), without its two system calls for the mask of signals: what
+ * a called function has to keep is on the stack, and *@before points at it. */
+void scheduler_switch (gpointer *before, gpointer next);
+
+__asm__ (".text\n"
+         ".type scheduler_switch, @function\n"
+         "scheduler_switch:\n"
+         "  pushq %rbp\n"
+         "  pushq %rbx\n"
+         "  pushq %r12\n"
+         "  pushq %r13\n"
+         "  pushq %r14\n"
+         "  pushq %r15\n"
+         "  movq %rsp, (%rdi)\n"
+         "  movq %rsi, %rsp\n"
+         "  popq %r15\n"
+         "  popq %r14\n"
+         "  popq %r13\n"
+         "  popq %r12\n"
+         "  popq %rbx\n"
+         "  popq %rbp\n"
+         "  ret\n"
+         ".size scheduler_switch, . - scheduler_switch\n");
+
+#define N_KEPT 6
+
+/* So that a switch to it calls @func, which never returns. */
+static gpointer
+new_context (gchar *stack, void (*func) (void))
+{
+  gpointer *top = (gpointer *) (stack + STACK_BYTES);
+
+  /* The stack has been zeroed; as after a call, it is aligned but for one
+   * word, the address to return to. */
+  top[-2] = func;
+  return top - 2 - N_KEPT;
+}
 
 static gboolean
 is_in_heap (gpointer memory)
@@ -183,7 +220,7 @@ static void __attribute__ ((noinline)) switch_to (struct Coroutine *next)
   __builtin_unwind_init ();
   before->stack_end = (gchar *) &next;
   world.running = next;
-  swapcontext (&before->context, &next->context);
+  scheduler_switch (&before->context, next->context);
 }
 
 /* Wakes whoever has the earliest deadline. */
@@ -492,11 +529,7 @@ fm_scheduler_spawn (const gchar *name, GThreadFunc func, gpointer data)
   coroutine->func = func;
   coroutine->data = data;
   coroutine->state = RUNNABLE;
-  getcontext (&coroutine->context);
-  coroutine->context.uc_stack.ss_sp = coroutine->stack;
-  coroutine->context.uc_stack.ss_size = STACK_BYTES;
-  coroutine->context.uc_link = NULL;
-  makecontext (&coroutine->context, run_coroutine, 0);
+  coroutine->context = new_context (coroutine->stack, run_coroutine);
   return coroutine;
 }
 
@@ -519,15 +552,13 @@ static gpointer
 run_scenario (gpointer unused)
 {
   world.scenario ();
-  setcontext (&world.outside);
+  scheduler_switch (&world.running->context, world.outside);
   return NULL;
 }
 
 static void
 run_once (void)
 {
-  volatile gboolean done = FALSE;
-
   world.n_decisions = 0;
   world.preemptions = 0;
   world.n_regions = 0;
@@ -536,13 +567,9 @@ run_once (void)
   world.now = G_USEC_PER_SEC;
   world.running = NULL;
   world.running = fm_scheduler_spawn ("main", run_scenario, NULL);
-  getcontext (&world.outside);
-  if (!done) {
-    done = TRUE;
-    world.heap_used = 0;
-    world.in_run = TRUE;
-    setcontext (&world.running->context);
-  }
+  world.heap_used = 0;
+  world.in_run = TRUE;
+  scheduler_switch (&world.outside, world.running->context);
   world.in_run = FALSE;
   world.coroutine[0].state = UNUSED;
 }

@@ -255,10 +255,15 @@ testing_fill (guint8 *data, gsize length, guint seed)
 {
   gsize i;
 
-  for (i = 0; i < length; i += sizeof (guint64)) {
+  for (i = 0; i + sizeof (guint64) <= length; i += sizeof (guint64)) {
     const guint64 word = word_at (i / sizeof word, seed);
 
-    memcpy (data + i, &word, MIN (sizeof word, length - i));
+    memcpy (data + i, &word, sizeof word);
+  }
+  if (i < length) {
+    const guint64 word = word_at (i / sizeof word, seed);
+
+    memcpy (data + i, &word, length - i);
   }
 }
 
@@ -267,11 +272,17 @@ testing_is_filled (const guint8 *data, gsize length, guint seed)
 {
   gsize i;
 
-  for (i = 0; i < length; i += sizeof (guint64)) {
+  for (i = 0; i + sizeof (guint64) <= length; i += sizeof (guint64)) {
+    guint64 word;
+
+    memcpy (&word, data + i, sizeof word);
+    if (word != word_at (i / sizeof word, seed))
+      return FALSE;
+  }
+  if (i < length) {
     const guint64 word = word_at (i / sizeof word, seed);
 
-    if (memcmp (data + i, &word, MIN (sizeof word, length - i)) != 0)
-      return FALSE;
+    return memcmp (data + i, &word, length - i) == 0;
   }
   return TRUE;
 }
