@@ -15,9 +15,12 @@
  *   - in the end nothing is counted that is not there.
  *
  * Each run is a child: a kernel that has lost mappings leaves an arena that can
- * never be given back. After the first FAULTS_ONE_BY_ONE the calls are no
- * longer failed one by one but at growing distances; they are the same few,
- * over and over, and the threads make no two runs the same anyway.
+ * never be given back. After the first few the calls are no longer failed one
+ * by one but at growing distances; they are the same, over and over, and the
+ * threads make no two runs the same anyway. FILEMEM_LONG_TESTS=1 makes the
+ * distances smaller.
+ *
+ *   test-faults [PART/PARTS]      some of the kinds, for others to do the rest
  */
 #include "seam.h"
 #include "store.h"
@@ -34,10 +37,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FAULTS_ONE_BY_ONE 6
+/* How many calls are failed one by one, and how much further the next one is
+ * after those. */
+#define ONE_BY_ONE 4
+#define FURTHER 4
+#define ONE_BY_ONE_LONG 20
+#define FURTHER_LONG 2
 
-/* A run takes a fraction of a second. */
-#define RUN_SECONDS 60
+/* A run takes a tenth of a second. */
+#define RUN_SECONDS 240
 
 /* Several extents of the least size, in pieces and one by one. With the least
  * budget, 4 MiB, about half of this has to be on disk. */
@@ -439,7 +447,11 @@ run (gconstpointer data)
 static guint
 next_fault (guint nth)
 {
-  return nth < FAULTS_ONE_BY_ONE ? nth + 1 : 2 * nth + fault.persistent;
+  gboolean is_long = g_getenv ("FILEMEM_LONG_TESTS") != NULL;
+
+  if (nth < (is_long ? ONE_BY_ONE_LONG : ONE_BY_ONE))
+    return nth + 1;
+  return (is_long ? FURTHER_LONG : FURTHER) * nth + fault.persistent;
 }
 
 static guint
@@ -487,20 +499,26 @@ test_kind (void **state)
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
-  struct CMUnitTest tests[G_N_ELEMENTS (kinds)];
-  guint i;
+  struct CMUnitTest tests[G_N_ELEMENTS (kinds)] = {{NULL}};
+  guint part = 1, parts = 1, n = 0, i;
+
+  if (argc > 1
+      && (sscanf (argv[1], "%u/%u", &part, &parts) != 2 || part < 1
+          || part > parts))
+    return EXIT_FAILURE;
 
   outcome = mmap (NULL, sizeof *outcome, PROT_READ | PROT_WRITE,
       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (outcome == MAP_FAILED)
     return EXIT_FAILURE;
-  for (i = 0; i < G_N_ELEMENTS (kinds); i++)
-    tests[i] = (struct CMUnitTest){
+  for (i = part - 1; i < G_N_ELEMENTS (kinds); i += parts)
+    tests[n++] = (struct CMUnitTest){
         kinds[i].name, test_kind, NULL, NULL, (void *) &kinds[i]};
   /* Hundreds of runs, which the address sanitizer does in a minute. */
   if (g_getenv ("FILEMEM_UNDER_VALGRIND") != NULL)
     return 77;
+  /* cmocka passes over those without a function. */
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
