@@ -22,7 +22,7 @@ import time
 import traceback
 
 SKIP = 77
-TIMEOUT = 30
+TIMEOUT = 300
 PYTHON = "/usr/bin/python3"
 
 
@@ -122,7 +122,7 @@ def between(value, least, most, what=""):
         f"{what} is {value}, not between {least} and {most}"
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=TIMEOUT):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"{what} did not happen"

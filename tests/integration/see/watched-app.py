@@ -70,7 +70,7 @@ def fork(how):
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(20)
+        signal.alarm(300)
         if how == "allocates":
             allocate(3)
             while not pages():

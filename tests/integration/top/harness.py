@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # harness.py: a runtime directory with publishers (publisher.py) in it, and
-# gst-filemem-top to look at them, for the tests beside it.
+# gst-filemem-top to look at them, for the tests beside it. Those run in parts,
+# at the same time, because most of them wait for top's next second: "1/2" is
+# every other test.
 
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +18,7 @@ import time
 import unittest
 
 SKIP = 77
-PATIENCE = 20
+PATIENCE = 300
 PUBLISHER = pathlib.Path(__file__).with_name("publisher.py")
 
 top = None  # the program
@@ -85,4 +88,11 @@ def main():
     top = os.path.abspath(sys.argv.pop(1))
     # The tests name the module, this is the same one.
     sys.modules["harness"].top = top
+    if len(sys.argv) > 1 and re.fullmatch(r"\d+/\d+", sys.argv[1]):
+        part, parts = map(int, sys.argv.pop(1).split("/"))
+        script = sys.modules["__main__"]
+        names = [f"{case.__name__}.{name}" for case in vars(script).values()
+                 if isinstance(case, type) and issubclass(case, TopTest)
+                 for name in unittest.defaultTestLoader.getTestCaseNames(case)]
+        sys.argv[1:] = names[part - 1::parts]
     unittest.main(verbosity=2)

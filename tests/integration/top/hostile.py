@@ -6,7 +6,7 @@
 # program beside them is shown as ever; nothing crashes and nothing reaches the
 # terminal that is more than text.
 #
-#   hostile.py GST-FILEMEM-TOP [TEST...]
+#   hostile.py GST-FILEMEM-TOP [PART/PARTS | TEST...]
 
 import unicodedata
 

@@ -5,7 +5,7 @@
 # once.py: gst-filemem top --once, for people and as JSON: who is listed, what is
 # said of them, how fast they are, and who is missing.
 #
-#   once.py GST-FILEMEM-TOP [TEST...]
+#   once.py GST-FILEMEM-TOP [PART/PARTS | TEST...]
 
 import errno
 import os

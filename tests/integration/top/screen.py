@@ -5,7 +5,7 @@
 # screen.py: gst-filemem top on a terminal: a pseudo-terminal, and pyte, which
 # makes of what is written to it the screen that a person would see.
 #
-#   screen.py GST-FILEMEM-TOP [TEST...]
+#   screen.py GST-FILEMEM-TOP [PART/PARTS | TEST...]
 #
 # Exit code 77 without pyte, or without terminals.
 
