@@ -683,7 +683,7 @@ main (int argc, char **argv)
 {
   const gchar *text = g_getenv ("FILEMEM_STRESS_SECONDS");
   const gchar *dir = g_getenv ("GST_FILEMEM_DIR");
-  gint seconds = text != NULL ? atoi (text) : 30;
+  gint seconds = text != NULL ? atoi (text) : 10;
   gint64 seed = g_random_int ();
   gint threads = 6, live = 128;
   const GOptionEntry entries[] = {

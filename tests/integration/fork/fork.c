@@ -25,7 +25,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define N_BUFFERS 256
+/* Several times the least budget, 4 MiB; more would only wait for the disk. */
+#define N_BUFFERS 64
 #define SIZE ((gsize) 256 << 10)
 
 /* Seconds, for what takes a few at most. */
@@ -282,11 +283,11 @@ test_child_pages (void **state)
     check (figure ("extents-spilled") > 0);
     check (is_right (&own, 5));
     check (is_right (&queue, 4));
-    check (run_pipeline (200));
+    check (run_pipeline (80));
     drop (&own);
     exit (0); /* with all that happens at the end of a program */
   }
-  assert_true (run_pipeline (200));
+  assert_true (run_pipeline (80));
   assert_child_is_well (child);
   assert_true (figure ("spills") > before);
   assert_true (is_right (&queue, 4));
@@ -358,7 +359,7 @@ test_forks_while_paging (void **state)
 {
   GstElement *pipeline = gst_parse_launch (
       "fakesrc sizetype=fixed sizemax=262144 filltype=zero ! queue "
-      "max-size-bytes=67108864 max-size-buffers=0 max-size-time=0 ! "
+      "max-size-bytes=16777216 max-size-buffers=0 max-size-time=0 ! "
       "identity sleep-time=500 ! fakesink",
       NULL);
   pid_t child;
