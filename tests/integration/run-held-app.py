@@ -19,7 +19,7 @@ TICK = 0.1
 # quiet: this many ticks in a row, each with less processor time than that
 QUIET_TICKS = 3
 QUIET_CPU = 0.005
-HOLD_MAX = 20
+HOLD_MAX = 180
 RUN_MAX = 90
 
 try:
@@ -88,7 +88,7 @@ def hold_until_full(feeder, filemem):
             return
     sys.exit("nothing was spilled while the pipeline was held"
              if quiet >= QUIET_TICKS else
-             "the queues were still filling after 20 s")
+             "the queues were still filling after three minutes")
 
 
 def main():

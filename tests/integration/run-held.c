@@ -39,8 +39,8 @@
 /* quiet: this many ticks in a row, each with less processor time than that */
 #define QUIET_TICKS 3
 #define QUIET_CPU_US (5 * 1000)
-#define HOLD_MAX_US (20 * G_USEC_PER_SEC)
-#define RUN_MAX (90 * GST_SECOND)
+#define HOLD_MAX_US (180 * G_USEC_PER_SEC)
+#define RUN_MAX (300 * GST_SECOND)
 
 static GMutex lock;
 static GCond released_cond;
@@ -220,7 +220,7 @@ hold_until_full (GstBus *bus)
   g_printerr ("%s\n",
       !now_held ? "no buffer has reached an element to hold"
           : quiet < QUIET_TICKS
-          ? "the queues were still filling after 20 s"
+          ? "the queues were still filling after three minutes"
           : "nothing was spilled while the pipeline was held");
   return FALSE;
 }

@@ -28,7 +28,7 @@ import pipelines
 from driving import (SKIP, Failed, Skipped, environment, lines_of, locked,
                      made_once, python_with_gi)
 
-TIMEOUT = 150
+TIMEOUT = 500
 BUDGET = "8M"
 SIZE = "2G"
 

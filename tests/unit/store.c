@@ -639,7 +639,7 @@ test_wait_for_room (void **state)
   giver = (Giver){fixture, blocks};
   thread = g_thread_new ("give", give_some, &giver);
   assert_int_equal (fm_store_alloc (fixture->store, LEAST_EXTENT, 0,
-                        30 * G_USEC_PER_SEC, &block),
+                        (gint64) 300 * G_USEC_PER_SEC, &block),
       FM_STORE_DONE);
   g_thread_join (thread);
   fm_store_give (fixture->store, &block);

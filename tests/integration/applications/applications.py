@@ -35,10 +35,10 @@ sys.path.insert(0, str(HERE.parent))
 from driving import SKIP, Failed, locked, made_once  # noqa: E402
 
 PYTHON = "/usr/bin/python3"
-TIMEOUT = 100
+TIMEOUT = 280
 BUDGET = "4M"
 # For the reports.
-PATIENCE = 20
+PATIENCE = 240
 MIB = 1 << 20
 UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
 

@@ -41,7 +41,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from driving import (SKIP, Failed, Skipped, environment,  # noqa: E402
                      lines_of, made_once, python_with_gi)
 
-TIMEOUT = 90
+TIMEOUT = 400
 JOBS = 2
 MIB = 1 << 20
 LIMIT = MIB

@@ -16,7 +16,7 @@
 
 #define BLOCK ((gsize) 64 * 1024)
 #define N_BUFFERS 20
-#define PATIENCE (20 * GST_SECOND)
+#define PATIENCE (240 * GST_SECOND)
 #define TICK (20 * 1000)
 
 /* What a child ends with when this machine can't run its case. */

@@ -128,7 +128,10 @@ nobody_takes_small_parts (void)
         == GST_FLOW_OK);
   }
   wait_until_fed (source);
-  g_usleep (TICK);
+  for (i = 0;
+       i < PATIENCE / GST_USECOND / TICK && g_atomic_int_get (&n_parents) > 6;
+       i++)
+    g_usleep (TICK);
   g_printerr ("%d parents of 256 KiB are alive\n", n_parents);
   testing_check (n_parents <= 6);
   end_feed (source);

@@ -22,7 +22,7 @@ import sys
 import tempfile
 
 SKIP = 77
-TIMEOUT = 120
+TIMEOUT = 280
 MIB = 1 << 20
 LEAST_KEPT = 16 * MIB
 LEAST_SHARE = 90

@@ -9,7 +9,7 @@
 
 #include "foreign-fixture.h"
 
-#define PATIENCE (10 * G_USEC_PER_SEC)
+#define PATIENCE (300 * G_USEC_PER_SEC)
 
 static GstElement *
 make (const gchar *factory)

@@ -41,8 +41,8 @@
 /* quiet: this many ticks in a row, each with less processor time than that */
 #define QUIET_TICKS 5
 #define QUIET_CPU_US 2000
-#define HOLD_MAX_US (10 * G_USEC_PER_SEC)
-#define RUN_MAX (60 * GST_SECOND)
+#define HOLD_MAX_US (120 * G_USEC_PER_SEC)
+#define RUN_MAX (300 * GST_SECOND)
 /* packets on the way when the next, or the next list of them, is sent: a socket
  * has room for some 90 */
 #define ON_THE_WAY_MOST 8

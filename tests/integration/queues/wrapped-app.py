@@ -13,7 +13,7 @@ import sys
 import threading
 
 SKIP = 77
-PATIENCE = 30
+PATIENCE = 300
 
 try:
     import gi

@@ -24,7 +24,7 @@ import zlib
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # For one answer; the machine may be busy.
-TIMEOUT = 60
+TIMEOUT = 300
 
 OPTIONS = (
     "--headless",
@@ -97,7 +97,7 @@ class Browser:
         os.close(self.input)
         os.close(self.output)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(10)
+            self.process.wait(TIMEOUT)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

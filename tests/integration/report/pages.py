@@ -81,7 +81,7 @@ class Pages(unittest.TestCase):
         for name, text in zip(names, texts):
             (self.path / name).write_text(text)
         program = [SOURCE / "gst-filemem", "report", "-o", "page.html", *names]
-        done = subprocess.run(program, cwd=self.path, capture_output=True, timeout=120)
+        done = subprocess.run(program, cwd=self.path, capture_output=True, timeout=300)
         self.assertEqual(done.returncode, status, done.stderr)
 
     def open(self, width=1280, dark=False):

@@ -47,7 +47,7 @@ class Report(unittest.TestCase):
             [program or SOURCE / "gst-filemem", "report", *arguments],
             cwd=self.path,
             capture_output=True,
-            timeout=120,
+            timeout=300,
         )
 
     def make(self, *texts, status=0):

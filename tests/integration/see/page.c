@@ -207,7 +207,7 @@ test_never_torn (void **state)
   reader = fork ();
   assert_true (reader >= 0);
   if (reader == 0) {
-    alarm (60);
+    alarm (300);
     read_texts (own.path);
     _exit (EXIT_SUCCESS);
   }
