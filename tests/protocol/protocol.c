@@ -21,6 +21,9 @@
  *
  * The last scenarios make one system call after the other fail, in all
  * interleavings again.
+ *
+ *   test-protocol [PART/PARTS]    some of the scenarios, for others to do the
+ * rest
  */
 #if FAKE_KERNEL
 #include "fake-kernel.h"
@@ -43,6 +46,7 @@
 #include <cmocka.h>
 
 #define N_PAGES 4
+#define MOST_SCENARIOS 20
 
 static struct
 {
@@ -750,8 +754,25 @@ set_up_group (void **state)
   return 0;
 }
 
+/* Those of the part that is named in the arguments, all without one. */
+static int
+run_part (int argc, char **argv, const struct CMUnitTest *tests, guint n_tests)
+{
+  struct CMUnitTest chosen[MOST_SCENARIOS] = {{NULL}};
+  guint part = 1, parts = 1, n = 0, i;
+
+  if (argc > 1
+      && (sscanf (argv[1], "%u/%u", &part, &parts) != 2 || part < 1
+          || part > parts))
+    return EXIT_FAILURE;
+  for (i = part - 1; i < n_tests; i += parts)
+    chosen[n++] = tests[i];
+  /* cmocka passes over those without a function. */
+  return cmocka_run_group_tests (chosen, set_up_group, NULL);
+}
+
 int
-main (void)
+main (int argc, char **argv)
 {
 #define SCENARIO(function, preemptions)                        \
   {                                                            \
@@ -800,7 +821,11 @@ main (void)
       FAULTS (failing_reuse, 2),
   };
 
+  G_STATIC_ASSERT (G_N_ELEMENTS (with_fake_kernel) <= MOST_SCENARIOS);
+  G_STATIC_ASSERT (G_N_ELEMENTS (with_real_kernel) <= MOST_SCENARIOS);
   if (FAKE_KERNEL)
-    return cmocka_run_group_tests (with_fake_kernel, set_up_group, NULL);
-  return cmocka_run_group_tests (with_real_kernel, set_up_group, NULL);
+    return run_part (
+        argc, argv, with_fake_kernel, G_N_ELEMENTS (with_fake_kernel));
+  return run_part (
+      argc, argv, with_real_kernel, G_N_ELEMENTS (with_real_kernel));
 }

@@ -5,7 +5,9 @@
 # pages.py: the page of gst-filemem report in a browser: drawn, in both widths
 # and both colour schemes, without an error and without a request.
 #
-#   pages.py SOURCE      the directory of gst-filemem in the source tree
+#   pages.py SOURCE [PART/PARTS | TEST...]
+#
+# SOURCE is the directory of gst-filemem in the source tree.
 #
 # Exit code: 77 without chromium or dygraphs.
 
@@ -19,6 +21,9 @@ import unittest
 import browser
 import logs
 from logs import MIB, line
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import parts  # noqa: E402
 
 SKIP = 77
 LIBRARY = pathlib.Path("/usr/share/javascript/dygraphs/dygraph.min.js")
@@ -379,4 +384,5 @@ if __name__ == "__main__":
     if not LIBRARY.exists():
         print("dygraphs is missing (libjs-dygraphs)")
         sys.exit(SKIP)
-    unittest.main(argv=[sys.argv[0], *sys.argv[2:]])
+    arguments = [sys.argv[0], *sys.argv[2:]]
+    unittest.main(argv=parts.choose(arguments, sys.modules["__main__"]))

@@ -4,9 +4,9 @@
 # seen.py: what the tests of what is seen share: programs run with filemem, in
 # directories of their own, and tests that are functions.
 #
-# A test is a function test_NAME(runner) that asserts. main() runs all, or those
-# named on the command line, and says which failed. Skipped, if a test needs
-# what is not here.
+# A test is a function test_NAME(runner) that asserts. main() runs all, or a part
+# (parts.py), or those named on the command line, and says which failed. Skipped,
+# if a test needs what is not here.
 
 import argparse
 import contextlib
@@ -20,6 +20,9 @@ import sys
 import tempfile
 import time
 import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import parts  # noqa: E402
 
 SKIP = 77
 TIMEOUT = 300
@@ -159,8 +162,10 @@ def main(module):
     args = parser.parse_args()
     tests = {name[5:]: value for name, value in module.items()
              if name.startswith("test_")}
-    results = [run_one(name, test, args.build) for name, test in tests.items()
-               if not args.names or name in args.names]
+    chosen = args.names or list(tests)
+    if len(args.names) == 1:
+        chosen = parts.part_of(list(tests), args.names[0]) or chosen
+    results = [run_one(name, tests[name], args.build) for name in chosen]
     if "failed" in results:
         return 1
     return 0 if "ok" in results else SKIP

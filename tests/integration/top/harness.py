@@ -2,20 +2,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # harness.py: a runtime directory with publishers (publisher.py) in it, and
-# gst-filemem-top to look at them, for the tests beside it. Those run in parts,
-# at the same time, because most of them wait for top's next second: "1/2" is
-# every other test.
+# gst-filemem-top to look at them, for the tests beside it. Those run in parts
+# (parts.py), because most of them wait for top's next second.
 
 import json
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import parts  # noqa: E402
 
 SKIP = 77
 PATIENCE = 300
@@ -88,11 +89,5 @@ def main():
     top = os.path.abspath(sys.argv.pop(1))
     # The tests name the module, this is the same one.
     sys.modules["harness"].top = top
-    if len(sys.argv) > 1 and re.fullmatch(r"\d+/\d+", sys.argv[1]):
-        part, parts = map(int, sys.argv.pop(1).split("/"))
-        script = sys.modules["__main__"]
-        names = [f"{case.__name__}.{name}" for case in vars(script).values()
-                 if isinstance(case, type) and issubclass(case, TopTest)
-                 for name in unittest.defaultTestLoader.getTestCaseNames(case)]
-        sys.argv[1:] = names[part - 1::parts]
-    unittest.main(verbosity=2)
+    unittest.main(argv=parts.choose(sys.argv, sys.modules["__main__"]),
+                  verbosity=2)
