@@ -419,8 +419,8 @@ play (gpointer unused)
 static void
 test_forks_while_elements_start (void **state)
 {
-  guint forks = g_getenv ("FILEMEM_LONG_TESTS") != NULL ? PLAYS_FORKS_LONG
-                                                        : PLAYS_FORKS;
+  guint forks =
+      g_getenv ("FILEMEM_LONG_TESTS") != NULL ? PLAYS_FORKS_LONG : PLAYS_FORKS;
   GThread *player[PLAYERS];
   guint i;
 
