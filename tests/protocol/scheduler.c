@@ -94,25 +94,25 @@ static _Alignas(64) gchar stacks[MOST_COROUTINES][STACK_BYTES];
  * a called function has to keep is on the stack, and *@before points at it. */
 void scheduler_switch (gpointer *before, gpointer next);
 
-__asm__ (".text\n"
-         ".type scheduler_switch, @function\n"
-         "scheduler_switch:\n"
-         "  pushq %rbp\n"
-         "  pushq %rbx\n"
-         "  pushq %r12\n"
-         "  pushq %r13\n"
-         "  pushq %r14\n"
-         "  pushq %r15\n"
-         "  movq %rsp, (%rdi)\n"
-         "  movq %rsi, %rsp\n"
-         "  popq %r15\n"
-         "  popq %r14\n"
-         "  popq %r13\n"
-         "  popq %r12\n"
-         "  popq %rbx\n"
-         "  popq %rbp\n"
-         "  ret\n"
-         ".size scheduler_switch, . - scheduler_switch\n");
+__asm__(".text\n"
+        ".type scheduler_switch, @function\n"
+        "scheduler_switch:\n"
+        "  pushq %rbp\n"
+        "  pushq %rbx\n"
+        "  pushq %r12\n"
+        "  pushq %r13\n"
+        "  pushq %r14\n"
+        "  pushq %r15\n"
+        "  movq %rsp, (%rdi)\n"
+        "  movq %rsi, %rsp\n"
+        "  popq %r15\n"
+        "  popq %r14\n"
+        "  popq %r13\n"
+        "  popq %r12\n"
+        "  popq %rbx\n"
+        "  popq %rbp\n"
+        "  ret\n"
+        ".size scheduler_switch, . - scheduler_switch\n");
 
 #define N_KEPT 6
 
