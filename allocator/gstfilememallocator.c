@@ -76,6 +76,7 @@ typedef struct
 
   FmStore *store;
   FmStoreBlock block; /* the root's; given back by the root alone */
+  atomic_uint maps;   /* of this memory, by GstMemory's users */
 } GstFileMemory;
 
 /* Why an allocation became system memory. */
@@ -256,6 +257,7 @@ init_memory (GstFileMemory *memory, GstAllocator *allocator,
 {
   gst_memory_init (GST_MEMORY_CAST (memory), flags, allocator, parent, maxsize,
       align, offset, size);
+  atomic_init (&memory->maps, 0);
 }
 
 /* A memory of @maxsize bytes, of which those from @offset on count. NULL, with
@@ -331,27 +333,52 @@ map_memory (GstFileMemory *memory, GstMapFlags map_flags)
 static gpointer
 gst_file_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
 {
-  return map_memory ((GstFileMemory *) mem, info->flags);
+  GstFileMemory *memory = (GstFileMemory *) mem;
+  gpointer data = map_memory (memory, info->flags);
+
+  if (data != NULL)
+    atomic_fetch_add_explicit (&memory->maps, 1, memory_order_relaxed);
+  return data;
+}
+
+/* For writing alone, say, where it is to be unmapped after reading. GStreamer
+ * leaves it mapped then. */
+static gboolean
+is_mapped_otherwise (const GstMemory *mem, GstMapFlags flags)
+{
+  gint locked = g_atomic_int_get (&GST_MINI_OBJECT_CAST (mem)->lockstate)
+      & GST_MAP_READWRITE;
+  gint wanted = (gint) flags & GST_MAP_READWRITE;
+
+  return locked != 0 && (locked & wanted) != wanted;
+}
+
+/* FALSE if there is none. GStreamer's own count of locks is no good for this:
+ * another thread may change it before we have acted on it, and it is wrong for
+ * good once half of the flags were unlocked. */
+static gboolean
+take_map (GstFileMemory *memory)
+{
+  guint maps = atomic_load_explicit (&memory->maps, memory_order_relaxed);
+
+  do {
+    if (G_UNLIKELY (maps == 0))
+      return FALSE;
+  } while (!atomic_compare_exchange_weak_explicit (&memory->maps, &maps,
+      maps - 1, memory_order_relaxed, memory_order_relaxed));
+  return TRUE;
 }
 
 /* gst_memory_unmap() comes here before it finds out whether the memory is
  * mapped at all. A program that unmaps once too often is told by GStreamer; the
  * pin that is not there is not taken from others in the extent. */
-static gboolean
-is_mapped (const GstMemory *mem, GstMapFlags flags)
-{
-  gint locked = g_atomic_int_get (&GST_MINI_OBJECT_CAST (mem)->lockstate);
-  gint wanted = (gint) flags & GST_MAP_READWRITE;
-
-  return (locked & wanted) == wanted;
-}
-
 static void
 gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
 {
   GstFileMemory *memory = (GstFileMemory *) mem;
 
-  if (G_UNLIKELY (!is_mapped (mem, info->flags))) {
+  if (G_UNLIKELY (
+          is_mapped_otherwise (mem, info->flags) || !take_map (memory))) {
     GST_DEBUG ("memory %p is unmapped, and was not mapped so", mem);
     return;
   }
@@ -431,23 +458,14 @@ gst_file_mem_allocator_alloc (
   return fall_back (self, why, size, params);
 }
 
-/* GstMiniObject counts locks for access in these bits of its state; the flags
- * that say what access it is are below. */
-#define LOCK_COUNT_SHIFT 8
-#define LOCK_COUNT_MASK 0xff
-
 /* A program that frees memory which is mapped still does not keep the extent,
  * which others are in, from being spilled for ever. */
 static void
 release_maps (GstFileMemory *memory)
 {
-  gint state =
-      g_atomic_int_get (&GST_MINI_OBJECT_CAST (&memory->mem)->lockstate);
-  gint n = (state >> LOCK_COUNT_SHIFT) & LOCK_COUNT_MASK;
-
-  for (; G_UNLIKELY (n > 0); n--)
-    fm_store_unmap (memory->store, &memory->block,
-        (FmPinFlags) (state & GST_MAP_READWRITE), memory->mem.size);
+  while (G_UNLIKELY (take_map (memory)))
+    fm_store_unmap (memory->store, &memory->block, FM_PIN_READ | FM_PIN_WRITE,
+        memory->mem.maxsize);
 }
 
 static void

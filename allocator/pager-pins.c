@@ -223,8 +223,8 @@ fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags, gsize bytes,
   fm_point ();
   word = atomic_load_explicit (&extent->word, memory_order_relaxed);
   do {
-    /* The subclass lets no unmap through that is one too many, unless two
-     * threads make that mistake at once: the state is not to suffer. */
+    /* The subclass lets no unmap through that is one too many; whoever else
+     * makes that mistake is not to damage the state. */
     if (G_UNLIKELY (FM_WORD_PINS (word) == 0))
       return;
   } while (!atomic_compare_exchange_weak_explicit (&extent->word, &word,
