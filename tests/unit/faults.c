@@ -73,6 +73,7 @@ typedef struct
   gboolean unmaps;  /* the kernel has unmapped the target before it fails */
   gboolean on_disk; /* else in memory, where that is to be had */
   Loss once, from_then_on;
+  gboolean counts; /* each is an I/O error in the statistics */
   /* What fails all the time, so that the calls are made at all. */
   int (*standing) (const FmCallInfo *info);
   gboolean forks;
@@ -137,6 +138,7 @@ IS_CALL (is_sync_file_range, SYNC_FILE_RANGE)
 IS_CALL (is_pwrite, PWRITE)
 IS_CALL (is_pread, PREAD)
 IS_CALL (is_fcntl, FCNTL)
+IS_CALL (is_fstat, FSTAT)
 IS_CALL (is_fstatfs, FSTATFS)
 IS_CALL (is_thread, THREAD)
 
@@ -152,6 +154,13 @@ static gboolean
 is_any_mapping (const FmCallInfo *info)
 {
   return is_fixed_mmap (info) || is_mremap (info);
+}
+
+/* Asked before a block is mapped in place. */
+static gboolean
+is_populating (const FmCallInfo *info)
+{
+  return is_madvise (info) && info->flags == MADV_POPULATE_READ;
 }
 
 /* Disk space asked for. */
@@ -192,6 +201,15 @@ with_a_full_disk (const FmCallInfo *info)
       : 0;
 }
 
+/* Every other block has to be mapped in place. */
+static int
+with_little_memory (const FmCallInfo *info)
+{
+  static atomic_uint reads;
+
+  return is_pread (info) && atomic_fetch_add (&reads, 1) % 2 == 1 ? ENOMEM : 0;
+}
+
 /* FM_CALL_NOCOW is made only on file systems that copy on write. */
 static const Kind kinds[] = {
     {"mmap", is_mmap, ENOMEM, .from_then_on = LOST},
@@ -203,6 +221,9 @@ static const Kind kinds[] = {
     {"mremap, flag unknown", is_mremap, EINVAL},
     {"mmap and mremap", is_any_mapping, ENOMEM, .from_then_on = LOST_MEANWHILE},
     {"madvise", is_madvise, EAGAIN},
+    {"madvise, pages not to be had", is_populating, EFAULT,
+        .once = LOST_MEANWHILE, .from_then_on = LOST_MEANWHILE, .counts = TRUE,
+        .standing = with_little_memory},
     {"mprotect", is_mprotect, ENOMEM, .forks = TRUE},
     {"mincore", is_mincore, EAGAIN},
     {"open", is_open, ENOSPC},
@@ -230,6 +251,9 @@ static const Kind kinds[] = {
     {"pread, direct refused", is_pread, EINVAL, .on_disk = TRUE,
         .from_then_on = LOST_MEANWHILE},
     {"fcntl", is_fcntl, EINVAL, .on_disk = TRUE},
+    /* As on a file system that has shut down. */
+    {"fstat", is_fstat, EIO, .once = LOST_MEANWHILE,
+        .from_then_on = LOST_MEANWHILE},
     {"fstatfs", is_fstatfs, EIO},
     {"thread", is_thread, EAGAIN},
 };
@@ -433,6 +457,8 @@ run (gconstpointer data)
   if (w.store != NULL) {
     use_store ();
     fm_store_free (w.store);
+    testing_check (!fault.kind->counts || !atomic_load (&outcome->fired)
+        || statistic (FM_STAT_IO_ERRORS) > 0);
     testing_check (statistic (FM_STAT_EXTENTS_RESIDENT) == 0);
     testing_check (statistic (FM_STAT_EXTENTS_SPILLED) == 0);
     testing_check (statistic (FM_STAT_SPILLED_BYTES) == 0);
