@@ -210,20 +210,41 @@ run (const gchar *const *command)
       && status == 0;
 }
 
-void
-testing_mount_ext4 (const gchar *image, gsize size, const gchar *dir)
+/* A file system in a file. */
+static void
+mount_image (const gchar *const *format, const gchar *image, gsize size,
+    const gchar *dir)
 {
-  const gchar *format[] = {"mke2fs", "-q", "-F", "-t", "ext4", image, NULL};
   const gchar *mount_it[] = {"mount", "-o", "loop", image, dir, NULL};
   g_autofree gchar *path =
       g_strconcat (g_getenv ("PATH"), ":/usr/sbin:/sbin", NULL);
+  g_autofree gchar *why = NULL;
 
   own_mounts ();
   g_setenv ("PATH", path, TRUE);
   testing_check (g_file_set_contents (image, "", 0, NULL));
   testing_check (truncate (image, (off_t) size) == 0);
-  if (!run (format) || !run (mount_it))
-    testing_child_skip ("no ext4 file system can be made and mounted here");
+  if (run (format) && run (mount_it))
+    return;
+  why = g_strdup_printf (
+      "no file system can be made with %s and mounted here", format[0]);
+  testing_child_skip (why);
+}
+
+void
+testing_mount_ext4 (const gchar *image, gsize size, const gchar *dir)
+{
+  const gchar *format[] = {"mke2fs", "-q", "-F", "-t", "ext4", image, NULL};
+
+  mount_image (format, image, size, dir);
+}
+
+void
+testing_mount_xfs (const gchar *image, gsize size, const gchar *dir)
+{
+  const gchar *format[] = {"mkfs.xfs", "-q", "-f", image, NULL};
+
+  mount_image (format, image, size, dir);
 }
 
 void

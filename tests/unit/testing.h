@@ -37,6 +37,18 @@ G_BEGIN_DECLS
 #define TESTING_THREAD_SANITIZER 0
 #endif
 
+/* Any sanitizer has mappings of its own, and larger frames. */
+#if defined(__SANITIZE_ADDRESS__)
+#define TESTING_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TESTING_SANITIZER 1
+#endif
+#endif
+#ifndef TESTING_SANITIZER
+#define TESTING_SANITIZER TESTING_THREAD_SANITIZER
+#endif
+
 /* Ends the test as skipped, and says why. */
 void testing_skip (const gchar *reason);
 
@@ -71,6 +83,8 @@ void testing_check_failed (
 void testing_child_skip (const gchar *reason) G_GNUC_NORETURN;
 void testing_mount_tmpfs (const gchar *dir, const gchar *options);
 void testing_mount_ext4 (const gchar *image, gsize size, const gchar *dir);
+/* At least 300 MiB. */
+void testing_mount_xfs (const gchar *image, gsize size, const gchar *dir);
 void testing_make_read_only (const gchar *dir);
 
 /* Contents that tell where they belong. */

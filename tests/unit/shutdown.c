@@ -1,0 +1,285 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * shutdown.c: tests a store whose file system shuts down, as one does whose
+ * disk is gone. From then on the kernel refuses most calls on the file, and
+ * what its mapping shows can't be touched: that is a SIGBUS.
+ *
+ * Each case is a child, which mounts a file system and shuts it down by ioctl.
+ * Blocks that were spilled can be mapped and are right (ext4 may have them in
+ * the page cache), or can't; those in memory are right, as are new ones.
+ */
+#include "messages.h"
+#include "seam.h"
+#include "store.h"
+#include "testing.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/types.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* Both file systems know it by this number. */
+#define SHUT_DOWN _IOR ('X', 125, __u32)
+#define WITHOUT_LOG 2
+
+#define IMAGE (320 * TESTING_MIB)
+
+/* With ram=0: a budget of 4 MiB. */
+#define BLOCK (256 * TESTING_KIB)
+#define N_BLOCKS 96
+#define N_WARNINGS_MOST 16
+
+typedef struct
+{
+  void (*mount) (const gchar *image, gsize size, const gchar *dir);
+  /* Reads find no memory, so that blocks would be mapped in place. */
+  gboolean in_place;
+} Case;
+
+typedef struct
+{
+  const Case *this_case;
+  gchar *image_dir, *dir;
+} Fixture;
+
+static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
+static gchar *warnings[N_WARNINGS_MOST];
+static atomic_uint n_warnings;
+
+static void
+keep_warning (FmMessageLevel level, const gchar *text)
+{
+  guint n;
+
+  if (level != FM_MESSAGE_WARNING)
+    return;
+  pthread_mutex_lock (&warnings_lock);
+  n = atomic_load (&n_warnings);
+  testing_check (n < N_WARNINGS_MOST);
+  warnings[n] = g_strdup (text);
+  atomic_store (&n_warnings, n + 1);
+  pthread_mutex_unlock (&warnings_lock);
+}
+
+static guint
+count_warnings (const gchar *part)
+{
+  guint i, n = 0;
+
+  for (i = 0; i < atomic_load (&n_warnings); i++)
+    n += strstr (warnings[i], part) != NULL;
+  return n;
+}
+
+/* ---- in the child ---- */
+
+static FmStore *store;
+static FmStats *stats;
+
+static guint64
+statistic (FmStatistic id)
+{
+  guint64 values[FM_N_STATISTICS];
+
+  fm_stats_snapshot (stats, values);
+  return values[id];
+}
+
+static void
+make_store (const gchar *dir)
+{
+  FmOptions options;
+
+  fm_options_init (&options);
+  testing_check (fm_options_set (&options, FM_OPTION_DIR, dir, NULL));
+  testing_check (fm_options_set (&options, FM_OPTION_SIZE, "64M", NULL));
+  testing_check (fm_options_set (&options, FM_OPTION_RAM, "0", NULL));
+  testing_check (fm_options_set (&options, FM_OPTION_RESERVE, "0", NULL));
+  stats = fm_stats_new ();
+  store = fm_store_new (&options, stats, NULL);
+  testing_check (store != NULL);
+}
+
+static void
+shut_down (const gchar *dir)
+{
+  const __u32 how = WITHOUT_LOG;
+  int fd = open (dir, O_RDONLY | O_CLOEXEC);
+
+  testing_check (fd >= 0);
+  if (ioctl (fd, SHUT_DOWN, &how) < 0)
+    testing_child_skip ("this kernel does not shut file systems down");
+  close (fd);
+}
+
+static void
+write_blocks (FmStoreBlock *blocks, guint n, guint seed)
+{
+  guint i;
+
+  for (i = 0; i < n; i++) {
+    testing_check (
+        fm_store_alloc (store, BLOCK, 0, 0, &blocks[i]) == FM_STORE_DONE);
+    testing_check (fm_store_map (store, &blocks[i], FM_PIN_WRITE));
+    testing_fill (blocks[i].data, BLOCK, seed + i);
+    fm_store_unmap (store, &blocks[i], FM_PIN_WRITE, BLOCK);
+  }
+}
+
+/* How many can't be mapped. */
+static guint
+count_lost (const FmStoreBlock *blocks, guint n, guint seed)
+{
+  guint i, lost = 0;
+
+  for (i = 0; i < n; i++) {
+    if (!fm_store_map (store, &blocks[i], FM_PIN_READ)) {
+      lost++;
+      continue;
+    }
+    testing_check (testing_is_filled (blocks[i].data, BLOCK, seed + i));
+    fm_store_unmap (store, &blocks[i], FM_PIN_READ, 0);
+  }
+  return lost;
+}
+
+static void
+give (const FmStoreBlock *blocks, guint n)
+{
+  guint i;
+
+  for (i = 0; i < n; i++)
+    fm_store_give (store, &blocks[i]);
+}
+
+static int
+without_memory (const FmCallInfo *info)
+{
+  return info->call == FM_CALL_PREAD ? ENOMEM : 0;
+}
+
+/* It is the disk, and neither the program nor somebody else. Which calls are
+ * the first to be refused is a matter of what is under way just then: a spill
+ * may be given up without a word, and tried again later; and ext4 refuses to
+ * map the file when the kernel has unmapped the memory already, which loses
+ * that extent (docs/design.md, Limits). */
+static void
+check_warnings (guint lost)
+{
+  const guint retired = (guint) statistic (FM_STAT_EXTENTS_RETIRED);
+  guint i, j;
+
+  testing_check (count_warnings ("closed the backing file") == 0);
+  testing_check (count_warnings ("cut the backing file") == 0);
+  testing_check (count_warnings ("the disk refused a write")
+          + count_warnings ("the disk did not give back")
+      > 0);
+  if (lost > retired)
+    testing_check (count_warnings ("the disk did not give back") == 1);
+  if (retired == 0)
+    testing_check (count_warnings ("lost what was there") == 0);
+  for (i = 0; i < atomic_load (&n_warnings); i++) {
+    for (j = 0; j < i; j++)
+      testing_check (!g_str_equal (warnings[i], warnings[j]));
+  }
+}
+
+static void
+run (gconstpointer data)
+{
+  const Fixture *fixture = data;
+  g_autofree gchar *image =
+      g_build_filename (fixture->image_dir, "image", NULL);
+  FmStoreBlock before[N_BLOCKS], after[N_BLOCKS];
+  guint lost;
+
+  /* Not cmocka's handler, which would go on with the next test in here. */
+  signal (SIGBUS, SIG_DFL);
+  signal (SIGSEGV, SIG_DFL);
+  fixture->this_case->mount (image, IMAGE, fixture->dir);
+  fm_messages_set_func (keep_warning);
+  make_store (fixture->dir);
+  write_blocks (before, N_BLOCKS, 1);
+  testing_check (statistic (FM_STAT_EXTENTS_SPILLED) > N_BLOCKS / 2);
+  testing_check (atomic_load (&n_warnings) == 0);
+
+  shut_down (fixture->dir);
+  if (fixture->this_case->in_place)
+    fm_seam_set_hook (without_memory);
+  lost = count_lost (before, N_BLOCKS, 1);
+  write_blocks (after, N_BLOCKS, 1000);
+  testing_check (count_lost (after, N_BLOCKS, 1000) == 0);
+  testing_check (count_lost (before, N_BLOCKS, 1) >= lost);
+  testing_check (statistic (FM_STAT_MAPS_FAILED) >= lost);
+  fprintf (stderr, "%u of %u blocks are lost\n", lost, N_BLOCKS);
+
+  give (before, N_BLOCKS);
+  give (after, N_BLOCKS);
+  testing_check (statistic (FM_STAT_LIVE_BLOCKS) == 0);
+  fm_store_free (store);
+  check_warnings (lost);
+}
+
+/* ---- the tests ---- */
+
+/* The state is the case, then the fixture for it. */
+static int
+setup (void **state)
+{
+  Fixture *fixture = g_new0 (Fixture, 1);
+
+  fixture->this_case = *state;
+  fixture->image_dir = testing_dir_new ();
+  fixture->dir = testing_dir_new ();
+  *state = fixture;
+  return 0;
+}
+
+static int
+teardown (void **state)
+{
+  Fixture *fixture = *state;
+
+  testing_dir_free (fixture->image_dir);
+  testing_dir_free (fixture->dir);
+  g_free (fixture);
+  return 0;
+}
+
+static void
+test_shutdown (void **state)
+{
+  g_autofree gchar *said = NULL;
+
+  if (TESTING_THREAD_SANITIZER)
+    testing_skip ("the thread sanitizer has no children that start threads");
+  said = testing_run_child (run, *state);
+  print_message ("%s", said);
+}
+
+int
+main (void)
+{
+  static const Case ext4 = {testing_mount_ext4, FALSE};
+  static const Case ext4_in_place = {testing_mount_ext4, TRUE};
+  static const Case xfs = {testing_mount_xfs, FALSE};
+  static const Case xfs_in_place = {testing_mount_xfs, TRUE};
+#define TEST(name, data)                                   \
+  {                                                        \
+    name, test_shutdown, setup, teardown, (void *) &(data) \
+  }
+  const struct CMUnitTest tests[] = {
+      TEST ("ext4", ext4),
+      TEST ("ext4, no memory for reads", ext4_in_place),
+      TEST ("xfs", xfs),
+      TEST ("xfs, no memory for reads", xfs_in_place),
+  };
+
+  return cmocka_run_group_tests_name ("shutdown", tests, NULL, NULL);
+}
