@@ -113,7 +113,9 @@ tell_all (void)
     Pipeline *pipeline = g_ptr_array_index (pipelines, i);
     g_autoptr (GstElement) top = g_weak_ref_get (&pipeline->top);
 
-    if (top != NULL)
+    /* The bus of one that has ended drops what it gets; when it runs again it
+     * is to be told of its own losses. */
+    if (top != NULL && GST_STATE (top) != GST_STATE_NULL)
       tell (pipeline, top);
   }
 }
