@@ -293,6 +293,18 @@ test_exe ()
   GST_FILEMEM_EXE=gst-play-1.0:probe inert "$FM_HERE/probe-dlopen"
 }
 
+# setuid_run PROGRAM: as a user who gets root's rights by it
+setuid_run ()
+{
+  chmod 755 "$tmp"
+  cp "$1" "$tmp/setuid-probe"
+  chmod 4755 "$tmp/setuid-probe"
+  setpriv --reuid 65534 --regid 65534 --clear-groups "$tmp/setuid-probe" \
+    >"$tmp/out" 2>"$tmp/err" || fail "status $?: $(cat "$tmp/err")"
+  [ "$(field secure "$(cat "$tmp/out")")" = 1 ] \
+    || skip "set-uid has no effect in $tmp"
+}
+
 # The dynamic linker does not preload a file into a set-uid program, so that
 # would prove nothing: probe-with-shim is linked with the shim.
 test_setuid ()
@@ -302,14 +314,30 @@ test_setuid ()
 
   [ "$(id -u)" = 0 ] || skip 'only root can make a set-uid program of root'
   command -v setpriv >/dev/null || skip 'no setpriv'
-  chmod 755 "$tmp"
-  cp "$probe" "$tmp/probe"
-  chmod 4755 "$tmp/probe"
-  setpriv --reuid 65534 --regid 65534 --clear-groups "$tmp/probe" \
-    >"$tmp/out" 2>"$tmp/err" || fail "status $?: $(cat "$tmp/err")"
-  [ "$(field secure "$(cat "$tmp/out")")" = 1 ] \
-    || skip "set-uid has no effect in $tmp"
+  setuid_run "$probe"
   in_memory "$(cat "$tmp/out")"
+  quiet "$tmp/err"
+}
+
+# GStreamer itself heeds GST_TRACERS in a set-uid program. The parameters are its
+# user's, who would have files written with root's rights: they are ignored.
+# probe-with-library has the library, which would not be found by $ORIGIN.
+test_setuid_parameters ()
+{
+  probe=$FM_HERE/probe-with-library
+  export GST_PLUGIN_PATH="${plugin%/*}"
+  export GST_TRACERS="filemem(dir=$tmp/dir,report=$tmp/report)"
+  on_disk "$("$probe")"
+  says 'filemem report of process' "$tmp/report"
+  same 'dir' "$tmp/dir" "$(field dir "$("$probe")")"
+  rm "$tmp/report"
+
+  [ "$(id -u)" = 0 ] || skip 'only root can make a set-uid program of root'
+  command -v setpriv >/dev/null || skip 'no setpriv'
+  setuid_run "$probe"
+  on_disk "$(cat "$tmp/out")"
+  same 'dir' /var/tmp "$(field dir "$(cat "$tmp/out")")"
+  [ ! -e "$tmp/report" ] || fail 'a report was written where the user said'
   quiet "$tmp/err"
 }
 
