@@ -37,6 +37,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 /* How many calls are failed one by one, and how much further the next one is
  * after those. */
 #define ONE_BY_ONE 4
