@@ -21,6 +21,7 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import functools
 import glob
 import hashlib
@@ -85,10 +86,14 @@ class Server:
         self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
 
 
-def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@contextlib.contextmanager
+def reserved_port():
+    """A port that no other run gets as long as this one lasts. Its packets go to
+    another address than this socket's, and udpsrc may share the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.2", 0))
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        yield holder.getsockname()[1]
 
 
 class Runner:
@@ -119,12 +124,12 @@ class Runner:
         directory.mkdir(exist_ok=True)
         self.start([shapes.HLS.format(out=directory)])
 
-    def command(self, shape, work):
+    def command(self, shape, work, port):
         fields = {name.split(".")[0] for _, name, _, _
                   in string.Formatter().parse(shape.pipeline) if name}
         values = {name: self.media(name) for name in fields
                   if name == "hls" or name in shapes.MEDIA}
-        args = [shape.pipeline.format(work=work, port=free_port(),
+        args = [shape.pipeline.format(work=work, port=port,
                                       http=self.server.address, **values)]
         if shape.feed:
             args = [f"--feed={self.media(shape.feed).path}",
@@ -139,10 +144,11 @@ class Runner:
 
     def run(self, shape, env=None, hold=False):
         # a socket's path must be short
-        with tempfile.TemporaryDirectory(prefix="fm-") as work, \
+        with reserved_port() as port, \
+                tempfile.TemporaryDirectory(prefix="fm-") as work, \
                 tempfile.TemporaryDirectory(dir=self.cache) as directory:
             log = pathlib.Path(directory) / "log"
-            args = (["--hold"] if hold else []) + self.command(shape, work)
+            args = (["--hold"] if hold else []) + self.command(shape, work, port)
             if env is not None:
                 env = {"GST_TRACERS": "filemem", "GST_FILEMEM_DIR": directory,
                        "GST_FILEMEM_SIZE": "1G", "GST_FILEMEM_RAM": "64M",
