@@ -186,7 +186,10 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
     guint64 before;
     gint64 time;
 
-    if (!cursor->is_used || position < cursor->position)
+    /* What was read already is read again by who is on his way there, if by
+     * anybody. */
+    if (!cursor->is_used || position < cursor->position
+        || (!is_unread && !is_moving (cursor, moment->now)))
       continue;
     before = bytes_before (cursor, position, extent->length);
     time = time_until (cursor, before, moment->now);
@@ -197,10 +200,18 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
                 || before < window_of (pager, cursor, moment->speed)
                         + extent->length));
   }
-  /* Read, and alive: it comes round after those that were written before. */
-  if (!is_unread && soonest >= NOT_IN_SIGHT)
-    soonest = (gdouble) (position - MIN (position, stream->behind))
-        * MAX (stream->cursor[0].us_per_byte, 1e-3);
+  /* Read, and alive: it comes round after those that were written before, or
+   * lies cold. */
+  if (!is_unread && soonest >= NOT_IN_SIGHT) {
+    guint64 idle = moment->written
+        - atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
+
+    if (idle >= pager->config.budget)
+      soonest = 2 * NOT_IN_SIGHT + (gdouble) idle;
+    else
+      soonest = (gdouble) (position - MIN (position, stream->behind))
+          * MAX (stream->cursor[0].us_per_byte, 1e-3);
+  }
   return soonest;
 }
 

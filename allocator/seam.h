@@ -133,8 +133,8 @@ int fm_seam_set_nocow (int fd);
 int fm_seam_perf_event_open (void *attributes);
 
 /* The stack of our threads. The default of 8 MiB is locked whole under
- * mlockall(MCL_FUTURE), and counted whole under RLIMIT_DATA. What they need is
- * 20 KiB; a log function of the program's own may need more. */
+ * mlockall(MCL_FUTURE), and counted whole under RLIMIT_DATA. What they use is
+ * 24 KiB; a log function of the program's own may need more. */
 #define FM_STACK ((gsize) 256 << 10)
 
 /* Starts a thread with every signal blocked and a stack of FM_STACK bytes.

@@ -48,6 +48,10 @@
  * long as its bytes; staging comes on top. So a budget of a fifth is less than
  * half of the data. */
 #define DATA_SHARE 5
+/* The limit on data counts whole mappings, and an extent's run may be twice as
+ * long as its bytes; staging comes on top. So a budget of a fifth is less than
+ * half of the data. */
+#define DATA_SHARE 5
 #define RESERVE_PERCENT 5
 #define RESERVE_MOST ((guint64) 1 * GIB)
 
@@ -100,7 +104,7 @@ choose_budget (const FmOptions *options)
   else
     budget =
         MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST),
-            fm_machine_data_left ("") / LIMIT_SHARE);
+            fm_machine_data_left ("") / DATA_SHARE);
   budget = CLAMP (budget, BUDGET_LEAST, G_MAXSIZE / 4);
   return (gsize) budget & ~(FM_PAGE - 1);
 }

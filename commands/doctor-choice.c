@@ -131,7 +131,7 @@ judge_space (
 }
 
 static void
-judge_budget (const FmStoreChoice *choice)
+judge_budget (const FmStoreChoice *choice, gboolean is_given)
 {
   guint64 memory = fm_machine_memory ("");
   g_autofree gchar *budget = doctor_size (choice->budget);
@@ -147,7 +147,8 @@ judge_budget (const FmStoreChoice *choice)
         "the budget of %s does not fit the memory there is, %s", budget,
         memory_text);
 
-  if (data < choice->budget + PROGRAM) {
+  /* What filemem chooses fits. */
+  if (is_given && data < choice->budget + PROGRAM) {
     g_autofree gchar *limit = doctor_size (data);
 
     doctor_problem ("ram", "ulimit -d unlimited, or lower GST_FILEMEM_RAM",
@@ -192,7 +193,7 @@ doctor_check_choice (const Doctor *doctor)
     judge_space (&choice, size_is_given, file->free_bytes);
     fm_store_free (store);
   }
-  judge_budget (&choice);
+  judge_budget (&choice, fm_options_is_chosen (&options, FM_OPTION_RAM));
   fm_stats_free (stats);
   fm_backing_file_free (file);
   fm_options_clear (&options);
