@@ -31,8 +31,13 @@ fm_hash (gconstpointer data, gsize length, guint64 before)
   guint i;
 
   for (; words < end; words += LANES) {
-    for (i = 0; i < LANES; i++)
-      lane[i] = rotate ((lane[i] ^ words[i]) * PRIME, 31);
+    for (i = 0; i < LANES; i++) {
+      guint64 word = lane[i] ^ words[i];
+
+      /* Else the highest bit would only ever change itself. */
+      word ^= word >> 32;
+      lane[i] = rotate (word * PRIME, 31);
+    }
   }
   for (i = 0; i < LANES; i++)
     hash = mix (hash ^ lane[i]) + PRIME;

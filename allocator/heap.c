@@ -337,7 +337,7 @@ static inline gboolean
 cut (FmHeap *heap, Cutter *cutter, gsize size, gsize align, FmBlock *ret_block,
     gsize *ret_offset)
 {
-  /* Extents start at a multiple of their size, which is above any align. */
+  /* Extents start at a multiple of the grain, which is above any align. */
   gsize start = (cutter->filled + align) & ~align;
   FmExtent *extent = cutter->extent;
 

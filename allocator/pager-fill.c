@@ -333,5 +333,6 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
     fm_pager_add_spilled (pager, extent);
   }
   fm_cond_broadcast (&pager->changed);
+  fm_pager_wake_fills (pager);
   return result;
 }

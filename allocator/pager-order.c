@@ -415,7 +415,7 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
   if (!extent->prefetched
       && atomic_load_explicit (&pager->written, memory_order_relaxed)
               - atomic_load_explicit (&extent->unmapped, memory_order_relaxed)
-          < pager->window)
+          < fm_pager_window (pager))
     return;
 
   extent->prefetched = FALSE;

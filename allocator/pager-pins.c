@@ -71,7 +71,9 @@ fill_for_pin (
     case FM_FILL_DONE:
       break;
     case FM_FILL_NO_MEMORY:
-      if (atomic_load (&pager->arena->memory_locked) || extent->not_file > 0)
+      /* A child of a fork may only read what is the parent's. */
+      if (atomic_load (&pager->arena->memory_locked) || extent->not_file > 0
+          || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))
         return FALSE;
       /* The file itself is at the address: slower, and outside the budget, but
        * right. */
@@ -130,6 +132,7 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
         break;
       case FM_SWAPPING:
       case FM_FILLING:
+        fm_pager_end_waiting (pager, &patience);
         fm_cond_wait (&pager->changed, &pager->lock);
         break;
       case FM_SPILLED:
@@ -148,6 +151,8 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
           break;
         fm_pager_count_resident (pager, (gssize) missing);
         extent->resident_bytes += missing;
+        /* The next one's turn, not after the disk's. */
+        fm_pager_end_waiting (pager, &patience);
         pinned = fill_for_pin (pager, extent, donor, flags);
         failed = !pinned;
         break;

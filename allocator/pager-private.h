@@ -150,7 +150,10 @@ struct _FmPager
   guint n_transfers;            /* being written or read */
   gint64 busy_since;            /* if any */
   GQueue line[FM_N_ROOM_KINDS]; /* who waits for room, first come first */
-  gsize largest;                /* extent ever handed out */
+  gsize largest;                /* length of an extent in use */
+  guint n_largest;              /* that are as long */
+  gsize pinned_bytes;           /* as known last, */
+  gint64 pinned_time;           /* and when that was */
   gsize beside_pinned;          /* room for what is not, as known last */
   guint64 handed_out;           /* bytes of all extents so far */
   gint64 fill_us;               /* how long a fill takes, about */
@@ -201,6 +204,10 @@ gboolean fm_pager_somebody_waits (FmPager *pager);
 /* There may be room, or nothing left to wait for: those whose turn it is look
  * again. */
 void fm_pager_wake_waiting (FmPager *pager);
+
+/* An extent was filled, which may be the one for which somebody in the line
+ * wants room. */
+void fm_pager_wake_fills (FmPager *pager);
 
 /* What counts as written just now, and the most that is read ahead: a window,
  * or less where what is pinned leaves little room beside it. */

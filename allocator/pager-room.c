@@ -30,6 +30,11 @@
  * and what is on its way out or in the rest. */
 #define PARTS_BESIDE_PINNED 4
 
+/* How long, in microseconds, what is pinned is taken for what it was, where
+ * there are more than a few extents. */
+#define PINNED_MOMENT ((gint64) 1000)
+#define PINNED_FEW 512
+
 /* ---- how much ---- */
 
 /* Of @most, which is kept free to make transfers smooth, what that is worth. A
@@ -45,12 +50,18 @@ kept_free (FmPager *pager, gsize most)
       MIN (most, pager->config.extent_least), most);
 }
 
+/* As it was a moment ago: with thousands of extents a look takes longer than
+ * what depends on it. */
 static gsize
 pinned_bytes (FmPager *pager)
 {
+  gint64 now = fm_now ();
   gsize pinned = 0;
   GList *link;
 
+  if (now < pager->pinned_time + PINNED_MOMENT
+      && pager->resident.length > PINNED_FEW)
+    return pager->pinned_bytes;
   for (link = pager->resident.head; link != NULL; link = link->next) {
     const FmExtent *extent = link->data;
 
@@ -59,6 +70,8 @@ pinned_bytes (FmPager *pager)
         > 0)
       pinned += extent->resident_bytes;
   }
+  pager->pinned_bytes = pinned;
+  pager->pinned_time = now;
   return pinned;
 }
 
@@ -127,7 +140,6 @@ fm_pager_urgency (FmPager *pager, gint64 *ret_until)
   const FmPatience *alloc = first_in_line (pager, FM_ROOM_FOR_ALLOC);
   gsize resident =
       pager->resident_bytes - MIN (pager->resident_bytes, pager->writing_bytes);
-
   gsize most = fm_pager_most_resident (pager);
 
   *ret_until = G_MAXINT64;
@@ -189,6 +201,16 @@ fm_pager_wake_waiting (FmPager *pager)
   }
 }
 
+void
+fm_pager_wake_fills (FmPager *pager)
+{
+  GList *link;
+
+  for (link = pager->line[FM_ROOM_FOR_FILL].head; link != NULL;
+       link = link->next)
+    fm_cond_signal (&((FmPatience *) link->data)->turn);
+}
+
 gboolean
 fm_pager_may_overtake (FmPager *pager)
 {
@@ -202,13 +224,19 @@ fm_pager_is_my_turn (
     FmPager *pager, FmRoomKind kind, const FmPatience *patience)
 {
   const FmPatience *first = first_in_line (pager, kind);
+  const FmPatience *alloc = first_in_line (pager, FM_ROOM_FOR_ALLOC);
+  const FmPatience *fill = first_in_line (pager, FM_ROOM_FOR_FILL);
 
   if (first != NULL && first != patience)
     return FALSE;
+  /* An allocation that has waited for long goes first, but not before a fill
+   * that has waited for longer. */
   if (kind == FM_ROOM_FOR_FILL)
-    return fm_pager_may_overtake (pager);
-  return pager->line[FM_ROOM_FOR_FILL].length == 0
-      || (patience->since != 0 && fm_now () >= patience->since + OVERTAKING);
+    return fm_pager_may_overtake (pager)
+        || (patience->since != 0 && patience->since <= alloc->since);
+  return fill == NULL
+      || (patience->since != 0 && patience->since < fill->since
+          && fm_now () >= patience->since + OVERTAKING);
 }
 
 /* ---- waiting ---- */
@@ -265,6 +293,7 @@ fm_pager_end_waiting (FmPager *pager, FmPatience *patience)
     return;
   g_queue_unlink (&pager->line[patience->kind], &patience->link);
   fm_cond_clear (&patience->turn);
+  patience->since = 0;
   /* It is the next one's turn. */
   fm_pager_wake_waiting (pager);
 }

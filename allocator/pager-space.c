@@ -174,8 +174,9 @@ fm_pager_vacate (FmPager *pager, FmExtent *extent)
   result = fm_arena_vacate (pager->arena, offset, length);
   if (result == FM_ARENA_DONE && extent->disk_bytes > 0)
     fm_backing_file_drop_cache (pager->file, offset, extent->disk_bytes);
-  /* Space with holes can't be used again as it is. */
-  if (extent->holes > 0
+  /* Space with holes can't be used again as it is. That of an inherited extent
+   * is the parent's. */
+  if (extent->holes > 0 && !atomic_load (&pager->inherited)
       && fm_backing_file_punch (pager->file, offset, length, extent->disk_bytes)
           == 0) {
     extent->disk_bytes = 0;

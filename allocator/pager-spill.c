@@ -177,26 +177,30 @@ is_in_file (FmPager *pager, FmExtent *extent)
 void
 fm_pager_spill (FmPager *pager, FmExtent *extent)
 {
+  gsize length = extent->length;
   int error = 0;
 
-  pager->writing_bytes += extent->length;
+  pager->writing_bytes += length;
   fm_stats_add (pager->stats, FM_STAT_EXTENTS_WRITING, 1);
   fm_pager_begin_transfer (pager);
   fm_pager_leave (pager);
-  if (is_in_file (pager, extent))
+  if (is_in_file (pager, extent)) {
     fm_stats_add (pager->stats, FM_STAT_CLEAN_SPILLS, 1);
-  else
+  } else {
+    /* What the file gets now is not what the hash is of. */
+    extent->has_hash = FALSE;
     error = write_extent (pager, extent);
+  }
   if (error != 0 && error != ECANCELED)
     warn_spill_failed (pager, error);
   fm_pager_return (pager);
   fm_pager_end_transfer (pager);
   fm_stats_sub (pager->stats, FM_STAT_EXTENTS_WRITING, 1);
-  pager->writing_bytes -= extent->length;
 
   if (error == 0 && !extent->dead
       && fm_extent_commit (extent, FM_WRITING, FM_SWAPPING))
     finish_spill (pager, extent);
   else
     give_up_spill (pager, extent, error);
+  pager->writing_bytes -= length;
 }

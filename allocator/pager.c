@@ -244,6 +244,26 @@ make_resident (FmPager *pager, FmExtent *extent, gsize length)
 }
 
 static void
+count_largest (FmPager *pager, gsize length)
+{
+  if (length > pager->largest) {
+    pager->largest = length;
+    pager->n_largest = 0;
+  }
+  pager->n_largest += length == pager->largest ? 1 : 0;
+}
+
+static void
+find_largest (FmPager *pager)
+{
+  GList *link;
+
+  pager->largest = 0;
+  for (link = pager->by_age.head; link != NULL; link = link->next)
+    count_largest (pager, ((const FmExtent *) link->data)->length);
+}
+
+static void
 hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
 {
   guint64 written =
@@ -254,7 +274,7 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
       shared ? g_bit_storage ((gulong) (length / FM_CHUNKS)) - 1 : 0;
   extent->length = length;
   extent->has_hash = FALSE;
-  pager->largest = MAX (pager->largest, length);
+  count_largest (pager, length);
   pager->handed_out += length;
   extent->dead = FALSE;
   extent->prefetched = FALSE;
@@ -363,6 +383,8 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
 {
   fm_pager_lock (pager);
   g_queue_unlink (&pager->by_age, &extent->age_link);
+  if (extent->length == pager->largest && --pager->n_largest == 0)
+    find_largest (pager);
   fm_pager_note_unused (pager, extent);
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {
     case FM_RESIDENT:
