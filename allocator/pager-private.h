@@ -124,11 +124,12 @@ struct _FmPager
   GTree *spilled;     /* by stream and position */
   FmStream *stream;
 
-  _Atomic guint64 written;  /* bytes written by all so far */
-  _Atomic guint n_spilled;  /* extents */
-  atomic_bool over_budget;  /* resident > budget */
-  atomic_bool inherited;    /* this is the child of a fork */
-  atomic_bool keeper_awake; /* somebody looks after what is idle */
+  _Atomic guint64 written;    /* bytes written by all so far */
+  _Atomic guint n_spilled;    /* extents */
+  atomic_bool over_budget;    /* resident > budget */
+  atomic_size_t pinned_bytes; /* as known last */
+  atomic_bool inherited;      /* this is the child of a fork */
+  atomic_bool keeper_awake;   /* somebody looks after what is idle */
   /* One for each kind of trouble: none hides another. */
   atomic_bool warned_full, warned_write, warned_read, warned_closed, warned_cut,
       warned_over, warned_threads, warned_lost, warned_locked, warned_in_place;
@@ -150,10 +151,10 @@ struct _FmPager
   guint n_transfers;            /* being written or read */
   gint64 busy_since;            /* if any */
   GQueue line[FM_N_ROOM_KINDS]; /* who waits for room, first come first */
-  gsize largest;                /* length of an extent in use */
+  gsize largest;                /* length of an extent with one block */
   guint n_largest;              /* that are as long */
-  gsize pinned_bytes;           /* as known last, */
-  gint64 pinned_time;           /* and when that was */
+  gsize neighbour_bytes;        /* the longest pinned extent that is shared */
+  gint64 pinned_time;           /* when `pinned_bytes` was looked up */
   gsize beside_pinned;          /* room for what is not, as known last */
   guint64 handed_out;           /* bytes of all extents so far */
   gint64 fill_us;               /* how long a fill takes, about */

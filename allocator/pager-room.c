@@ -35,6 +35,9 @@
 #define PINNED_MOMENT ((gint64) 1000)
 #define PINNED_FEW 512
 
+/* More than such a part of the budget that is pinned is much. */
+#define CROWDED_PART 8
+
 /* ---- how much ---- */
 
 /* Of @most, which is kept free to make transfers smooth, what that is worth. A
@@ -56,7 +59,7 @@ static gsize
 pinned_bytes (FmPager *pager)
 {
   gint64 now = fm_now ();
-  gsize pinned = 0;
+  gsize pinned = 0, neighbours = 0;
   GList *link;
 
   if (now < pager->pinned_time + PINNED_MOMENT
@@ -67,12 +70,23 @@ pinned_bytes (FmPager *pager)
 
     if (FM_WORD_PINS (
             atomic_load_explicit (&extent->word, memory_order_relaxed))
-        > 0)
+        > 0) {
       pinned += extent->resident_bytes;
+      if (extent->shared)
+        neighbours = MAX (neighbours, extent->length);
+    }
   }
-  pager->pinned_bytes = pinned;
+  pager->neighbour_bytes = neighbours;
+  atomic_store_explicit (&pager->pinned_bytes, pinned, memory_order_relaxed);
   pager->pinned_time = now;
   return pinned;
+}
+
+gboolean
+fm_pager_is_crowded (FmPager *pager)
+{
+  return atomic_load_explicit (&pager->pinned_bytes, memory_order_relaxed)
+      > pager->config.budget / CROWDED_PART;
 }
 
 static gsize
@@ -90,6 +104,9 @@ fm_pager_most_resident (FmPager *pager)
   /* Nobody need be counted where there is that much room anyway. */
   if (pager->resident_bytes + least > budget) {
     pinned = pinned_bytes (pager);
+    /* What is pinned with others in its extent counts with them: at both ends
+     * of what is held these are about one extent, on average. */
+    least -= MIN (pager->neighbour_bytes, least / 2);
     most = MAX (budget, pinned + least);
   }
   pager->beside_pinned = most - pinned;

@@ -260,7 +260,8 @@ find_largest (FmPager *pager)
 
   pager->largest = 0;
   for (link = pager->by_age.head; link != NULL; link = link->next)
-    count_largest (pager, ((const FmExtent *) link->data)->length);
+    if (!((const FmExtent *) link->data)->shared)
+      count_largest (pager, ((const FmExtent *) link->data)->length);
 }
 
 static void
@@ -274,7 +275,8 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
       shared ? g_bit_storage ((gulong) (length / FM_CHUNKS)) - 1 : 0;
   extent->length = length;
   extent->has_hash = FALSE;
-  count_largest (pager, length);
+  if (!shared)
+    count_largest (pager, length);
   pager->handed_out += length;
   extent->dead = FALSE;
   extent->prefetched = FALSE;
@@ -302,6 +304,7 @@ fm_pager_acquire (
   FmAcquireResult result = FM_ACQUIRED;
   FmPatience patience = {0};
   FmExtent *extent = NULL;
+  gint64 since;
 
   if (atomic_load (&pager->inherited))
     return FM_ACQUIRE_INHERITED;
@@ -334,6 +337,7 @@ fm_pager_acquire (
     break;
   }
 
+  since = patience.since;
   fm_pager_end_waiting (pager, &patience);
   if (result == FM_ACQUIRED) {
     hand_out (pager, extent, length, shared);
@@ -343,8 +347,8 @@ fm_pager_acquire (
   }
   fm_pager_unlock (pager);
 
-  if (patience.since != 0) {
-    guint64 ns = (guint64) (fm_now () - patience.since) * 1000;
+  if (since != 0) {
+    guint64 ns = (guint64) (fm_now () - since) * 1000;
 
     fm_stats_waited (pager->stats, FM_WAIT_ALLOC, ns);
   }
@@ -383,7 +387,8 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
 {
   fm_pager_lock (pager);
   g_queue_unlink (&pager->by_age, &extent->age_link);
-  if (extent->length == pager->largest && --pager->n_largest == 0)
+  if (!extent->shared && extent->length == pager->largest
+      && --pager->n_largest == 0)
     find_largest (pager);
   fm_pager_note_unused (pager, extent);
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {

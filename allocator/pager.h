@@ -56,6 +56,10 @@ void fm_pager_free (FmPager *pager);
 FmAcquireResult fm_pager_acquire (
     FmPager *pager, gsize length, gboolean shared, FmExtent **ret_extent);
 
+/* Whether so much of the budget is pinned that no block should keep others in
+ * memory. */
+gboolean fm_pager_is_crowded (FmPager *pager);
+
 /* How long the next extent for small blocks of @stream is to be, @least or
  * more: the more of what is written comes from it, the longer. */
 gsize fm_pager_extent_size (FmPager *pager, guint stream, gsize least);

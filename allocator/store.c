@@ -30,8 +30,8 @@
 #define BUDGET_LEAST (4 * MIB)
 /* The longest extents are such a part of the budget. */
 #define EXTENTS_LEAST 16
-/* Larger blocks have an extent of their own: who has one mapped keeps no other
- * in memory, and what brings it back brings back no other. */
+/* Larger blocks may have an extent of their own: who has one mapped keeps no
+ * other in memory, and what brings it back brings back no other. */
 #define SMALL_MOST (128 * KIB)
 /* What one lane takes of the budget while it is written and read. */
 #define LANE_BYTES (512 * KIB)
@@ -233,8 +233,8 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
       &config, &store->table, store->arena, store->file, store->stats);
   if (store->pager == NULL)
     return refuse (error, "no memory for the tables");
-  store->heap =
-      fm_heap_new (&store->table, SMALL_MOST, config.n_streams, store->size);
+  store->heap = fm_heap_new (
+      &store->table, store->extent_size / 2, config.n_streams, store->size);
   fm_stats_set (store->stats, FM_STAT_SIZE, store->size);
   return TRUE;
 }
@@ -370,17 +370,31 @@ open_again (FmStore *store, gsize size, gsize align, gboolean may_fill)
   return NULL;
 }
 
+/* Whether the block has an extent of its own. Several to a long extent move
+ * faster; but not where much of the budget is mapped, nor where the stream's
+ * extents, which are @extent_size long, are too short for more than one. */
+static gboolean
+is_on_its_own (FmStore *store, gsize size, gsize align, gsize extent_size)
+{
+  return size + align > SMALL_MOST
+      && (size + align > extent_size / 2 || fm_pager_is_crowded (store->pager));
+}
+
 /* Gives the lane an extent with room for the block. */
 static FmStoreResult
 open_extent (FmStore *store, guint lane, gsize size, gsize align)
 {
-  FmExtent *extent = open_again (store, size, align, FALSE);
+  gboolean is_small = size + align <= SMALL_MOST;
+  FmExtent *extent = is_small ? open_again (store, size, align, FALSE) : NULL;
   FmAcquireResult result = FM_ACQUIRED;
+  gsize length;
 
   if (extent == NULL) {
-    result = fm_pager_acquire (store->pager,
-        fm_pager_extent_size (store->pager, lane, 2 * (size + align)), TRUE,
-        &extent);
+    length = fm_pager_extent_size (
+        store->pager, lane, 2 * MIN (size + align, SMALL_MOST));
+    if (is_on_its_own (store, size, align, length))
+      return FM_STORE_OWN_EXTENT;
+    result = fm_pager_acquire (store->pager, length, TRUE, &extent);
     if (result == FM_ACQUIRED)
       fm_heap_prepare (store->heap, extent);
     else if (result == FM_ACQUIRE_NO_ADDRESSES)
@@ -422,11 +436,16 @@ alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 static FmStoreResult
 alloc_once (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
+  FmStoreResult result = FM_STORE_OWN_EXTENT;
+
   if (fm_pager_is_inherited (store->pager))
     return FM_STORE_INHERITED;
-  if (fm_heap_is_small (store->heap, size, align))
-    return alloc_small (store, size, align, ret_block);
-  return alloc_large (store, size, align, ret_block);
+  if (fm_heap_is_small (store->heap, size, align)
+      && !is_on_its_own (store, size, align, store->extent_size))
+    result = alloc_small (store, size, align, ret_block);
+  if (result == FM_STORE_OWN_EXTENT)
+    result = alloc_large (store, size, align, ret_block);
+  return result;
 }
 
 FmStoreResult

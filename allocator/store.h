@@ -25,7 +25,8 @@ typedef enum {
   FM_STORE_TOO_LARGE,    /* one block beyond `size` */
   FM_STORE_NO_ADDRESSES, /* the arena is full */
   FM_STORE_NO_MEMORY,    /* the kernel gave none */
-  FM_STORE_INHERITED     /* this is the child of a fork: make a store */
+  FM_STORE_INHERITED,    /* this is the child of a fork: make a store */
+  FM_STORE_OWN_EXTENT    /* store.c's own: the block can't share an extent */
 } FmStoreResult;
 
 typedef struct
