@@ -39,8 +39,8 @@ print_filemem (GstAllocator *allocator)
   static const gchar *const fields[] = {"fallbacks", "over-budget",
       "lock-waits", "alloc-waits", "map-waits", "map-wait-max-ns",
       "spill-bytes", "spill-cancels", "clean-spills", "spills", "fill-bytes",
-      "prefetches", "fills", "fills-to-write",
-      "prefetch-unused-bytes", "maps-in-place", "resident-peak", "disk-peak"};
+      "prefetches", "fills", "fills-to-write", "prefetch-unused-bytes",
+      "maps-in-place", "resident-peak", "disk-peak"};
   GstStructure *stats =
       gst_file_mem_allocator_get_stats (GST_FILE_MEM_ALLOCATOR (allocator));
   guint i;

@@ -15,11 +15,9 @@
  * Locking: one mutex for the queue and the pool; it is not held while a block
  * is written or read.
  */
-#include "competitors.h"
-#include "measure.h"
+#include "program.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #define FLOOR ((gsize) 8 << 20)
 
@@ -31,40 +29,16 @@ typedef struct
 
 static struct
 {
-  gint64 block;
   gint blocks, held, least_us;
-  gboolean pool;
-  gchar *dir, *ram;
-} options = {.block = 1382400, .blocks = 500, .held = 50, .least_us = 5000};
+  gboolean pool, check;
+} options = {.blocks = 500, .held = 50, .least_us = 5000};
 
-static GstAllocator *allocator;
+static Program program = {.name = "in-use", .block = 1382400};
 static GMutex lock;
 static GCond changed;
 static GQueue queue = G_QUEUE_INIT, pool = G_QUEUE_INIT;
 static gsize most_queued;
 static atomic_size_t mapped;
-
-static void
-fail (const gchar *what)
-{
-  g_printerr ("%s\n", what);
-  exit (1);
-}
-
-static guint64
-figure (const gchar *name)
-{
-  GstStructure *stats = NULL;
-  guint64 value = 0;
-
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (allocator), "stats")
-      == NULL)
-    return 0;
-  g_object_get (allocator, "stats", &stats, NULL);
-  gst_structure_get_uint64 (stats, name, &value);
-  gst_structure_free (stats);
-  return value;
-}
 
 static GstMemory *
 take_block (void)
@@ -76,7 +50,7 @@ take_block (void)
   g_mutex_unlock (&lock);
   return mem != NULL
       ? mem
-      : gst_allocator_alloc (allocator, (gsize) options.block, NULL);
+      : gst_allocator_alloc (program.allocator, (gsize) program.block, NULL);
 }
 
 static gpointer
@@ -89,7 +63,7 @@ produce (gpointer unused)
     GstMapInfo info;
 
     if (mem == NULL || !gst_memory_map (mem, &info, GST_MAP_WRITE))
-      fail ("a block can't be written");
+      program_fail ("a block can't be written");
     atomic_fetch_add (&mapped, info.size);
     contents_fill (info.data, info.size, (guint64) i);
     atomic_fetch_sub (&mapped, info.size);
@@ -123,10 +97,10 @@ static guint64
 excess (guint64 budget)
 {
   guint64 before = atomic_load (&mapped);
-  guint64 resident = figure ("resident-bytes");
+  guint64 resident = program_figure (&program, "resident-bytes");
   guint64 in_use = MAX (before, atomic_load (&mapped));
   guint64 promised =
-      MAX (budget, in_use + MAX (FLOOR, 2 * (guint64) options.block));
+      MAX (budget, in_use + MAX (FLOOR, 2 * (guint64) program.block));
 
   return resident > promised ? resident - promised : 0;
 }
@@ -134,53 +108,32 @@ excess (guint64 budget)
 int
 main (int argc, char **argv)
 {
-  const GOptionEntry entries[] = {{"block", 0, 0, G_OPTION_ARG_INT64,
-                                      &options.block, "Bytes of a block", "N"},
+  const GOptionEntry entries[] = {
       {"blocks", 0, 0, G_OPTION_ARG_INT, &options.blocks, "In all", "N"},
       {"held", 0, 0, G_OPTION_ARG_INT, &options.held, "At a time", "N"},
       {"least-us", 0, 0, G_OPTION_ARG_INT, &options.least_us,
           "Microseconds that the consumer takes for one", "N"},
       {"pool", 0, 0, G_OPTION_ARG_NONE, &options.pool,
           "Blocks are filled again", NULL},
-      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, "Where the file is",
-          "DIR"},
-      {"ram", 0, 0, G_OPTION_ARG_STRING, &options.ram, "Budget of filemem",
-          "SIZE"},
+      {"check", 0, 0, G_OPTION_ARG_NONE, &options.check,
+          "Fail if the promise was not kept", NULL},
       {NULL}};
-  g_autofree gchar *names = competitor_names ();
-  GOptionContext *context = g_option_context_new (names);
-  const Competitor *competitor = NULL;
-  g_autoptr (GError) error = NULL;
   g_autofree Held *held = NULL;
   guint64 budget, most_excess = 0;
-  Setting setting = {NULL};
   GThread *producer;
+  Traffic start, end;
   Moment before;
   gdouble bytes;
   gint i;
 
-  options.dir = g_strdup ("/var/tmp");
-  options.ram = g_strdup ("64M");
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  if (g_option_context_parse (context, &argc, &argv, &error) && argc == 2)
-    competitor = competitor_find (argv[1]);
-  g_option_context_free (context);
-  if (competitor == NULL || options.held < 1 || options.block < 16) {
-    g_printerr ("%s\n", error != NULL ? error->message : "see in-use --help");
-    return 2;
-  }
-  setting = (Setting){.dir = options.dir,
-      .ram = options.ram,
-      .block = (gsize) options.block,
-      .n_blocks = (gsize) options.blocks + 2};
-  allocator = competitor->make (&setting, &error);
-  if (allocator == NULL) {
-    g_printerr ("%s\n", error->message);
-    return 77;
-  }
+  program_parse (&program, entries, argc, argv);
+  if (options.held < 1)
+    program_usage (&program);
+  program_make_allocator (&program, (gsize) options.blocks + 2);
+  budget = program_figure (&program, "budget");
   held = g_new0 (Held, options.held);
   moment_now (&before);
+  traffic_now (&program, &start);
   producer = g_thread_new ("producer", produce, NULL);
   for (i = 0; i < options.blocks; i++) {
     Held *slot = &held[i % options.held];
@@ -192,24 +145,22 @@ main (int argc, char **argv)
       g_cond_wait (&changed, &lock);
     slot->mem = g_queue_pop_head (&queue);
     g_mutex_unlock (&lock);
-    if (!gst_memory_map (slot->mem, &slot->info, GST_MAP_READ))
-      fail ("a block can't be read");
+    block_map (slot->mem, &slot->info, (guint64) i);
     atomic_fetch_add (&mapped, slot->info.size);
-    if (!contents_right (slot->info.data, slot->info.size, (guint64) i))
-      fail ("a block holds other bytes than were written");
-    budget = figure ("budget");
     most_excess = MAX (most_excess, excess (budget));
     g_usleep ((gulong) options.least_us);
   }
   g_thread_join (producer);
-  bytes = (gdouble) options.block * options.blocks;
+  traffic_now (&program, &end);
+  bytes = (gdouble) program.block * options.blocks;
   moment_print_since (&before, bytes);
-  g_print (" queued=%" G_GSIZE_FORMAT " written=%.3f read=%.3f excess=%.1f",
-      most_queued * (gsize) options.block,
-      (gdouble) figure ("spill-bytes") / bytes,
-      (gdouble) figure ("fill-bytes") / bytes, (gdouble) most_excess / MIB);
-  if (competitor->print != NULL)
-    competitor->print (allocator);
-  g_print ("\n");
+  g_print (" queued=%" G_GSIZE_FORMAT " excess=%.1f ",
+      most_queued * (gsize) program.block, (gdouble) most_excess / MIB);
+  traffic_print (&start, &end, bytes);
+  program_print_end (&program);
+  if (options.check && most_excess > 0)
+    program_fail ("more is resident than was promised");
+  if (options.check && program_figure (&program, "over-budget") > 0)
+    program_fail ("the budget was exceeded for want of room");
   return 0;
 }

@@ -16,14 +16,12 @@
  * Locking: a queue's mutex is for its ring; it is not held while a block is
  * written or read.
  */
-#include "competitors.h"
-#include "measure.h"
+#include "program.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define BATCH 4096 /* bytes that are worth a look at the clock */
+#define BATCH 4096   /* bytes that are worth a look at the clock */
+#define FILL_SPEED 4 /* times the rate */
 
 typedef struct
 {
@@ -36,14 +34,14 @@ typedef struct
   GstMemory **ring;
   gsize n_in, n_out;
 
-  Times times;     /* the consumer's */
-  guint64 n_moved; /* blocks, since the start of the measurement */
+  /* The consumer's, while it counts. */
+  Times times;
+  guint64 n_moved; /* blocks */
 } Queue;
 
 static struct
 {
   gint64 depth; /* bytes of all together */
-  gint64 block;
   gint streams;
   gint n_slow;
   gint slow;
@@ -51,29 +49,17 @@ static struct
   gdouble seconds;
   gboolean demux;
   gboolean pause;
-  gchar *dir, *ram;
-} options = {.depth = 256 << 20,
-    .block = 16384,
-    .streams = 8,
-    .slow = 625,
-    .rate = 20,
-    .seconds = 10};
+} options = {
+    .depth = 256 << 20, .streams = 8, .slow = 625, .rate = 20, .seconds = 10};
 
-static GstAllocator *allocator;
+static Program program = {.name = "streams", .block = 16384};
 static Queue *queues;
 static GMutex start_lock;
 static GCond start_changed;
 static gint n_full;
 static gboolean measuring;
-static atomic_bool stopping;
-static guint64 started;
-
-static void
-fail (const gchar *what)
-{
-  g_printerr ("%s\n", what);
-  exit (1);
-}
+static atomic_bool counting, stopping;
+static guint64 filling, started; /* when that began */
 
 static guint64
 tag (const Queue *queue, gsize i)
@@ -84,13 +70,8 @@ tag (const Queue *queue, gsize i)
 static void
 produce (Queue *queue)
 {
-  GstMemory *mem = gst_allocator_alloc (allocator, queue->block, NULL);
-  GstMapInfo info;
+  GstMemory *mem = program_write_block (&program, tag (queue, queue->n_in));
 
-  if (mem == NULL || !gst_memory_map (mem, &info, GST_MAP_WRITE))
-    fail ("a block can't be written");
-  contents_fill (info.data, info.size, tag (queue, queue->n_in));
-  gst_memory_unmap (mem, &info);
   g_mutex_lock (&queue->lock);
   while (queue->n_in - queue->n_out > queue->depth && !stopping)
     g_cond_wait (&queue->changed, &queue->lock);
@@ -118,16 +99,15 @@ consume (Queue *queue)
     return;
 
   since = clock_ns (CLOCK_MONOTONIC);
-  if (!gst_memory_map (mem, &info, GST_MAP_READ))
-    fail ("a block can't be read");
-  if (!contents_right (info.data, info.size, tag (queue, i)))
-    fail ("a block holds other bytes than were written");
-  times_add (&queue->times, clock_ns (CLOCK_MONOTONIC) - since);
+  block_map (mem, &info, tag (queue, i));
+  if (counting) {
+    times_add (&queue->times, clock_ns (CLOCK_MONOTONIC) - since);
+    queue->n_moved++;
+  }
   gst_memory_unmap (mem, &info);
   gst_memory_unref (mem);
   g_mutex_lock (&queue->lock);
   queue->n_out++;
-  queue->n_moved++;
   g_cond_broadcast (&queue->changed);
   g_mutex_unlock (&queue->lock);
 }
@@ -143,15 +123,15 @@ wait_for_start (void)
   g_mutex_unlock (&start_lock);
 }
 
-/* Sleeps until so many bytes may have passed. */
+/* Sleeps until so many bytes may have passed since then. */
 static void
-pace (guint64 bytes, guint64 rate)
+pace (guint64 since, guint64 bytes, guint64 rate)
 {
   guint64 due, now;
 
   if (rate == 0)
     return;
-  due = started + (guint64) ((gdouble) bytes * 1e9 / (gdouble) rate);
+  due = since + (guint64) ((gdouble) bytes * 1e9 / (gdouble) rate);
   now = clock_ns (CLOCK_MONOTONIC);
   if (due > now)
     g_usleep ((due - now) / 1000);
@@ -163,16 +143,18 @@ run_producer (gpointer data)
   Queue *queue = data;
   gsize n = 0;
 
-  /* Filled at the pace too, or the first blocks of all streams would be a
-   * mixture that the rest is not. */
-  while (queue->n_in < queue->depth && !stopping)
+  /* At a pace too, or the first blocks of all streams would be a mixture that
+   * the rest is not. */
+  while (queue->n_in < queue->depth && !stopping) {
     produce (queue);
+    pace (filling, queue->n_in * queue->block, queue->rate * FILL_SPEED);
+  }
   wait_for_start ();
   while (!stopping) {
     produce (queue);
     n++;
     if (n * queue->block % BATCH < queue->block)
-      pace (n * queue->block, queue->rate);
+      pace (started, n * queue->block, queue->rate);
   }
   return NULL;
 }
@@ -210,7 +192,7 @@ run_demuxer (gpointer unused)
       wait_for_start ();
     }
     if (full)
-      pace (bytes, options.rate > 0 ? all : 0);
+      pace (started, bytes, options.rate > 0 ? all : 0);
   }
   g_free (owed);
   return NULL;
@@ -237,9 +219,10 @@ run_consumer (gpointer data)
 }
 
 static void
-setup (Setting *setting)
+setup (void)
 {
   const gdouble all = options.rate > 0 ? options.rate * MIB : 1e9;
+  gsize n_blocks = 0;
   gdouble shares = 0;
   gint i;
 
@@ -249,69 +232,44 @@ setup (Setting *setting)
   for (i = 0; i < options.streams; i++) {
     gdouble share = (i < options.n_slow ? 1.0 / options.slow : 1.0) / shares;
 
-    queues[i].block = (gsize) options.block;
+    queues[i].block = (gsize) program.block;
     queues[i].rate = (guint64) (all * share);
     queues[i].depth =
         MAX ((gsize) ((gdouble) options.depth * share) / queues[i].block, 2);
     queues[i].ring = g_new0 (GstMemory *, queues[i].depth + 2);
-    setting->n_blocks += queues[i].depth + 4;
+    n_blocks += queues[i].depth + 4;
   }
-  setting->block = (gsize) options.block;
-  setting->dir = options.dir;
-  setting->ram = options.ram;
+  program_make_allocator (&program, n_blocks);
 }
 
 static void
-print_result (const Competitor *competitor, const Moment *before,
-    guint64 spilled, guint64 filled)
+print_result (const Traffic *before, const Traffic *after)
 {
   g_autofree Times *times = g_new0 (Times, 1);
-  gdouble bytes = 0, seconds;
-  Moment now;
+  gdouble bytes = 0;
   gint i;
 
-  moment_now (&now);
-  seconds = (gdouble) (now.ns - before->ns) / 1e9;
   for (i = 0; i < options.streams; i++) {
     bytes += (gdouble) queues[i].n_moved * (gdouble) queues[i].block;
     times_merge (times, &queues[i].times);
   }
-  g_print ("held=%.2f written=%.3f read=%.3f", bytes / seconds / MIB,
-      (gdouble) (now.io.device_written - before->io.device_written) / bytes,
-      (gdouble) (now.io.device_read - before->io.device_read) / bytes);
-  g_print (" spilled=%.3f filled=%.3f", (gdouble) spilled / bytes,
-      (gdouble) filled / bytes);
+  g_print (
+      "held=%.2f ", bytes / MIB / ((gdouble) (after->ns - before->ns) / 1e9));
+  traffic_print (before, after, bytes);
   times_print (times, "consumer");
-  if (competitor->print != NULL)
-    competitor->print (allocator);
-  g_print ("\n");
-}
-
-static guint64
-figure (const gchar *name)
-{
-  GstStructure *stats = NULL;
-  guint64 value = 0;
-
-  if (g_object_class_find_property (G_OBJECT_GET_CLASS (allocator), "stats")
-      == NULL)
-    return 0;
-  g_object_get (allocator, "stats", &stats, NULL);
-  gst_structure_get_uint64 (stats, name, &value);
-  gst_structure_free (stats);
-  return value;
+  program_print_end (&program);
 }
 
 static void
-run (const Competitor *competitor)
+run (void)
 {
   const gint n_producers = options.demux ? 1 : options.streams;
   g_autofree GThread **threads = g_new0 (GThread *, n_producers);
   g_autofree GThread **consumers = g_new0 (GThread *, options.streams);
-  guint64 spilled, filled;
-  Moment before;
+  Traffic before, after;
   gint i;
 
+  filling = clock_ns (CLOCK_MONOTONIC);
   for (i = 0; i < n_producers; i++)
     threads[i] = g_thread_new (
         "producer", options.demux ? run_demuxer : run_producer, &queues[i]);
@@ -326,18 +284,11 @@ run (const Competitor *competitor)
     consumers[i] = g_thread_new ("consumer", run_consumer, &queues[i]);
   /* What the filling has left behind settles first. */
   g_usleep ((gulong) (options.seconds / 4 * G_USEC_PER_SEC));
-  for (i = 0; i < options.streams; i++) {
-    g_mutex_lock (&queues[i].lock);
-    memset (&queues[i].times, 0, sizeof queues[i].times);
-    queues[i].n_moved = 0;
-    g_mutex_unlock (&queues[i].lock);
-  }
-  spilled = figure ("spill-bytes");
-  filled = figure ("fill-bytes");
-  moment_now (&before);
+  traffic_now (&program, &before);
+  atomic_store (&counting, TRUE);
   g_usleep ((gulong) (options.seconds * G_USEC_PER_SEC));
-  print_result (competitor, &before, figure ("spill-bytes") - spilled,
-      figure ("fill-bytes") - filled);
+  atomic_store (&counting, FALSE);
+  traffic_now (&program, &after);
   atomic_store (&stopping, TRUE);
   for (i = 0; i < options.streams; i++) {
     g_mutex_lock (&queues[i].lock);
@@ -348,6 +299,7 @@ run (const Competitor *competitor)
     g_thread_join (threads[i]);
   for (i = 0; i < options.streams; i++)
     g_thread_join (consumers[i]);
+  print_result (&before, &after);
 }
 
 int
@@ -358,8 +310,6 @@ main (int argc, char **argv)
       {"slow-streams", 0, 0, G_OPTION_ARG_INT, &options.n_slow,
           "Of those, slow ones", "N"},
       {"slow", 0, 0, G_OPTION_ARG_INT, &options.slow, "By which factor", "N"},
-      {"block", 0, 0, G_OPTION_ARG_INT64, &options.block, "Bytes of a block",
-          "N"},
       {"depth", 0, 0, G_OPTION_ARG_INT64, &options.depth, "Bytes in all queues",
           "N"},
       {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &options.rate,
@@ -370,36 +320,13 @@ main (int argc, char **argv)
           NULL},
       {"pause", 0, 0, G_OPTION_ARG_NONE, &options.pause,
           "Each second another consumer stops for one", NULL},
-      {"dir", 0, 0, G_OPTION_ARG_FILENAME, &options.dir, "Where the file is",
-          "DIR"},
-      {"ram", 0, 0, G_OPTION_ARG_STRING, &options.ram, "Budget of filemem",
-          "SIZE"},
       {NULL}};
-  g_autofree gchar *names = competitor_names ();
-  GOptionContext *context = g_option_context_new (names);
-  const Competitor *competitor = NULL;
-  g_autoptr (GError) error = NULL;
-  Setting setting = {NULL};
 
-  options.dir = g_strdup ("/var/tmp");
-  options.ram = g_strdup ("64M");
-  g_option_context_add_main_entries (context, entries, NULL);
-  g_option_context_add_group (context, gst_init_get_option_group ());
-  if (g_option_context_parse (context, &argc, &argv, &error) && argc == 2)
-    competitor = competitor_find (argv[1]);
-  g_option_context_free (context);
-  if (competitor == NULL || options.streams < 1 || options.block < 16
-      || options.slow < 1) {
-    g_printerr ("%s\n", error != NULL ? error->message : "see streams --help");
-    return 2;
-  }
-  setup (&setting);
-  allocator = competitor->make (&setting, &error);
-  if (allocator == NULL) {
-    g_printerr ("%s\n", error->message);
-    return 77;
-  }
-  run (competitor);
+  program_parse (&program, entries, argc, argv);
+  if (options.streams < 1 || options.slow < 1)
+    program_usage (&program);
+  setup ();
+  run ();
   /* The blocks go with the process. */
   return 0;
 }
