@@ -94,8 +94,10 @@ let_go (Held *held)
 /* By how much the promise is exceeded now. Taken while others move: two looks
  * at what is mapped, the larger counts. */
 static guint64
-excess (guint64 budget)
+excess (void)
 {
+  /* It is set when the first block is allocated. */
+  guint64 budget = program_figure (&program, "budget");
   guint64 before = atomic_load (&mapped);
   guint64 resident = program_figure (&program, "resident-bytes");
   guint64 in_use = MAX (before, atomic_load (&mapped));
@@ -119,7 +121,7 @@ main (int argc, char **argv)
           "Fail if the promise was not kept", NULL},
       {NULL}};
   g_autofree Held *held = NULL;
-  guint64 budget, most_excess = 0;
+  guint64 most_excess = 0;
   GThread *producer;
   Traffic start, end;
   Moment before;
@@ -130,7 +132,6 @@ main (int argc, char **argv)
   if (options.held < 1)
     program_usage (&program);
   program_make_allocator (&program, (gsize) options.blocks + 2);
-  budget = program_figure (&program, "budget");
   held = g_new0 (Held, options.held);
   moment_now (&before);
   traffic_now (&program, &start);
@@ -147,7 +148,7 @@ main (int argc, char **argv)
     g_mutex_unlock (&lock);
     block_map (slot->mem, &slot->info, (guint64) i);
     atomic_fetch_add (&mapped, slot->info.size);
-    most_excess = MAX (most_excess, excess (budget));
+    most_excess = MAX (most_excess, excess ());
     g_usleep ((gulong) options.least_us);
   }
   g_thread_join (producer);
