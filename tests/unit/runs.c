@@ -1,8 +1,8 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * runs.c: tests which grains are free: best fit, merging, exhaustion, and
- * agreement with a model that looks at every grain.
+ * runs.c: tests which grains are free: best fit, alignment, merging,
+ * exhaustion, and agreement with a model that looks at every grain.
  */
 #include "runs.h"
 #include "testing.h"
@@ -119,6 +119,112 @@ test_give_part (void **state)
   fm_runs_free (runs);
 }
 
+/* ---- aligned ---- */
+
+static guint
+take_aligned (FmRuns *runs, guint n, guint align)
+{
+  guint first = G_MAXUINT;
+
+  assert_true (fm_runs_take (runs, n, align, &first));
+  assert_int_equal (first % align, 0);
+  return first;
+}
+
+static void
+assert_aligned_refused (FmRuns *runs, guint n, guint align)
+{
+  guint first;
+
+  assert_false (fm_runs_take (runs, n, align, &first));
+}
+
+/* Free: 4 at 2, 5 at 7, 8 at 16. */
+static FmRuns *
+with_aligned_holes (void)
+{
+  FmRuns *runs = fm_runs_new (24);
+
+  assert_int_equal (take (runs, 24), 0);
+  fm_runs_give (runs, 2, 4);
+  fm_runs_give (runs, 7, 5);
+  fm_runs_give (runs, 16, 8);
+  return runs;
+}
+
+/* The shortest that is long enough from where it is aligned. */
+static void
+test_aligned_best_fit (void **state)
+{
+  FmRuns *runs = with_aligned_holes ();
+
+  assert_int_equal (take_aligned (runs, 4, 4), 8);
+  assert_int_equal (take_aligned (runs, 4, 4), 16);
+  /* What is left before and behind them is free. */
+  assert_int_equal (take (runs, 1), 7);
+  assert_int_equal (take_aligned (runs, 2, 2), 2);
+  assert_int_equal (take (runs, 2), 4);
+  assert_int_equal (take_aligned (runs, 4, 4), 20);
+  assert_refused (runs, 1);
+  fm_runs_free (runs);
+}
+
+static void
+test_aligned_refused (void **state)
+{
+  FmRuns *runs = with_aligned_holes ();
+
+  assert_int_equal (take_aligned (runs, 8, 8), 16);
+  /* There are such that are long enough. */
+  assert_aligned_refused (runs, 5, 4);
+  assert_aligned_refused (runs, 4, 16);
+  /* And nothing was taken. */
+  assert_int_equal (take (runs, 5), 7);
+  assert_int_equal (take (runs, 4), 2);
+  assert_refused (runs, 1);
+  fm_runs_free (runs);
+}
+
+/* More runs of the right length than are looked at, none of them aligned; then
+ * one that is long enough wherever it begins. */
+static void
+test_aligned_behind_many (void **state)
+{
+  FmRuns *runs = fm_runs_new (GRAINS);
+  guint i;
+
+  assert_int_equal (take (runs, GRAINS), 0);
+  for (i = 0; i < 40; i++)
+    fm_runs_give (runs, 8 * i + 1, 4);
+  assert_aligned_refused (runs, 4, 8);
+  fm_runs_give (runs, 401, 11);
+  assert_int_equal (take_aligned (runs, 4, 8), 408);
+  assert_aligned_refused (runs, 4, 8);
+  fm_runs_free (runs);
+}
+
+static void
+test_aligned_merge (void **state)
+{
+  FmRuns *runs = fm_runs_new (32);
+
+  assert_int_equal (take (runs, 1), 0);
+  assert_int_equal (take_aligned (runs, 8, 8), 8);
+  assert_int_equal (take_aligned (runs, 8, 8), 16);
+  assert_aligned_refused (runs, 9, 8);
+  /* With what is before and behind them. */
+  fm_runs_give (runs, 8, 8);
+  assert_int_equal (take (runs, 15), 1);
+  fm_runs_give (runs, 16, 8);
+  assert_int_equal (take_aligned (runs, 16, 16), 16);
+  fm_runs_give (runs, 0, 16);
+  fm_runs_give (runs, 16, 16);
+  assert_int_equal (take_aligned (runs, 32, 32), 0);
+  fm_runs_free (runs);
+}
+
+/* ---- against a model ---- */
+
 /* The lowest of the shortest free runs that are long enough. */
 static gboolean
 model_take (gboolean *taken, guint n, guint *ret_first)
@@ -213,6 +319,10 @@ main (void)
       cmocka_unit_test (test_merge_with_both),
       cmocka_unit_test (test_merge_with_one),
       cmocka_unit_test (test_give_part),
+      cmocka_unit_test (test_aligned_best_fit),
+      cmocka_unit_test (test_aligned_refused),
+      cmocka_unit_test (test_aligned_behind_many),
+      cmocka_unit_test (test_aligned_merge),
       cmocka_unit_test (test_against_model),
   };
 

@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * thread-number.c: tests the numbers of threads: nobody else's while a thread
- * lives, the lowest used again, shared ones beyond FM_THREADS.
+ * lives, the lowest used again, shared ones beyond FM_THREADS; and the numbers
+ * of those that write.
  */
 #include "thread-number.h"
 #include "sync.h"
@@ -20,6 +21,7 @@ typedef struct
   FmMutex lock;
   FmCond changed;
   gboolean has_number, may_end;
+  guint (*take) (void);
   guint number, number_again;
 } Worker;
 
@@ -27,7 +29,7 @@ static gpointer
 work (gpointer data)
 {
   Worker *worker = data;
-  guint number = fm_thread_number ();
+  guint number = worker->take ();
 
   fm_mutex_lock (&worker->lock);
   worker->number = number;
@@ -35,14 +37,15 @@ work (gpointer data)
   fm_cond_broadcast (&worker->changed);
   while (!worker->may_end)
     fm_cond_wait (&worker->changed, &worker->lock);
-  worker->number_again = fm_thread_number ();
+  worker->number_again = worker->take ();
   fm_mutex_unlock (&worker->lock);
   return NULL;
 }
 
 static void
-start (Worker *worker)
+start_with (Worker *worker, guint (*take) (void))
 {
+  worker->take = take;
   worker->has_number = worker->may_end = FALSE;
   fm_mutex_init (&worker->lock);
   fm_cond_init (&worker->changed);
@@ -51,6 +54,12 @@ start (Worker *worker)
   while (!worker->has_number)
     fm_cond_wait (&worker->changed, &worker->lock);
   fm_mutex_unlock (&worker->lock);
+}
+
+static void
+start (Worker *worker)
+{
+  start_with (worker, fm_thread_number);
 }
 
 static void
@@ -245,6 +254,82 @@ test_asks_at_its_end (void **state)
   pthread_key_delete (late_key);
 }
 
+/* ---- writers ---- */
+
+static void
+start_writer (Worker *worker)
+{
+  start_with (worker, fm_writer_number);
+}
+
+static guint
+number_of_next_writer (void)
+{
+  Worker worker;
+
+  start_writer (&worker);
+  end (&worker);
+  return worker.number;
+}
+
+/* It is told apart from the number of a thread, and used again. */
+static void
+test_writer (void **state)
+{
+  Worker reader, writers[4];
+  guint i;
+
+  assert_int_equal (fm_writer_number (), 0);
+  assert_int_equal (fm_writer_number (), 0);
+  /* Who only reads takes none. */
+  start (&reader);
+  for (i = 0; i < 4; i++) {
+    start_writer (&writers[i]);
+    assert_int_equal (writers[i].number, 1 + i);
+  }
+  end (&writers[1]);
+  end (&writers[2]);
+  start_writer (&writers[1]);
+  assert_int_equal (writers[1].number, 2);
+  start_writer (&writers[2]);
+  assert_int_equal (writers[2].number, 3);
+  for (i = 0; i < 4; i++)
+    end (&writers[i]);
+  end (&reader);
+  assert_int_equal (number_of_next_writer (), 1);
+}
+
+static void
+test_writers_beyond (void **state)
+{
+  g_autofree Worker *writers = g_new0 (Worker, FM_WRITERS + SHARING);
+  gboolean used[FM_WRITERS] = {FALSE};
+  guint i;
+
+  used[fm_writer_number ()] = TRUE;
+  for (i = 1; i < FM_WRITERS + SHARING; i++) {
+    guint number;
+
+    start_writer (&writers[i]);
+    number = writers[i].number;
+    assert_true (number < FM_WRITERS);
+    assert_int_equal (used[number], i >= FM_WRITERS);
+    used[number] = TRUE;
+  }
+
+  /* The end of one that shares gives away nobody's number. */
+  end (&writers[FM_WRITERS]);
+  start_writer (&writers[FM_WRITERS]);
+  assert_true (writers[FM_WRITERS].number < FM_WRITERS);
+  end (&writers[200]);
+  assert_int_equal (number_of_next_writer (), writers[200].number);
+  start_writer (&writers[200]);
+  for (i = 1; i < FM_WRITERS + SHARING; i++)
+    end (&writers[i]);
+  for (i = 0; i < 2 * FM_WRITERS; i++)
+    assert_int_equal (number_of_next_writer (), 1);
+}
+
 int
 main (void)
 {
@@ -254,6 +339,8 @@ main (void)
       cmocka_unit_test (test_beyond),
       cmocka_unit_test (test_at_once),
       cmocka_unit_test (test_asks_at_its_end),
+      cmocka_unit_test (test_writer),
+      cmocka_unit_test (test_writers_beyond),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
