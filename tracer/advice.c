@@ -107,8 +107,8 @@ about_streams (GPtrArray *advice, const FmSnapshot *snapshot)
     return;
   passed_size = size (passed);
   say (advice,
-      "%s were written for %s of buffers: too many streams take turns in a "
-      "budget that is too small for them; raise ram",
+      "%s were written for %s of buffers: what the streams and elements use at "
+      "a time does not fit the budget; raise ram",
       written_size, passed_size);
 }
 

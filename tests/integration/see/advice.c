@@ -206,8 +206,8 @@ test_streams (void **state)
   assert_none (fixture);
   fixture->stats[FM_STAT_SPILL_BYTES] = 34 * 1024 * MIB;
   assert_one (fixture,
-      "34.0\302\240GiB were written for 300.0\302\240MiB of buffers: too many "
-      "streams take turns in a budget that is too small for them; raise ram");
+      "34.0\302\240GiB were written for 300.0\302\240MiB of buffers: what the "
+      "streams and elements use at a time does not fit the budget; raise ram");
   /* The buffers of a pool, again and again. */
   add_queue (fixture, "q", 30 * 1024 * MIB, 0);
   assert_none (fixture);
