@@ -6,9 +6,9 @@
  *
  * The queues are filled to their depths first. From then on each consumer takes
  * a block whenever its producer has added one, so that the delay is constant;
- * what is measured begins there, and lasts for --seconds. With --slow some of
- * the streams are slower than the others by that factor, and as much shallower.
- * With --pause a consumer in turn stops for a second.
+ * what is measured begins --settle seconds later, and lasts for --seconds. With
+ * --slow-streams some of the streams are slower than the others by a factor,
+ * and as much shallower. With --pause a consumer in turn stops for a second.
  *
  * Prints one line of name=value: the rate held, bytes written and read per byte
  * that passed, and the times of the consumers.
@@ -46,11 +46,16 @@ static struct
   gint n_slow;
   gint slow;
   gdouble rate; /* MiB/s of all together; 0: as fast as they can */
+  gdouble settle;
   gdouble seconds;
   gboolean demux;
   gboolean pause;
-} options = {
-    .depth = 256 << 20, .streams = 8, .slow = 625, .rate = 20, .seconds = 10};
+} options = {.depth = 256 << 20,
+    .streams = 8,
+    .slow = 625,
+    .rate = 20,
+    .settle = 2.5,
+    .seconds = 10};
 
 static Program program = {.name = "streams", .block = 16384};
 static Queue *queues;
@@ -283,7 +288,7 @@ run (void)
   for (i = 0; i < options.streams; i++)
     consumers[i] = g_thread_new ("consumer", run_consumer, &queues[i]);
   /* What the filling has left behind settles first. */
-  g_usleep ((gulong) (options.seconds / 4 * G_USEC_PER_SEC));
+  g_usleep ((gulong) (options.settle * G_USEC_PER_SEC));
   traffic_now (&program, &before);
   atomic_store (&counting, TRUE);
   g_usleep ((gulong) (options.seconds * G_USEC_PER_SEC));
@@ -314,6 +319,8 @@ main (int argc, char **argv)
           "N"},
       {"rate", 0, 0, G_OPTION_ARG_DOUBLE, &options.rate,
           "MiB/s of all together; 0: as fast as they can", "N"},
+      {"settle", 0, 0, G_OPTION_ARG_DOUBLE, &options.settle,
+          "Seconds that pass before", "N"},
       {"seconds", 0, 0, G_OPTION_ARG_DOUBLE, &options.seconds,
           "How long it is measured", "N"},
       {"demux", 0, 0, G_OPTION_ARG_NONE, &options.demux, "One producer for all",
