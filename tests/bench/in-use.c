@@ -17,9 +17,8 @@
  */
 #include "program.h"
 
-#include <stdatomic.h>
-
-#define FLOOR ((gsize) 8 << 20)
+#define FLOOR ((guint64) 8 << 20)
+#define PAGE ((guint64) 4096)
 
 typedef struct
 {
@@ -38,7 +37,7 @@ static GMutex lock;
 static GCond changed;
 static GQueue queue = G_QUEUE_INIT, pool = G_QUEUE_INIT;
 static gsize most_queued;
-static atomic_size_t mapped;
+static gsize n_held; /* by the consumer */
 
 static GstMemory *
 take_block (void)
@@ -64,9 +63,7 @@ produce (gpointer unused)
 
     if (mem == NULL || !gst_memory_map (mem, &info, GST_MAP_WRITE))
       program_fail ("a block can't be written");
-    atomic_fetch_add (&mapped, info.size);
     contents_fill (info.data, info.size, (guint64) i);
-    atomic_fetch_sub (&mapped, info.size);
     gst_memory_unmap (mem, &info);
     g_mutex_lock (&lock);
     g_queue_push_tail (&queue, mem);
@@ -80,8 +77,8 @@ produce (gpointer unused)
 static void
 let_go (Held *held)
 {
-  atomic_fetch_sub (&mapped, held->info.size);
   gst_memory_unmap (held->mem, &held->info);
+  n_held--;
   g_mutex_lock (&lock);
   if (options.pool)
     g_queue_push_tail (&pool, held->mem);
@@ -91,18 +88,18 @@ let_go (Held *held)
   held->mem = NULL;
 }
 
-/* By how much the promise is exceeded now. Taken while others move: two looks
- * at what is mapped, the larger counts. */
+/* By how much the promise is exceeded now. The producer has a block in use, or
+ * just had. */
 static guint64
 excess (void)
 {
   /* It is set when the first block is allocated. */
   guint64 budget = program_figure (&program, "budget");
-  guint64 before = atomic_load (&mapped);
   guint64 resident = program_figure (&program, "resident-bytes");
-  guint64 in_use = MAX (before, atomic_load (&mapped));
+  /* Whole pages are resident. */
+  guint64 block = ((guint64) program.block + PAGE - 1) & -PAGE;
   guint64 promised =
-      MAX (budget, in_use + MAX (FLOOR, 2 * (guint64) program.block));
+      MAX (budget, (n_held + 1) * block + MAX (FLOOR, 2 * block));
 
   return resident > promised ? resident - promised : 0;
 }
@@ -147,7 +144,7 @@ main (int argc, char **argv)
     slot->mem = g_queue_pop_head (&queue);
     g_mutex_unlock (&lock);
     block_map (slot->mem, &slot->info, (guint64) i);
-    atomic_fetch_add (&mapped, slot->info.size);
+    n_held++;
     most_excess = MAX (most_excess, excess ());
     g_usleep ((gulong) options.least_us);
   }
