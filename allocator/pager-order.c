@@ -196,9 +196,8 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
     soonest = MIN (soonest, (gdouble) time);
     *ret_wanted = *ret_wanted
         || (is_moving (cursor, moment->now) && time < 2 * moment->lead
-            && (position == cursor->position
-                || before < window_of (pager, cursor, moment->speed)
-                        + extent->length));
+            && before
+                < window_of (pager, cursor, moment->speed) + extent->length);
   }
   /* Read, and alive: it comes round after those that were written before, or
    * lies cold. */
