@@ -22,7 +22,9 @@ mix (guint64 word)
   return word ^ word >> 29;
 }
 
-guint64
+/* A block may be mapped and written while it is looked at, as while it is
+ * written out: the spill is given up then, whatever the hash. */
+__attribute__ ((no_sanitize ("thread"))) guint64
 fm_hash (gconstpointer data, gsize length, guint64 before)
 {
   const guint64 *words = data, *end = words + length / sizeof *words;
