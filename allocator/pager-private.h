@@ -135,7 +135,7 @@ struct _FmPager
       warned_over, warned_threads, warned_lost, warned_locked, warned_in_place;
 
   FmMutex lock;    /* guards all below, and what the pointers above lead to */
-  FmCond changed;  /* an extent's state, or the room there is */
+  FmCond changed;  /* an extent's state; who waits for room has its own */
   FmCond to_write; /* for the writers */
   FmCond to_read;  /* for the readers; see fm_pager_wake_readers() */
   guint n_readers_asleep;

@@ -48,10 +48,6 @@
  * long as its bytes; staging comes on top. So a budget of a fifth is less than
  * half of the data. */
 #define DATA_SHARE 5
-/* The limit on data counts whole mappings, and an extent's run may be twice as
- * long as its bytes; staging comes on top. So a budget of a fifth is less than
- * half of the data. */
-#define DATA_SHARE 5
 #define RESERVE_PERCENT 5
 #define RESERVE_MOST ((guint64) 1 * GIB)
 
