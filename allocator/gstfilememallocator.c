@@ -35,6 +35,7 @@
  */
 #include <gst/filemem/filemem.h>
 
+#include "fallback.h"
 #include "messages.h"
 #include "observe.h"
 #include "store.h"
@@ -64,7 +65,7 @@ struct _GstFileMemAllocator
   gboolean installed;   /* as the default allocator */
   atomic_bool unusable; /* there is no store to be had */
   atomic_bool warned_fail;
-  atomic_bool warned_fallback[FM_N_STATISTICS]; /* by its reason */
+  FmFallbackWarnings warned;
 
   /* Who is told when a buffer could not be mapped. */
   _Atomic (GstFileMemAllocatorLossFunc) lost;
@@ -78,16 +79,6 @@ typedef struct
   FmStoreBlock block; /* the root's; given back by the root alone */
   atomic_uint maps;   /* of this memory, by GstMemory's users */
 } GstFileMemory;
-
-/* Why an allocation became system memory. */
-typedef enum {
-  FALLBACK_SMALL = FM_STAT_FALLBACKS_SMALL,
-  FALLBACK_FULL = FM_STAT_FALLBACKS_FULL,
-  FALLBACK_TOO_LARGE = FM_STAT_FALLBACKS_TOO_LARGE,
-  FALLBACK_ADDRESSES = FM_STAT_FALLBACKS_ADDRESSES,
-  FALLBACK_DIR = FM_STAT_FALLBACKS_DIR,
-  FALLBACK_MEMORY = FM_STAT_FALLBACKS_MEMORY
-} Fallback;
 
 enum {
   PROP_0,
@@ -176,56 +167,17 @@ get_store (GstFileMemAllocator *self)
 
 /* ---- memory ---- */
 
-/* Each reason once; what is asked for (min-size), and what was said already, is
- * none. */
 static void
-warn_fallback (GstFileMemAllocator *self, Fallback why, gsize bytes)
+warn_fallback (GstFileMemAllocator *self, FmFallback why, gsize bytes)
 {
-  FmStore *store = atomic_load (&self->store);
-  g_autofree gchar *size = NULL;
-  const gchar *limit;
+  const FmStore *store = atomic_load (&self->store);
 
-  if (why == FALLBACK_SMALL || why == FALLBACK_DIR || store == NULL
-      || !fm_first_time (&self->warned_fallback[why]))
-    return;
-  size = g_format_size_full (fm_store_size (store), G_FORMAT_SIZE_IEC_UNITS);
-  limit = fm_store_limited_by (store);
-  switch (why) {
-    case FALLBACK_FULL:
-      if (limit != NULL)
-        fm_warning ("buffers fill the %s that %s leaves for them: what comes "
-                    "beyond is ordinary memory. Raise that limit",
-            size, limit);
-      else
-        fm_warning ("buffers fill the size of %s: what comes beyond is "
-                    "ordinary memory. Raise size (GST_FILEMEM_SIZE)%s",
-            size,
-            fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
-                    == FM_WHEN_FULL_WAIT
-                ? ""
-                : ", or set when-full=wait");
-      break;
-    case FALLBACK_TOO_LARGE:
-      fm_warning ("a buffer of %" G_GSIZE_FORMAT " bytes is larger than the "
-                  "size of %s: it is ordinary memory. Raise %s",
-          bytes, size, limit != NULL ? limit : "size (GST_FILEMEM_SIZE)");
-      break;
-    case FALLBACK_ADDRESSES:
-      fm_warning ("no range of addresses is left for a buffer of "
-                  "%" G_GSIZE_FORMAT " bytes: it is ordinary memory. Raise %s",
-          bytes, limit != NULL ? limit : "size (GST_FILEMEM_SIZE)");
-      break;
-    default:
-      fm_warning ("the kernel gave no memory for a buffer of %" G_GSIZE_FORMAT
-                  " bytes: it is ordinary memory. Raise the limits on address "
-                  "space, data or mappings (ulimit -v, -d, vm.max_map_count)",
-          bytes);
-      break;
-  }
+  if (store != NULL)
+    fm_fallback_warn (&self->warned, why, bytes, store, &self->options);
 }
 
 static GstMemory *
-fall_back (GstFileMemAllocator *self, Fallback why, gsize size,
+fall_back (GstFileMemAllocator *self, FmFallback why, gsize size,
     GstAllocationParams *params)
 {
   warn_fallback (self, why, size);
@@ -233,21 +185,6 @@ fall_back (GstFileMemAllocator *self, Fallback why, gsize size,
   fm_stats_add (self->stats, FM_STAT_FALLBACK_BYTES, size);
   fm_stats_add (self->stats, (FmStatistic) why, 1);
   return gst_allocator_alloc (self->system, size, params);
-}
-
-static Fallback
-why_not (FmStoreResult result)
-{
-  switch (result) {
-    case FM_STORE_FULL:
-      return FALLBACK_FULL;
-    case FM_STORE_TOO_LARGE:
-      return FALLBACK_TOO_LARGE;
-    case FM_STORE_NO_ADDRESSES:
-      return FALLBACK_ADDRESSES;
-    default:
-      return FALLBACK_MEMORY;
-  }
 }
 
 static void
@@ -264,7 +201,7 @@ init_memory (GstFileMemory *memory, GstAllocator *allocator,
  * the reason, if the store has none to give. */
 static GstFileMemory *
 new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
-    gsize align, gsize offset, gsize size, Fallback *ret_why)
+    gsize align, gsize offset, gsize size, FmFallback *ret_why)
 {
   gint64 patience = fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
           == FM_WHEN_FULL_WAIT
@@ -276,7 +213,7 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   FmStoreResult result;
   guint thread;
 
-  *ret_why = FALLBACK_DIR;
+  *ret_why = FM_FALLBACK_DIR;
   if (G_UNLIKELY (store == NULL))
     return NULL;
   result = fm_store_alloc (store, maxsize, align, patience, &block);
@@ -287,7 +224,7 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
     result = fm_store_alloc (store, maxsize, align, patience, &block);
   }
   if (G_UNLIKELY (result != FM_STORE_DONE)) {
-    *ret_why = why_not (result);
+    *ret_why = fm_fallback_reason (result);
     return NULL;
   }
 
@@ -405,16 +342,16 @@ clear_bytes (GstFileMemory *memory, gsize start, gsize end)
 /* A memory of ours; NULL, with the reason, if there is none to be had. */
 static GstMemory *
 alloc_ours (GstFileMemAllocator *self, gsize size,
-    const GstAllocationParams *params, Fallback *ret_why)
+    const GstAllocationParams *params, FmFallback *ret_why)
 {
   gsize align = params->align | gst_memory_alignment;
   gsize around, maxsize;
   GstFileMemory *memory;
 
-  *ret_why = FALLBACK_SMALL;
+  *ret_why = FM_FALLBACK_SMALL;
   if (size < fm_options_number (&self->options, FM_OPTION_MIN_SIZE))
     return NULL;
-  *ret_why = FALLBACK_TOO_LARGE;
+  *ret_why = FM_FALLBACK_TOO_LARGE;
   if (!g_size_checked_add (&around, params->prefix, params->padding)
       || !g_size_checked_add (&around, around, align)
       || !g_size_checked_add (&maxsize, size, around))
@@ -430,7 +367,7 @@ alloc_ours (GstFileMemAllocator *self, gsize size,
       || ((params->flags & GST_MEMORY_FLAG_ZERO_PADDED) != 0
           && !clear_bytes (memory, params->prefix + size, maxsize))) {
     gst_memory_unref (GST_MEMORY_CAST (memory));
-    *ret_why = FALLBACK_MEMORY;
+    *ret_why = FM_FALLBACK_MEMORY;
     return NULL;
   }
   return GST_MEMORY_CAST (memory);
@@ -441,12 +378,12 @@ gst_file_mem_allocator_alloc (
     GstAllocator *allocator, gsize size, GstAllocationParams *params)
 {
   GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
-  Fallback why;
+  FmFallback why;
   GstMemory *memory = alloc_ours (self, size, params, &why);
 
   if (memory != NULL)
     return memory;
-  if (why == FALLBACK_FULL
+  if (why == FM_FALLBACK_FULL
       && fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
           == FM_WHEN_FULL_FAIL) {
     if (!self->installed)
@@ -823,9 +760,12 @@ GstMemory *
 gst_file_mem_allocator_alloc_ours (GstFileMemAllocator *allocator, gsize size,
     const GstAllocationParams *params)
 {
-  Fallback why;
+  FmFallback why;
+  GstMemory *memory = alloc_ours (allocator, size, params, &why);
 
-  return alloc_ours (allocator, size, params, &why);
+  if (memory == NULL)
+    warn_fallback (allocator, why, size);
+  return memory;
 }
 
 const FmStatsShard *

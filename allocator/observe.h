@@ -16,8 +16,9 @@
 
 G_BEGIN_DECLS
 
-/* A memory of @allocator's own; NULL if there is none to be had. Nothing falls
- * back to system memory, and nothing is counted as if it did. */
+/* A memory of @allocator's own; NULL if there is none to be had, of which
+ * people are told as of an allocation. Nothing falls back to system memory, and
+ * nothing is counted as if it did. */
 GST_FILEMEM_API
 GstMemory *gst_file_mem_allocator_alloc_ours (GstFileMemAllocator *allocator,
     gsize size, const GstAllocationParams *params);

@@ -507,7 +507,7 @@ fm_store_unmap (
 /* ---- what there is to know ---- */
 
 guint64
-fm_store_size (FmStore *store)
+fm_store_size (const FmStore *store)
 {
   return store->size;
 }
@@ -519,7 +519,7 @@ fm_store_budget (FmStore *store)
 }
 
 const gchar *
-fm_store_limited_by (FmStore *store)
+fm_store_limited_by (const FmStore *store)
 {
   return store->limited_by;
 }

@@ -73,13 +73,13 @@ void fm_store_unmap (
     FmStore *store, const FmStoreBlock *block, FmPinFlags flags, gsize bytes);
 
 /* What was chosen. */
-guint64 fm_store_size (FmStore *store);
+guint64 fm_store_size (const FmStore *store);
 guint64 fm_store_budget (FmStore *store);
 guint64 fm_store_reserve (FmStore *store);
 
 /* For people: the limit for which there is less room than `size` asks for; NULL
  * if there is none. */
-const gchar *fm_store_limited_by (FmStore *store);
+const gchar *fm_store_limited_by (const FmStore *store);
 
 /* The addresses of its blocks. */
 void fm_store_arena (FmStore *store, gpointer *ret_base, gsize *ret_length);

@@ -9,8 +9,7 @@
  * a limit of nothing on the length of files each line that is written there
  * would be a SIGXFSZ.
  */
-#include <gst/filemem/filemem.h>
-
+#include "observe.h"
 #include "testing.h"
 
 #include <signal.h>
@@ -33,6 +32,7 @@ typedef struct
   gboolean with_tracer;
   gsize block; /* bytes of each */
   guint n_blocks;
+  gboolean copies;      /* of foreign memory, as at a queue's entrance */
   gboolean until_first; /* that is ordinary memory */
   int resource;         /* that is limited */
   rlim_t limit;         /* RLIM_INFINITY: not at all */
@@ -124,6 +124,23 @@ start_gstreamer (const Fixture *fixture)
     testing_check (gst_file_mem_allocator_install (options) != NULL);
 }
 
+/* NULL: a copy that could not be had. */
+static GstMemory *
+get_block (const Fixture *fixture)
+{
+  GstAllocationParams params = {0};
+  GstAllocator *ours;
+  GstMemory *block;
+
+  if (!fixture->copies)
+    return gst_allocator_alloc (NULL, fixture->block, NULL);
+  ours = gst_allocator_find (GST_ALLOCATOR_FILEMEM);
+  block = gst_file_mem_allocator_alloc_ours (
+      GST_FILE_MEM_ALLOCATOR (ours), fixture->block, &params);
+  gst_object_unref (ours);
+  return block;
+}
+
 static void
 use (gconstpointer data)
 {
@@ -137,8 +154,9 @@ use (gconstpointer data)
   for (i = 0; i < fixture->n_blocks; i++) {
     if (fixture->until_first && ordinary > 0)
       break;
-    blocks[i] = gst_allocator_alloc (NULL, fixture->block, NULL);
-    ordinary += gst_memory_is_type (blocks[i], GST_ALLOCATOR_SYSMEM);
+    blocks[i] = get_block (fixture);
+    ordinary += blocks[i] == NULL
+        || gst_memory_is_type (blocks[i], GST_ALLOCATOR_SYSMEM);
   }
   testing_check (ordinary > 0);
   for (i = 0; i < fixture->n_blocks; i++)
@@ -177,6 +195,19 @@ test_full (void **state)
   assert_names (said, "buffers fill the size of 16.0");
   assert_names (said, "GST_FILEMEM_SIZE");
   assert_names (said, "when-full=wait");
+}
+
+/* What enters a queue as foreign memory and can't be copied. */
+static void
+test_full_of_copies (void **state)
+{
+  Fixture *fixture = *state;
+  g_autofree gchar *said = NULL;
+
+  fixture->copies = TRUE;
+  said = run (fixture, 1);
+  assert_names (said, "buffers fill the size of 16.0");
+  assert_names (said, "GST_FILEMEM_SIZE");
 }
 
 /* Who waits already is not told to. */
@@ -303,6 +334,7 @@ main (void)
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_full),
+      TEST (test_full_of_copies),
       TEST (test_full_and_wait),
       TEST (test_short_files),
       TEST (test_few_addresses),

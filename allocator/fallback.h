@@ -1,0 +1,45 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * fallback.h: why a buffer stays, or becomes, ordinary memory, and what a
+ * person is told of it.
+ *
+ * Locking: none; the flags are atomic.
+ */
+#ifndef FM_FALLBACK_H
+#define FM_FALLBACK_H
+
+#include "options.h"
+#include "statistics.h"
+#include "store.h"
+
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+/* Each is the statistic that counts it. */
+typedef enum {
+  FM_FALLBACK_SMALL = FM_STAT_FALLBACKS_SMALL,
+  FM_FALLBACK_FULL = FM_STAT_FALLBACKS_FULL,
+  FM_FALLBACK_TOO_LARGE = FM_STAT_FALLBACKS_TOO_LARGE,
+  FM_FALLBACK_ADDRESSES = FM_STAT_FALLBACKS_ADDRESSES,
+  FM_FALLBACK_DIR = FM_STAT_FALLBACKS_DIR,
+  FM_FALLBACK_MEMORY = FM_STAT_FALLBACKS_MEMORY
+} FmFallback;
+
+/* Zeroed at first. */
+typedef struct
+{
+  atomic_bool said[FM_N_STATISTICS]; /* by FmFallback */
+} FmFallbackWarnings;
+
+/* For a store that gave no block. */
+FmFallback fm_fallback_reason (FmStoreResult result);
+
+/* Warns of each reason once. What was asked for (min-size), and the directory,
+ * of which people have heard already, are no reasons to. */
+void fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
+    const FmStore *store, const FmOptions *options);
+
+G_END_DECLS
+#endif
