@@ -236,13 +236,33 @@ fm_arena_vacate (FmArena *arena, gsize offset, gsize length)
   return FM_ARENA_DONE;
 }
 
+int
+fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
+{
+  guint8 *address = arena->base + offset;
+
+  /* In large reads: page by page, as the range is advised to be read otherwise,
+   * each would be one. */
+  (void) fm_seam_madvise (address, length, MADV_WILLNEED);
+  if (fm_seam_madvise (address, length, MADV_POPULATE_READ) == 0)
+    return 0;
+  if (errno == EINVAL)
+    atomic_store (&arena->no_populate, TRUE);
+  return errno;
+}
+
 gboolean
 fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length)
 {
-  /* Kernels before 5.14 know no such advice, and whoever is refused it for
-   * another reason learns nothing either. */
-  return fm_seam_madvise (arena->base + offset, length, MADV_POPULATE_READ) == 0
-      || (errno != EFAULT && errno != EIO && errno != EHWPOISON);
+  int error = fm_arena_bring_in (arena, offset, length);
+
+  return error != EFAULT && error != EIO && error != EHWPOISON;
+}
+
+void
+fm_arena_forget (FmArena *arena, gsize offset, gsize length)
+{
+  (void) fm_seam_madvise (arena->base + offset, length, MADV_DONTNEED);
 }
 
 void

@@ -39,6 +39,7 @@ typedef struct
   /* Whether mremap() can leave the source mapped; neither before it was tried;
    * see fm_arena_replace(). */
   atomic_bool dontunmap_works, no_dontunmap;
+  atomic_bool no_populate;   /* the kernel is older than 5.14 */
   atomic_bool lost;          /* a part of it, to somebody else */
   atomic_bool memory_locked; /* mlockall(MCL_FUTURE) was seen */
 } FmArena;
@@ -78,10 +79,20 @@ FmArenaResult fm_arena_replace (
 /* From anything to nothing; the pages are given back. */
 FmArenaResult fm_arena_vacate (FmArena *arena, gsize offset, gsize length);
 
-/* Brings the part, which shows the file, into the page cache. FALSE if the disk
- * does not give it: to touch it would be a SIGBUS. TRUE where that can't be
- * known. */
+/* Brings the part, which shows the file, into the page cache, and shows it. 0,
+ * or an errno: with EFAULT, EIO or EHWPOISON the disk does not give it, and to
+ * touch it would be a SIGBUS. Where the kernel can't tell, `no_populate` is
+ * set.
+ */
+int fm_arena_bring_in (FmArena *arena, gsize offset, gsize length);
+
+/* The same. FALSE if the disk does not give it, TRUE where that can't be known.
+ */
 gboolean fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length);
+
+/* The part, which shows the file, goes on doing so, and keeps no page of the
+ * page cache from going. */
+void fm_arena_forget (FmArena *arena, gsize offset, gsize length);
 
 /* Makes what shows the file read-only: for the child of a fork. Only
  * async-signal-safe calls. */

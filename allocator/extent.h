@@ -76,6 +76,10 @@ typedef struct
   _Atomic guint64 unmapped; /* bytes written by all when it was last unmapped */
   _Atomic guint64 position; /* bytes written by its stream, likewise */
   _Atomic guint32 stream;
+  /* Bytes of blocks that were read since it was filled, and where the last of
+   * them began. */
+  _Atomic guint32 used;
+  _Atomic guint32 used_last;
 
   /* The block heap's. */
   _Atomic guint32 live;        /* who has a share in it; see heap.c */
@@ -98,8 +102,23 @@ typedef struct
   guint holes;            /* chunks that were punched in its disk space */
   guint holes_looked_for; /* free chunks there were at that time */
   gint64 no_spill_before; /* after a spill that failed or was given up */
+  /* Of a spilled one, what was lent since then; see pager-loans.c. */
+  gboolean is_lent;   /* what is pinned was */
+  gsize lent_bytes;   /* in all */
+  guint32 lent_start; /* of the block that was last */
+  guint32 lent_length;
+  guint lent_run;      /* that were next to each other */
+  gboolean was_filled; /* and `used` counts */
   GList link;
 } FmExtent;
+
+/* The bytes that a block takes of its extent, alignment included. */
+typedef struct
+{
+  FmExtent *extent;
+  guint32 start; /* both 0 in an extent of its own */
+  guint32 length;
+} FmBlock;
 
 #define FM_PAGE ((gsize) 4096)
 

@@ -30,14 +30,6 @@ G_BEGIN_DECLS
 
 typedef struct _FmHeap FmHeap;
 
-/* The bytes that a block takes of its extent, alignment included. */
-typedef struct
-{
-  FmExtent *extent;
-  guint32 start; /* both 0 in an extent of its own */
-  guint32 length;
-} FmBlock;
-
 typedef enum {
   FM_CUT_DONE,
   FM_CUT_NO_EXTENT, /* open one that has room, and try again */

@@ -288,10 +288,12 @@ warn_fill_failed (FmPager *pager, FmFillResult result, int error)
 FmFillResult
 fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
 {
+  gboolean lent = extent->lent_bytes > 0;
   FmFillResult result;
   gint64 start;
   int error = 0;
 
+  fm_pager_end_loans (pager, extent);
   fm_pager_remove_spilled (pager, extent);
   fm_extent_set_state (extent, FM_FILLING, FM_TOUCHED);
   fm_stats_add (pager->stats, FM_STAT_EXTENTS_FILLING, 1);
@@ -302,6 +304,9 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
   start = fm_now ();
   fm_pager_leave (pager);
   result = fill_pieces (pager, extent, donor, &error);
+  if (lent)
+    fm_backing_file_drop_cache (
+        pager->file, fm_extent_offset (pager->table, extent), extent->length);
   if (result == FM_FILL_IO_ERROR || result == FM_FILL_NO_MEMORY)
     warn_fill_failed (pager, result, error);
   fm_pager_return (pager);
@@ -325,6 +330,7 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
   }
   if (result == FM_FILL_DONE) {
     pager->fill_us += (fm_now () - start - pager->fill_us) / 8;
+    fm_pager_begin_use (extent);
     atomic_fetch_or (&extent->word, FM_CLEAN);
     fm_extent_set_state (extent, FM_RESIDENT, 0);
     fm_pager_add_resident (pager, extent);

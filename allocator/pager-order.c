@@ -321,7 +321,7 @@ fm_pager_pick_prefetch (FmPager *pager, gint64 *ret_when)
   if (pager->spilled_bytes == 0)
     return NULL;
   for (i = 0; i < pager->config.n_streams; i++) {
-    for (k = 0; k < FM_CURSORS; k++) {
+    for (k = 0; k < FM_CURSORS && !fm_pager_wastes_much (pager, i); k++) {
       const FmCursor *cursor = &pager->stream[i].cursor[k];
       FmExtent *extent =
           is_moving (cursor, now) ? next_spilled (pager, i, cursor) : NULL;
@@ -356,26 +356,42 @@ fm_pager_stop_reading_ahead (FmPager *pager, guint stream)
 
 /* ---- what is read ---- */
 
+/* The number of the cursor that comes to @position; FM_CURSORS if none does. */
+static guint
+find_cursor (const FmStream *stream, guint64 position, gsize length)
+{
+  guint i;
+
+  for (i = 0; i < FM_CURSORS; i++) {
+    const FmCursor *cursor = &stream->cursor[i];
+    guint64 reach = 2 * (cursor->ahead + length);
+
+    if (cursor->is_used && position + length >= cursor->position
+        && position <= cursor->position + reach)
+      break;
+  }
+  return i;
+}
+
+gboolean
+fm_pager_is_jump (FmPager *pager, guint number, guint64 position, gsize length)
+{
+  const FmStream *stream = &pager->stream[number];
+
+  return stream->cursor[0].is_used
+      && find_cursor (stream, position, length) == FM_CURSORS;
+}
+
 /* The cursor that comes to @position, which is the first one then; a new one
  * takes the place of the one that has not moved for longest. */
 static FmCursor *
 cursor_at (
     FmStream *stream, guint64 position, gsize length, gboolean *ret_jumps)
 {
+  guint i = find_cursor (stream, position, length);
   FmCursor found;
-  guint i;
 
-  *ret_jumps = TRUE;
-  for (i = 0; i < FM_CURSORS; i++) {
-    const FmCursor *cursor = &stream->cursor[i];
-    guint64 reach = 2 * (cursor->ahead + length);
-
-    if (cursor->is_used && position + length >= cursor->position
-        && position <= cursor->position + reach) {
-      *ret_jumps = FALSE;
-      break;
-    }
-  }
+  *ret_jumps = i == FM_CURSORS;
   if (*ret_jumps)
     i = FM_CURSORS - 1;
   found = stream->cursor[i];
@@ -411,7 +427,8 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
 
   /* An element that looks at what it has just been given is not the reader of
    * the queue that this is on its way to. */
-  if (!extent->prefetched
+  if ((atomic_load_explicit (&extent->word, memory_order_relaxed) & FM_CLEAN)
+          == 0
       && atomic_load_explicit (&pager->written, memory_order_relaxed)
               - atomic_load_explicit (&extent->unmapped, memory_order_relaxed)
           < fm_pager_window (pager))

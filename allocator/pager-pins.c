@@ -77,6 +77,7 @@ fill_for_pin (
         return FALSE;
       /* The file itself is at the address: slower, and outside the budget, but
        * right. */
+      extent->is_lent = FALSE;
       fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
       break;
     case FM_FILL_IO_ERROR:
@@ -110,11 +111,13 @@ place_of (guint32 word)
 }
 
 static gboolean
-pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
+pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
 {
+  FmExtent *extent = block->extent;
   gint64 start = fm_now ();
   FmPatience patience = {0};
   gboolean pinned = FALSE, failed = FALSE, first_read;
+  gboolean may_lend = TRUE, lent = FALSE;
   FmExtent *donor = NULL;
 
   fm_pager_lock (pager);
@@ -136,9 +139,15 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
         fm_cond_wait (&pager->changed, &pager->lock);
         break;
       case FM_SPILLED:
+        if (donor == NULL && may_lend
+            && fm_pager_may_lend (pager, block, flags)) {
+          pinned = lent = may_lend = fm_pager_lend (pager, block);
+          break;
+        }
         if (FM_WORD_PINS (word) > 0) {
           atomic_fetch_add (&extent->word, 1);
-          fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
+          if (!extent->is_lent)
+            fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
           pinned = TRUE;
           break;
         }
@@ -163,7 +172,7 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
     }
   }
   fm_pager_end_waiting (pager, &patience);
-  if (pinned && (flags & FM_PIN_READ) != 0)
+  if (pinned && !lent && (flags & FM_PIN_READ) != 0)
     fm_pager_note_read (pager, extent);
   if (donor != NULL)
     fm_pager_vacate (pager, donor);
@@ -177,12 +186,13 @@ pin_slowly (FmPager *pager, FmExtent *extent, FmPinFlags flags)
 }
 
 gboolean
-fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
+fm_pager_pin (FmPager *pager, const FmBlock *block, FmPinFlags flags)
 {
+  FmExtent *extent = block->extent;
   gboolean first_read;
 
   if (G_UNLIKELY (!try_pin (extent, flags, &first_read)))
-    return pin_slowly (pager, extent, flags);
+    return pin_slowly (pager, block, flags);
   if (first_read
       && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0) {
     fm_pager_lock (pager);
@@ -195,26 +205,30 @@ fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags)
 gboolean
 fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
 {
+  const FmBlock all = {extent, 0, 0};
   gboolean first_read;
 
   /* For writing, so that a spill which has begun is given up. */
-  if (may_fill ? !fm_pager_pin (pager, extent, FM_PIN_WRITE)
+  if (may_fill ? !fm_pager_pin (pager, &all, FM_PIN_WRITE)
                : !try_pin (extent, FM_PIN_WRITE, &first_read))
     return FALSE;
   atomic_store (&extent->full, FALSE);
-  fm_pager_unpin (pager, extent, FM_PIN_WRITE, 0, 0);
+  fm_pager_unpin (pager, &all, FM_PIN_WRITE, 0, 0);
   return TRUE;
 }
 
 void
-fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags, gsize bytes,
-    guint stream)
+fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
+    gsize bytes, guint stream)
 {
+  FmExtent *extent = block->extent;
   guint32 word;
 
   /* While blocks are still being cut from it an extent is not a candidate:
    * its stamp comes when it is closed. */
   if (atomic_load_explicit (&extent->full, memory_order_relaxed)) {
+    if (block->length > 0)
+      fm_pager_note_used (block);
     if ((flags & FM_PIN_WRITE) != 0) {
       stamp (pager, extent, bytes, stream);
       atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);

@@ -5,6 +5,7 @@
  *
  *   pager.c        extents handed out and taken back
  *   pager-room.c   room in the budget: who may take it, and who waits
+ *   pager-loans.c  blocks that are used where they are in the file
  *   pager-pins.c   extents closed, opened again, pinned and unpinned
  *   pager-space.c  idle extents; memory and disk space given back
  *   pager-spill.c, pager-fill.c  the two ways
@@ -67,7 +68,18 @@ typedef struct
   guint64 handed_out;          /* by the pager until then */
   gdouble own, all;            /* of what was handed out lately */
   guint64 behind;              /* pager-order.c's, within one look */
+  gdouble unused; /* share of what was filled lately that nobody used */
 } FmStream;
+
+/* A block that is used where it is in the file. */
+typedef struct
+{
+  FmBlock block;
+  gsize bytes; /* whole pages */
+} FmLoan;
+
+/* What lives on after its pin is gone is no more than this. */
+#define FM_MOST_LOANS 64
 
 typedef enum {
   FM_ROOM_FOR_ALLOC,
@@ -147,6 +159,8 @@ struct _FmPager
   gsize idle_bytes;     /* of them, in idle_memory */
   gsize spilled_bytes;
   gsize writing_bytes; /* of those that are being spilled */
+  GQueue loans;        /* FmLoan, the oldest first */
+  gsize lent_bytes;    /* of them */
   guint in_flight;
   guint n_transfers;            /* being written or read */
   gint64 busy_since;            /* if any */
@@ -297,6 +311,32 @@ void fm_pager_spill (FmPager *pager, FmExtent *extent);
  * @error says so. Each once; without the lock. */
 gboolean fm_pager_warn_taken (FmPager *pager, int error);
 
+/* pager-loans.c; with the lock held, but for the first */
+
+/* The block was mapped; its extent is resident, and closed. */
+void fm_pager_note_used (const FmBlock *block);
+
+/* Between these what is used of the extent is counted: from its fill until it
+ * is released, or spilled. */
+void fm_pager_begin_use (FmExtent *extent);
+void fm_pager_end_use (FmPager *pager, FmExtent *extent);
+
+/* Whether most of what is filled for @stream is in vain. */
+gboolean fm_pager_wastes_much (FmPager *pager, guint stream);
+
+/* Whether the block, of a spilled extent, is better used where it is. */
+gboolean fm_pager_may_lend (
+    FmPager *pager, const FmBlock *block, FmPinFlags flags);
+
+/* Pins it there, and brings it into memory; releases the lock meanwhile. FALSE
+ * if that can't be done. */
+gboolean fm_pager_lend (FmPager *pager, const FmBlock *block);
+
+/* The extent is about to be filled, or was released: what was lent of it goes
+ * with what shows there. */
+void fm_pager_end_loans (FmPager *pager, const FmExtent *extent);
+void fm_pager_free_loans (FmPager *pager);
+
 /* pager-threads.c; with the lock held, which they may release */
 void fm_pager_start_threads (FmPager *pager);
 void fm_pager_wake_keeper (FmPager *pager);
@@ -313,6 +353,10 @@ FmExtent *fm_pager_pick_victim (FmPager *pager, FmUrgency urgency);
 /* The extent to fill next, or NULL; then *@ret_when is when to ask again,
  * G_MAXINT64 if not before something changes. */
 FmExtent *fm_pager_pick_prefetch (FmPager *pager, gint64 *ret_when);
+
+/* Whether nobody who reads @stream is near that. */
+gboolean fm_pager_is_jump (
+    FmPager *pager, guint stream, guint64 position, gsize length);
 
 /* @stream can't be read ahead of: its next extent could not be filled. */
 void fm_pager_stop_reading_ahead (FmPager *pager, guint stream);

@@ -144,6 +144,7 @@ finish_spill (FmPager *pager, FmExtent *extent)
   pager->failures = 0;
   fm_stats_add (pager->stats, FM_STAT_SPILLS, 1);
   fm_pager_note_unused (pager, extent);
+  fm_pager_end_use (pager, extent);
   if (extent->dead) {
     fm_pager_vacate (pager, extent);
     return;

@@ -283,6 +283,11 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   extent->holes_looked_for = 0;
   extent->not_file = 0;
   extent->no_spill_before = 0;
+  extent->is_lent = FALSE;
+  extent->was_filled = FALSE;
+  extent->lent_bytes = 0;
+  extent->lent_length = 0;
+  extent->lent_run = 0;
   atomic_store_explicit (&extent->full, !shared, memory_order_relaxed);
   atomic_store_explicit (&extent->written, written, memory_order_relaxed);
   atomic_store_explicit (&extent->unmapped, written, memory_order_relaxed);
@@ -391,6 +396,8 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
       && --pager->n_largest == 0)
     find_largest (pager);
   fm_pager_note_unused (pager, extent);
+  fm_pager_end_loans (pager, extent);
+  fm_pager_end_use (pager, extent);
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {
     case FM_RESIDENT:
       fm_pager_remove_resident (pager, extent);
@@ -473,6 +480,7 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   fm_cond_init (&pager->to_keep);
   g_queue_init (&pager->resident);
   g_queue_init (&pager->by_age);
+  g_queue_init (&pager->loans);
   fm_idle_init (&pager->idle_memory);
   fm_idle_init (&pager->idle_disk);
   g_queue_init (&pager->line[FM_ROOM_FOR_ALLOC]);
@@ -495,6 +503,7 @@ fm_pager_free (FmPager *pager)
   g_tree_unref (pager->spilled);
   fm_runs_free (pager->runs);
   g_free (pager->stream);
+  fm_pager_free_loans (pager);
   fm_cond_clear (&pager->changed);
   fm_cond_clear (&pager->to_write);
   fm_cond_clear (&pager->to_read);

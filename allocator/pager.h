@@ -74,12 +74,12 @@ void fm_pager_close (FmPager *pager, FmExtent *extent, guint stream);
  * FALSE if it is closed still. */
 gboolean fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill);
 
-/* Makes the extent resident and keeps it so until the matching
- * fm_pager_unpin(). FALSE if the disk did not give its bytes back. */
-gboolean fm_pager_pin (FmPager *pager, FmExtent *extent, FmPinFlags flags);
+/* Brings the block's bytes into memory and keeps them there until the matching
+ * fm_pager_unpin(). FALSE if the disk did not give them back. */
+gboolean fm_pager_pin (FmPager *pager, const FmBlock *block, FmPinFlags flags);
 
 /* Ends a pin. With FM_PIN_WRITE, @bytes were written by @stream. */
-void fm_pager_unpin (FmPager *pager, FmExtent *extent, FmPinFlags flags,
+void fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
     gsize bytes, guint stream);
 
 /* Brings the gauges up to date that nobody keeps. */

@@ -67,6 +67,8 @@ G_BEGIN_DECLS
   X (MAP_WAIT_P999_NS, "map-wait-p999-ns", GAUGE, NS, "99.9% of the waits of a map were no longer") \
   X (MAP_WAIT_MAX_NS, "map-wait-max-ns", GAUGE, NS, "longest wait of a map") \
   X (MAPS_IN_PLACE, "maps-in-place", COUNTER, NUMBER, "maps of the file itself, because a fill found no memory") \
+  X (MAPS_LENT, "maps-lent", COUNTER, NUMBER, "maps of one block in the file, whose neighbours nobody wants: read out of order, or few of many") \
+  X (LENT_BYTES, "lent-bytes", COUNTER, BYTES, "bytes of maps-lent; what is mapped again soon was read once") \
   X (MAPS_FAILED, "maps-failed", COUNTER, NUMBER, "maps that failed, because the disk did not give the bytes back") \
   X (SPILLS, "spills", COUNTER, NUMBER, "extents spilled") \
   X (SPILL_BYTES, "spill-bytes", COUNTER, BYTES, "bytes written to the backing file") \

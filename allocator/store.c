@@ -493,14 +493,14 @@ fm_store_give (FmStore *store, const FmStoreBlock *block)
 gboolean
 fm_store_map (FmStore *store, const FmStoreBlock *block, FmPinFlags flags)
 {
-  return fm_pager_pin (store->pager, block->block.extent, flags);
+  return fm_pager_pin (store->pager, &block->block, flags);
 }
 
 void
 fm_store_unmap (
     FmStore *store, const FmStoreBlock *block, FmPinFlags flags, gsize bytes)
 {
-  fm_pager_unpin (store->pager, block->block.extent, flags, bytes,
+  fm_pager_unpin (store->pager, &block->block, flags, bytes,
       (flags & FM_PIN_WRITE) != 0 ? this_lane (store) : 0);
 }
 

@@ -122,6 +122,21 @@ fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length)
   return TRUE;
 }
 
+int
+fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
+{
+  fm_point ();
+  scheduler_assert (kernel.view[offset / FM_PAGE] == FILE_PAGE);
+  return 0;
+}
+
+void
+fm_arena_forget (FmArena *arena, gsize offset, gsize length)
+{
+  fm_point ();
+  scheduler_assert (kernel.view[offset / FM_PAGE] == FILE_PAGE);
+}
+
 void
 fm_arena_protect (FmArena *arena, gsize offset, gsize length)
 {

@@ -116,7 +116,7 @@ acquire (void)
 static gboolean
 map (FmExtent *extent, FmPinFlags flags)
 {
-  gboolean mapped = fm_pager_pin (w.pager, extent, flags);
+  gboolean mapped = fm_pager_pin (w.pager, &(FmBlock){extent}, flags);
 
   scheduler_assert (mapped || w.map_may_fail);
   return mapped;
@@ -130,7 +130,7 @@ write_value (FmExtent *extent, guint8 value)
   bytes_of (extent)[0] = value;
   fm_point ();
   memset (bytes_of (extent), value, FM_PAGE);
-  fm_pager_unpin (w.pager, extent, FM_PIN_WRITE, FM_PAGE, 0);
+  fm_pager_unpin (w.pager, &(FmBlock){extent}, FM_PIN_WRITE, FM_PAGE, 0);
 }
 
 static guint8
@@ -143,7 +143,7 @@ read_value (FmExtent *extent)
   value = bytes_of (extent)[0];
   fm_point ();
   scheduler_assert (bytes_of (extent)[FM_PAGE - 1] == value);
-  fm_pager_unpin (w.pager, extent, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (w.pager, &(FmBlock){extent}, FM_PIN_READ, 0, 0);
   return value;
 }
 
@@ -241,7 +241,7 @@ check_counts (void)
     n_resident += FM_WORD_STATE (word) == FM_RESIDENT;
     scheduler_assert (FM_WORD_PINS (word) == 0);
   }
-  scheduler_assert (w.pager->resident_bytes == resident);
+  scheduler_assert (w.pager->resident_bytes == resident + w.pager->lent_bytes);
   scheduler_assert (fm_backing_file_bytes (w.file) == disk);
   scheduler_assert (atomic_load (&w.pager->n_spilled) == n_spilled);
   scheduler_assert ((guint) g_tree_nnodes (w.pager->spilled) == n_spilled);
@@ -315,7 +315,7 @@ reads_or_writes (gpointer unused)
   scheduler_assert (map (w.a, FM_PIN_READ));
   value = bytes_of (w.a)[FM_PAGE - 1];
   scheduler_assert (value == 1 || value == 3);
-  fm_pager_unpin (w.pager, w.a, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (w.pager, &(FmBlock){w.a}, FM_PIN_READ, 0, 0);
   return NULL;
 }
 
@@ -493,6 +493,45 @@ stray_reads_against_fill (void)
   tear_down ();
 }
 
+/* Of a stream that most is read of in vain. */
+static gpointer
+borrows_a (gpointer unused)
+{
+  const FmBlock block = {w.a, 0, FM_PAGE / 4};
+  guint8 value;
+
+  scheduler_assert (fm_pager_pin (w.pager, &block, FM_PIN_READ));
+  value = bytes_of (w.a)[0];
+  fm_point ();
+  scheduler_assert (value == 1 || value == 3);
+  value = bytes_of (w.a)[0];
+  scheduler_assert (value == 1 || value == 3);
+  fm_pager_unpin (w.pager, &block, FM_PIN_READ, 0, 0);
+  return NULL;
+}
+
+static void
+loan_against_write (void)
+{
+  set_up ();
+  wait_for_spill ();
+  w.pager->stream[0].unused = 1;
+  run_actors (borrows_a, writes_3, NULL);
+  scheduler_assert (read_value (w.a) == 3);
+  tear_down ();
+}
+
+static void
+loan_against_fill (void)
+{
+  set_up ();
+  wait_for_spill ();
+  w.pager->stream[0].unused = 1;
+  run_actors (borrows_a, reads_a, NULL);
+  scheduler_assert (read_value (w.a) == 1);
+  tear_down ();
+}
+
 /* Makes the pager's reader fill A ahead of whoever asks. */
 static void
 start_prefetch (void)
@@ -554,7 +593,7 @@ holds_b (gpointer unused)
   scheduler_assert (map (w.b, FM_PIN_READ));
   fm_point ();
   scheduler_assert (bytes_of (w.b)[0] == 2);
-  fm_pager_unpin (w.pager, w.b, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (w.pager, &(FmBlock){w.b}, FM_PIN_READ, 0, 0);
   return NULL;
 }
 
@@ -611,7 +650,7 @@ writes_3_in_place (gpointer unused)
   bytes_of (w.a)[0] = 3;
   fm_point ();
   memset (bytes_of (w.a), 3, FM_PAGE);
-  fm_pager_unpin (w.pager, w.a, FM_PIN_WRITE, FM_PAGE, 0);
+  fm_pager_unpin (w.pager, &(FmBlock){w.a}, FM_PIN_WRITE, FM_PAGE, 0);
   return NULL;
 }
 
@@ -804,6 +843,8 @@ main (int argc, char **argv)
       SCENARIO (prefetch_against_write, SCHEDULER_ALL),
       SCENARIO (prefetch_against_free, SCHEDULER_ALL),
       SCENARIO (fill_that_has_to_spill_another, SCHEDULER_ALL),
+      SCENARIO (loan_against_write, SCHEDULER_ALL),
+      SCENARIO (loan_against_fill, SCHEDULER_ALL),
       /* Here all would take many minutes. */
       SCENARIO (read_and_write_against_spill, 2),
       SCENARIO (reuse_against_spill, 3),

@@ -59,10 +59,10 @@ test_child_releases (void **state)
   g_free (testing_run_child (release_in_child, &inherited));
 
   testing_fill (expected, EXTENT, 1);
-  assert_true (fm_pager_pin (fixture->pager, extent, FM_PIN_READ));
+  assert_true (fm_pager_pin (fixture->pager, &(FmBlock){extent}, FM_PIN_READ));
   assert_memory_equal (bytes_of (fixture, extent) + EXTENT / 2,
       expected + EXTENT / 2, EXTENT / 2);
-  fm_pager_unpin (fixture->pager, extent, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (fixture->pager, &(FmBlock){extent}, FM_PIN_READ, 0, 0);
 }
 
 static int
@@ -80,11 +80,11 @@ pin_in_child (gconstpointer data)
   FmExtent *extent = inherited->extent;
 
   fm_seam_set_hook (refuse_to_read);
-  testing_check (!fm_pager_pin (pager, extent, FM_PIN_WRITE));
-  testing_check (fm_pager_pin (pager, extent, FM_PIN_READ));
+  testing_check (!fm_pager_pin (pager, &(FmBlock){extent}, FM_PIN_WRITE));
+  testing_check (fm_pager_pin (pager, &(FmBlock){extent}, FM_PIN_READ));
   testing_check (
       testing_is_filled (bytes_of (inherited->fixture, extent), EXTENT, 1));
-  fm_pager_unpin (pager, extent, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (pager, &(FmBlock){extent}, FM_PIN_READ, 0, 0);
 }
 
 /* What it has only in place, it may not write. */
@@ -156,7 +156,7 @@ pin_while_written (const FmCallInfo *info)
 {
   if (info->call == FM_CALL_PWRITE && to_pin != NULL)
     assert_true (fm_pager_pin (
-        to_pin_in->pager, g_steal_pointer (&to_pin), FM_PIN_READ));
+        to_pin_in->pager, &(FmBlock){g_steal_pointer (&to_pin)}, FM_PIN_READ));
   return 0;
 }
 
@@ -214,7 +214,7 @@ test_there_and_back (void **state)
   spill (fixture, extent);
   assert_null (to_pin);
   assert_int_equal (state_of (extent), FM_RESIDENT);
-  fm_pager_unpin (fixture->pager, extent, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (fixture->pager, &(FmBlock){extent}, FM_PIN_READ, 0, 0);
 
   testing_fill (bytes_of (fixture, extent), EXTENT, 1);
   spill (fixture, extent);

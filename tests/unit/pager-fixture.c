@@ -91,18 +91,19 @@ acquire (Fixture *fixture, gsize length, gboolean shared)
 void
 write_extent (Fixture *fixture, FmExtent *extent, guint seed)
 {
-  assert_true (fm_pager_pin (fixture->pager, extent, FM_PIN_WRITE));
+  assert_true (fm_pager_pin (fixture->pager, &(FmBlock){extent}, FM_PIN_WRITE));
   testing_fill (bytes_of (fixture, extent), extent->length, seed);
-  fm_pager_unpin (fixture->pager, extent, FM_PIN_WRITE, extent->length, 0);
+  fm_pager_unpin (
+      fixture->pager, &(FmBlock){extent}, FM_PIN_WRITE, extent->length, 0);
 }
 
 void
 check_extent (Fixture *fixture, FmExtent *extent, guint seed)
 {
-  assert_true (fm_pager_pin (fixture->pager, extent, FM_PIN_READ));
+  assert_true (fm_pager_pin (fixture->pager, &(FmBlock){extent}, FM_PIN_READ));
   assert_true (
       testing_is_filled (bytes_of (fixture, extent), extent->length, seed));
-  fm_pager_unpin (fixture->pager, extent, FM_PIN_READ, 0, 0);
+  fm_pager_unpin (fixture->pager, &(FmBlock){extent}, FM_PIN_READ, 0, 0);
 }
 
 void

@@ -25,7 +25,7 @@
 /* Until it should be read ahead, where fills take no time to speak of. */
 #define LEAD (SECOND / 5)
 
-typedef enum { UNREAD, READ, OPEN, MAPPED, BEING_WRITTEN } Kind;
+typedef enum { UNREAD, READ, FILLED, OPEN, MAPPED, BEING_WRITTEN } Kind;
 
 typedef struct
 {
@@ -100,6 +100,8 @@ word_of (Kind kind, FmState where)
       return FM_WORD (where) | FM_UNREAD;
     case READ:
       return FM_WORD (where);
+    case FILLED:
+      return FM_WORD (where) | FM_CLEAN;
     case MAPPED:
       return (FM_WORD (where)) + 1;
     case BEING_WRITTEN:
@@ -499,12 +501,18 @@ test_prefetch_in_order (void **state)
 /* ---- who reads ---- */
 
 static void
-read_at (guint position, guint since)
+read_item (Kind kind, guint position, guint since)
 {
-  const Item item = {'a', READ, .position = position, .since = since};
+  const Item item = {'a', kind, .position = position, .since = since};
 
   fm_pager_note_read (&pager, place (0, &item, FM_RESIDENT));
   g_queue_unlink (&pager.resident, &extents[0].link);
+}
+
+static void
+read_at (guint position, guint since)
+{
+  read_item (READ, position, since);
 }
 
 static void
@@ -551,8 +559,9 @@ test_looks_just_now (void **state)
 {
   read_at (10, WINDOW - 1);
   assert_false (streams[0].cursor[0].is_used);
+  /* What came from the file was not. */
   extents[0].prefetched = TRUE;
-  read_at (10, WINDOW - 1);
+  read_item (FILLED, 10, WINDOW - 1);
   assert_reader (0, 10, WINDOW);
   assert_false (extents[0].prefetched);
 

@@ -146,9 +146,10 @@ map (gpointer data)
   FmPager *pager = worker->fixture->pager;
 
   is_new_reader = TRUE;
-  worker->succeeds = fm_pager_pin (pager, worker->extent, FM_PIN_WRITE);
+  worker->succeeds =
+      fm_pager_pin (pager, &(FmBlock){worker->extent}, FM_PIN_WRITE);
   if (worker->succeeds)
-    fm_pager_unpin (pager, worker->extent, FM_PIN_WRITE, EXTENT, 1);
+    fm_pager_unpin (pager, &(FmBlock){worker->extent}, FM_PIN_WRITE, EXTENT, 1);
   note_done ();
   return NULL;
 }

@@ -1,0 +1,271 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-loans.c: single blocks of spilled extents that are used where they are.
+ *
+ * Who reads in order wants all of an extent, and the next one as well. Who
+ * jumps to a block, or takes one of ten, wants none of its neighbours: a fill
+ * would read 4 MiB for 64 KiB. Such a block is lent. The extent stays SPILLED,
+ * its address shows the file, the block's pages are brought into the page
+ * cache, and a pin keeps anybody from filling the extent meanwhile. Whoever
+ * goes on to the next block, or has borrowed half of the extent, is about to
+ * want all of it.
+ *
+ * Whether a stream is read like that is seen from how much is used of what was
+ * filled, block by block, until it is released or spilled again.
+ *
+ * What is lent counts as resident, and stays for a while after its pin is gone:
+ * the next element maps the same buffer again. What was lent first goes first,
+ * when more than a window, or many blocks, are on loan.
+ *
+ * Locking: all of this with the pager's lock held, but for what is used of an
+ * extent.
+ */
+#include "pager-private.h"
+
+#include <errno.h>
+
+/* Of an extent that is read out of order, a block is worth a read of its own if
+ * it is no more than such a part. */
+#define PART_WORTH_A_READ 4
+
+/* What was used of an extent is taken over about so many. */
+#define USE_OVER 4
+
+/* More than this unused, and nothing is read ahead; or even lent to whoever
+ * reads in order. */
+#define MUCH_UNUSED 0.5
+#define MOST_UNUSED 0.75
+
+/* Blocks in a row that have to be read before such a stream gets a fill again.
+ */
+#define RUN_OF_WASTEFUL 2
+
+/* ---- what is used ---- */
+
+void
+fm_pager_note_used (const FmBlock *block)
+{
+  FmExtent *extent = block->extent;
+
+  /* Two who read at once may count a block twice, or not at all. */
+  if (block->start
+      == atomic_load_explicit (&extent->used_last, memory_order_relaxed))
+    return;
+  atomic_store_explicit (
+      &extent->used_last, block->start, memory_order_relaxed);
+  atomic_store_explicit (&extent->used,
+      atomic_load_explicit (&extent->used, memory_order_relaxed)
+          + block->length,
+      memory_order_relaxed);
+}
+
+void
+fm_pager_begin_use (FmExtent *extent)
+{
+  atomic_store_explicit (&extent->used, 0, memory_order_relaxed);
+  atomic_store_explicit (&extent->used_last, G_MAXUINT32, memory_order_relaxed);
+  extent->was_filled = TRUE;
+}
+
+void
+fm_pager_end_use (FmPager *pager, FmExtent *extent)
+{
+  FmStream *stream = &pager->stream[atomic_load_explicit (
+      &extent->stream, memory_order_relaxed)];
+  gsize used = extent->lent_bytes;
+
+  if (extent->shared && (extent->was_filled || extent->lent_bytes > 0)) {
+    if (extent->was_filled)
+      used += atomic_load_explicit (&extent->used, memory_order_relaxed);
+    stream->unused +=
+        (1 - (gdouble) MIN (used, extent->length) / (gdouble) extent->length
+            - stream->unused)
+        / USE_OVER;
+  }
+  extent->was_filled = FALSE;
+  extent->lent_bytes = 0;
+  extent->lent_length = 0;
+  extent->lent_run = 0;
+}
+
+gboolean
+fm_pager_wastes_much (FmPager *pager, guint stream)
+{
+  return pager->stream[stream].unused > MUCH_UNUSED;
+}
+
+/* ---- what is lent ---- */
+
+/* Whole pages around the block. */
+static void
+pages_of (
+    FmPager *pager, const FmBlock *block, gsize *ret_offset, gsize *ret_length)
+{
+  gsize start = fm_extent_offset (pager->table, block->extent) + block->start;
+
+  *ret_offset = start & ~(FM_PAGE - 1);
+  *ret_length =
+      ((start + block->length + FM_PAGE - 1) & ~(FM_PAGE - 1)) - *ret_offset;
+}
+
+/* Whether the block is next to the one that was lent last. */
+static gboolean
+is_next (const FmBlock *block)
+{
+  const FmExtent *extent = block->extent;
+  gint64 after = (gint64) block->start
+      - (gint64) (extent->lent_start + extent->lent_length);
+  gint64 before =
+      (gint64) extent->lent_start - (gint64) (block->start + block->length);
+  gint64 near = block->length / 2;
+
+  return extent->lent_length > 0
+      && ((after >= 0 && after < near) || (before >= 0 && before < near));
+}
+
+gboolean
+fm_pager_may_lend (FmPager *pager, const FmBlock *block, FmPinFlags flags)
+{
+  const FmExtent *extent = block->extent;
+  const FmStream *stream = &pager->stream[extent->order.stream];
+  gboolean wasteful = stream->unused > MOST_UNUSED;
+
+  if ((flags & FM_PIN_WRITE) != 0
+      || block->length * PART_WORTH_A_READ > extent->length
+      || block->length == 0 || extent->not_file > 0
+      || atomic_load (&pager->inherited)
+      || atomic_load (&pager->arena->memory_locked)
+      || atomic_load (&pager->arena->no_populate))
+    return FALSE;
+  /* Nobody may fill it now, whatever comes next. */
+  if (FM_WORD_PINS (atomic_load (&extent->word)) > 0)
+    return extent->is_lent;
+  if (extent->lent_length > 0 && block->start == extent->lent_start)
+    return TRUE;
+  if (extent->lent_bytes + block->length > extent->length / 2
+      || (is_next (block)
+          && extent->lent_run + 1u >= (wasteful ? RUN_OF_WASTEFUL : 1)))
+    return FALSE;
+  return wasteful
+      || fm_pager_is_jump (
+          pager, extent->order.stream, extent->order.position, extent->length);
+}
+
+static void
+note_lent (FmPager *pager, const FmBlock *block, gsize length)
+{
+  FmExtent *extent = block->extent;
+  FmLoan *loan;
+
+  if (FM_WORD_PINS (atomic_load (&extent->word)) == 0)
+    extent->is_lent = TRUE;
+  if (extent->lent_length > 0 && block->start == extent->lent_start)
+    return;
+  extent->lent_run = is_next (block) ? extent->lent_run + 1 : 0;
+  extent->lent_start = block->start;
+  extent->lent_length = block->length;
+  extent->lent_bytes += block->length;
+
+  loan = g_slice_new (FmLoan);
+  loan->block = *block;
+  loan->bytes = length;
+  g_queue_push_tail (&pager->loans, loan);
+  fm_pager_count_resident (pager, (gssize) length);
+  pager->lent_bytes += length;
+}
+
+static void
+uncount (FmPager *pager, const FmLoan *loan)
+{
+  pager->lent_bytes -= loan->bytes;
+  fm_pager_count_resident (pager, -(gssize) loan->bytes);
+}
+
+/* The loan that is to be given back next, if it is time for one; its extent is
+ * pinned. NULL if there is none. */
+static FmLoan *
+take_back (FmPager *pager)
+{
+  guint i, n = pager->loans.length;
+
+  for (i = 0; i < n
+       && (pager->lent_bytes > fm_pager_window (pager)
+           || pager->loans.length > FM_MOST_LOANS);
+       i++) {
+    FmLoan *loan = g_queue_pop_head (&pager->loans);
+    FmExtent *extent = loan->block.extent;
+
+    if (FM_WORD_PINS (atomic_load (&extent->word)) > 0) {
+      g_queue_push_tail (&pager->loans, loan);
+      continue;
+    }
+    uncount (pager, loan);
+    atomic_fetch_add (&extent->word, 1);
+    extent->is_lent = TRUE;
+    return loan;
+  }
+  return NULL;
+}
+
+void
+fm_pager_end_loans (FmPager *pager, const FmExtent *extent)
+{
+  GList *link = pager->loans.head;
+
+  while (extent->lent_bytes > 0 && link != NULL) {
+    GList *next = link->next;
+    FmLoan *loan = link->data;
+
+    if (loan->block.extent == extent) {
+      uncount (pager, loan);
+      g_queue_delete_link (&pager->loans, link);
+      g_slice_free (FmLoan, loan);
+    }
+    link = next;
+  }
+}
+
+gboolean
+fm_pager_lend (FmPager *pager, const FmBlock *block)
+{
+  FmExtent *extent = block->extent;
+  FmLoan *back;
+  gsize offset, length;
+  int error;
+
+  pages_of (pager, block, &offset, &length);
+  note_lent (pager, block, length);
+  atomic_fetch_add (&extent->word, 1);
+  back = take_back (pager);
+
+  fm_pager_leave (pager);
+  error = fm_arena_bring_in (pager->arena, offset, length);
+  if (back != NULL) {
+    pages_of (pager, &back->block, &offset, &length);
+    fm_arena_forget (pager->arena, offset, length);
+    fm_backing_file_drop_cache (pager->file, offset, length);
+  }
+  fm_pager_return (pager);
+
+  if (back != NULL) {
+    atomic_fetch_sub (&back->block.extent->word, 1);
+    g_slice_free (FmLoan, back);
+  }
+  if (error != 0) {
+    atomic_fetch_sub (&extent->word, 1);
+    return FALSE;
+  }
+  fm_stats_add (pager->stats, FM_STAT_MAPS_LENT, 1);
+  fm_stats_add (pager->stats, FM_STAT_LENT_BYTES, block->length);
+  return TRUE;
+}
+
+void
+fm_pager_free_loans (FmPager *pager)
+{
+  FmLoan *loan;
+
+  while ((loan = g_queue_pop_head (&pager->loans)) != NULL)
+    g_slice_free (FmLoan, loan);
+}
