@@ -63,6 +63,7 @@ struct _GstFileMemAllocator
   _Atomic (FmStore *) store;
   GstAllocator *system; /* system memory, to fall back to */
   gboolean installed;   /* as the default allocator */
+  _Atomic guint64 ram;  /* set since it was made; 0: not at all */
   atomic_bool unusable; /* there is no store to be had */
   atomic_bool warned_fail;
   FmFallbackWarnings warned;
@@ -130,6 +131,17 @@ say_active (GstFileMemAllocator *self, FmStore *store)
   g_signal_emit (self, active_signal, 0);
 }
 
+/* After the store was set, or `ram`: one of the two finds both. */
+static void
+obey_ram (GstFileMemAllocator *self)
+{
+  FmStore *store = atomic_load (&self->store);
+  guint64 ram = atomic_load (&self->ram);
+
+  if (store != NULL && ram != 0)
+    fm_store_set_budget (store, ram);
+}
+
 /* The store to allocate from, made if need be; @before is the one that will not
  * do any more. NULL if there is none to be had. */
 static FmStore *
@@ -153,6 +165,7 @@ make_store (GstFileMemAllocator *self, FmStore *before)
     fm_store_free (store);
     return before;
   }
+  obey_ram (self);
   say_active (self, store);
   return store;
 }
@@ -705,6 +718,29 @@ gst_file_mem_allocator_install (const gchar *options)
   gst_allocator_register (GST_ALLOCATOR_FILEMEM, gst_object_ref (self));
   gst_allocator_set_default (gst_object_ref (self));
   return GST_ALLOCATOR_CAST (self);
+}
+
+/**
+ * gst_file_mem_allocator_set_ram:
+ * @allocator: a #GstFileMemAllocator
+ * @bytes: the budget, in bytes; 4 MiB at least is used
+ *
+ * Changes the budget, which is the option `ram` at first. A larger one is in
+ * force at once. Down to a smaller one resident buffers are written to disk by
+ * threads of filemem, as fast as that goes; this function does not wait for
+ * them. What is mapped stays in memory. Reading the #GstFileMemAllocator:ram
+ * property gives the budget in force. Any thread may call this at any time.
+ *
+ * Since: 0.1
+ */
+void
+gst_file_mem_allocator_set_ram (GstFileMemAllocator *allocator, guint64 bytes)
+{
+  g_return_if_fail (GST_IS_FILE_MEM_ALLOCATOR (allocator));
+  g_return_if_fail (bytes > 0);
+
+  atomic_store (&allocator->ram, bytes);
+  obey_ram (allocator);
 }
 
 /**

@@ -205,7 +205,7 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
     guint64 idle = moment->written
         - atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
 
-    if (idle >= pager->config.budget)
+    if (idle >= fm_pager_budget (pager))
       soonest = 2 * NOT_IN_SIGHT + (gdouble) idle;
     else
       soonest = (gdouble) (position - MIN (position, stream->behind))

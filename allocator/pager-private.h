@@ -128,14 +128,13 @@ struct _FmPager
   FmArena *arena;
   FmBackingFile *file;
   FmStats *stats;
-  gsize reserve; /* of the budget, the most that is kept for fills */
-  gsize window;  /* see fm_pager_window() */
   FmRuns *runs;
   FmIdle idle_memory; /* resident */
   FmIdle idle_disk;   /* vacant, with disk space */
   GTree *spilled;     /* by stream and position */
   FmStream *stream;
 
+  atomic_size_t budget;       /* most resident bytes; set under the lock */
   _Atomic guint64 written;    /* bytes written by all so far */
   _Atomic guint n_spilled;    /* extents */
   atomic_bool over_budget;    /* resident > budget */
@@ -152,6 +151,12 @@ struct _FmPager
   FmCond to_read;  /* for the readers; see fm_pager_wake_readers() */
   guint n_readers_asleep;
   FmCond to_keep; /* for the keeper */
+
+  /* Made of the budget: what of it is kept for fills at most, see
+   * fm_pager_window(), and the longest extents for small blocks. */
+  gsize reserve;
+  gsize window;
+  gsize extent_size;
 
   GQueue resident;      /* extents in use, any order */
   GQueue by_age;        /* all that are in use, the oldest first */
@@ -223,6 +228,9 @@ void fm_pager_wake_waiting (FmPager *pager);
 /* An extent was filled, which may be the one for which somebody in the line
  * wants room. */
 void fm_pager_wake_fills (FmPager *pager);
+
+/* Sets the budget and what is made of it; nothing else happens. */
+void fm_pager_take_budget (FmPager *pager, gsize budget);
 
 /* What counts as written just now, and the most that is read ahead: a window,
  * or less where what is pinned leaves little room beside it. */

@@ -38,7 +38,49 @@
 /* More than such a part of the budget that is pinned is much. */
 #define CROWDED_PART 8
 
+/* Extents for small blocks are no longer than such a part of the budget, as are
+ * the reserve and the window; the reserve is no more than such another. */
+#define PART_OF_EXTENT 16
+#define PART_OF_RESERVE 8
+
 /* ---- how much ---- */
+
+gsize
+fm_pager_budget (FmPager *pager)
+{
+  return atomic_load_explicit (&pager->budget, memory_order_relaxed);
+}
+
+void
+fm_pager_take_budget (FmPager *pager, gsize budget)
+{
+  gsize part = budget / PART_OF_EXTENT, size = pager->config.extent_size;
+
+  while (size > part && size > pager->config.extent_least)
+    size /= 2;
+  pager->extent_size = size;
+  pager->window = CLAMP (part, size, 4 * size);
+  pager->reserve = MIN (MAX (part, size), budget / PART_OF_RESERVE);
+  pager->beside_pinned = budget;
+  atomic_store_explicit (&pager->budget, budget, memory_order_relaxed);
+  atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
+      memory_order_relaxed);
+  fm_stats_set (pager->stats, FM_STAT_BUDGET, budget);
+}
+
+void
+fm_pager_set_budget (FmPager *pager, gsize budget)
+{
+  fm_pager_lock (pager);
+  fm_pager_take_budget (pager, budget);
+  if (pager->threads_state == FM_THREADS_NONE
+      && !atomic_load (&pager->inherited) && fm_pager_is_pressed (pager))
+    fm_pager_start_threads (pager);
+  fm_cond_broadcast (&pager->to_write);
+  fm_pager_wake_waiting (pager);
+  fm_pager_wake_readers (pager);
+  fm_pager_unlock (pager);
+}
 
 /* Of @most, which is kept free to make transfers smooth, what that is worth. A
  * queue little deeper than the budget has few transfers, and each byte that is
@@ -86,19 +128,19 @@ gboolean
 fm_pager_is_crowded (FmPager *pager)
 {
   return atomic_load_explicit (&pager->pinned_bytes, memory_order_relaxed)
-      > pager->config.budget / CROWDED_PART;
+      > fm_pager_budget (pager) / CROWDED_PART;
 }
 
 static gsize
 floor_bytes (FmPager *pager)
 {
-  return MAX (MIN (FLOOR, pager->config.budget / 2), 2 * pager->largest);
+  return MAX (MIN (FLOOR, fm_pager_budget (pager) / 2), 2 * pager->largest);
 }
 
 gsize
 fm_pager_most_resident (FmPager *pager)
 {
-  gsize budget = pager->config.budget, least = floor_bytes (pager);
+  gsize budget = fm_pager_budget (pager), least = floor_bytes (pager);
   gsize pinned = 0, most = budget;
 
   /* Nobody need be counted where there is that much room anyway. */
@@ -179,7 +221,7 @@ fm_pager_urgency (FmPager *pager, gint64 *ret_until)
 void
 fm_pager_count_resident (FmPager *pager, gssize change)
 {
-  gsize budget = pager->config.budget;
+  gsize budget = fm_pager_budget (pager);
 
   pager->resident_bytes += (gsize) change;
   atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
@@ -270,7 +312,7 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
                 "be in memory, because what is there is in use or can't be "
                 "written; the program goes on. If this happens often, raise "
                 "ram, or see whether the disk is full or slow",
-        pager->config.budget >> 20);
+        fm_pager_budget (pager) >> 20);
     fm_pager_return (pager);
   }
 }

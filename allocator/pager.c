@@ -374,9 +374,9 @@ fm_pager_extent_size (FmPager *pager, guint number, gsize least)
         - stream->all / SHARE_OVER;
     share = stream->own / MAX (stream->all, stream->own);
     /* By one step at a time: many who begin at once all seem to be alone. */
-    while (size < MIN (2 * stream->extent_size, pager->config.extent_size)
+    while (size < MIN (2 * stream->extent_size, pager->extent_size)
         && (gdouble) (2 * size)
-            <= (gdouble) pager->config.budget * share / EXTENTS_OF_A_STREAM)
+            <= (gdouble) fm_pager_budget (pager) * share / EXTENTS_OF_A_STREAM)
       size *= 2;
   }
   while (size < least)
@@ -403,7 +403,7 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
       fm_pager_remove_resident (pager, extent);
       /* A child of a fork hands out no more of these. */
       if (atomic_load (&pager->inherited) || extent->holes > 0
-          || pager->resident_bytes > pager->config.budget)
+          || pager->resident_bytes > fm_pager_budget (pager))
         fm_pager_vacate (pager, extent);
       else
         fm_pager_keep_memory (pager, extent);
@@ -467,12 +467,6 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   pager->file = file;
   pager->stats = stats;
   pager->runs = runs;
-  pager->window =
-      CLAMP (config->budget / 16, config->extent_size, 4 * config->extent_size);
-  pager->reserve = MAX (config->budget / 16, config->extent_size);
-  pager->reserve = MIN (pager->reserve, config->budget / 8);
-  pager->beside_pinned = config->budget;
-
   fm_mutex_init (&pager->lock);
   fm_cond_init (&pager->changed);
   fm_cond_init (&pager->to_write);
@@ -488,7 +482,7 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
   pager->stream = g_new0 (FmStream, config->n_streams);
   pager->link.data = pager;
-  fm_stats_set (stats, FM_STAT_BUDGET, config->budget);
+  fm_pager_take_budget (pager, config->budget);
   fm_pager_fork_add (pager);
   return pager;
 }

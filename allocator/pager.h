@@ -26,7 +26,7 @@ typedef struct _FmPager FmPager;
 
 typedef struct
 {
-  gsize budget; /* most resident bytes */
+  gsize budget; /* most resident bytes, at first */
   gsize
       extent_size; /* of shared extents, and the most that one transfer moves */
   gsize extent_least; /* shared extents of slow streams are as short as this */
@@ -50,6 +50,11 @@ FmPager *fm_pager_new (const FmPagerConfig *config, FmExtentTable *table,
 
 /* Ends the threads. No extent may be in use. */
 void fm_pager_free (FmPager *pager);
+
+/* The most bytes that may be resident, and another one: up at once, down as soon
+ * as so much is spilled; what is pinned stays, with a floor. */
+gsize fm_pager_budget (FmPager *pager);
+void fm_pager_set_budget (FmPager *pager, gsize budget);
 
 /* Hands out a resident extent with @length bytes, which are whole pages. Its
  * contents are undefined. May wait for room in the budget. */

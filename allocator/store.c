@@ -58,7 +58,6 @@ struct _FmStore
 {
   gchar *dir;
   guint64 size;
-  gsize budget;
   gsize extent_size;
   const gchar *limited_by; /* why there are fewer addresses; or NULL */
   FmExtentTable table;
@@ -90,6 +89,13 @@ choose_bytes (const FmOptionValue *value, guint64 whole, guint64 otherwise)
 }
 
 static gsize
+sensible_budget (guint64 budget)
+{
+  budget = CLAMP (budget, BUDGET_LEAST, G_MAXSIZE / 4);
+  return (gsize) budget & ~(FM_PAGE - 1);
+}
+
+static gsize
 choose_budget (const FmOptions *options)
 {
   const FmOptionValue *ram = &options->value[FM_OPTION_RAM];
@@ -101,8 +107,7 @@ choose_budget (const FmOptions *options)
     budget =
         MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST),
             fm_machine_data_left ("") / DATA_SHARE);
-  budget = CLAMP (budget, BUDGET_LEAST, G_MAXSIZE / 4);
-  return (gsize) budget & ~(FM_PAGE - 1);
+  return sensible_budget (budget);
 }
 
 static gsize
@@ -133,11 +138,11 @@ fm_store_choose (const FmOptions *options, const FmBackingFile *file)
 
 /* Each may have an extent open; a power of two. */
 static guint
-choose_lanes (const FmStore *store)
+choose_lanes (gsize budget)
 {
   guint lanes = FM_WRITERS;
 
-  while (lanes > 1 && lanes > store->budget / LANE_BYTES)
+  while (lanes > 1 && lanes > budget / LANE_BYTES)
     lanes /= 2;
   return lanes;
 }
@@ -204,7 +209,6 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
   choice = fm_store_choose (options, store->file);
   store->file->reserve = choice.reserve;
   store->size = choice.size;
-  store->budget = choice.budget;
   store->extent_size = choice.extent_size;
   if (store->size < store->extent_size) {
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
@@ -219,10 +223,10 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
     return FALSE;
   store->file->limit = store->size;
 
-  config.budget = store->budget;
+  config.budget = choice.budget;
   config.extent_size = store->extent_size;
   config.extent_least = EXTENT_LEAST;
-  config.n_streams = choose_lanes (store);
+  config.n_streams = choose_lanes (choice.budget);
   config.patience = PATIENCE;
   config.idle = IDLE;
   store->pager = fm_pager_new (
@@ -515,7 +519,13 @@ fm_store_size (const FmStore *store)
 guint64
 fm_store_budget (FmStore *store)
 {
-  return store->budget;
+  return fm_pager_budget (store->pager);
+}
+
+void
+fm_store_set_budget (FmStore *store, guint64 budget)
+{
+  fm_pager_set_budget (store->pager, sensible_budget (budget));
 }
 
 const gchar *
@@ -543,7 +553,7 @@ fm_store_describe (FmStore *store)
   g_autofree gchar *size =
       g_format_size_full (store->size, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree gchar *budget =
-      g_format_size_full (store->budget, G_FORMAT_SIZE_IEC_UNITS);
+      g_format_size_full (fm_store_budget (store), G_FORMAT_SIZE_IEC_UNITS);
 
   return g_strdup_printf ("buffers live in %s (%s, %s), size %s, budget %s of "
                           "memory (ram)",

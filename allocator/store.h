@@ -75,6 +75,9 @@ void fm_store_unmap (
 /* What was chosen. */
 guint64 fm_store_size (const FmStore *store);
 guint64 fm_store_budget (FmStore *store);
+
+/* Changes the budget in force, within what is sensible. */
+void fm_store_set_budget (FmStore *store, guint64 budget);
 guint64 fm_store_reserve (FmStore *store);
 
 /* For people: the limit for which there is less room than `size` asks for; NULL

@@ -11,9 +11,9 @@
  * block's number and its place, so whoever has a block can check it at any
  * time. A block's address must never change.
  *
- * The budget is the smallest there is, and some tens of times as much is kept
- * alive, so that nearly every map meets an extent that is spilled, being
- * spilled or being filled.
+ * The budget is the smallest there is, or up to twice that, which changes now
+ * and then, and some tens of times as much is kept alive, so that nearly every
+ * map meets an extent that is spilled, being spilled or being filled.
  *
  * A block belongs to the thread that took it from its inbox; one that has been
  * shared is never written again. The inboxes use pthread's locks, which
@@ -40,6 +40,11 @@
 #define SIZE "1G"
 #define DISK_LEAST (3 * (guint64) 1024 * MIB)
 #define MOST_THREADS 64
+
+/* What ram=0 comes to, and how many things a thread does until it changes
+ * that. */
+#define BUDGET_LEAST (4 * MIB)
+#define BUDGET_CHANGES 1000
 /* No extent of small blocks is larger, under this budget. */
 #define EXTENT (256 * KIB)
 
@@ -91,6 +96,7 @@ static gint64 deadline;
 static _Atomic gint64 live_bytes;
 static _Atomic gint64 pinned_bytes; /* at most */
 static _Atomic gint64 pinned_peak;
+static _Atomic guint64 budget_most = BUDGET_LEAST;
 static atomic_bool failed;
 
 static void G_GNUC_PRINTF (2, 3)
@@ -551,6 +557,19 @@ handle (Worker *worker, Item *item)
   pass_on (worker, item);
 }
 
+/* Somebody changes the budget now and then. */
+static void
+change_budget (Worker *worker)
+{
+  guint64 bytes = BUDGET_LEAST + below (worker, BUDGET_LEAST);
+  guint64 most = atomic_load (&budget_most);
+
+  while (most < bytes
+      && !atomic_compare_exchange_weak (&budget_most, &most, bytes))
+    continue;
+  gst_file_mem_allocator_set_ram (GST_FILE_MEM_ALLOCATOR (allocator), bytes);
+}
+
 static void *
 work (void *data)
 {
@@ -559,6 +578,8 @@ work (void *data)
   while (g_get_monotonic_time () < deadline && !atomic_load (&failed)) {
     Item *item = NULL;
 
+    if (below (worker, BUDGET_CHANGES) == 0)
+      change_budget (worker);
     if (atomic_load (&live_bytes) >= live_most || chance (worker, 20))
       item = take (worker->index);
     if (item != NULL) {
@@ -614,7 +635,8 @@ check_figures (void)
       "extents-retired", "maps-in-place"};
   GstStructure *stats =
       gst_file_mem_allocator_get_stats (GST_FILE_MEM_ALLOCATOR (allocator));
-  gint64 most = (gint64) figure (stats, "budget") + atomic_load (&pinned_peak);
+  gint64 most =
+      (gint64) atomic_load (&budget_most) + atomic_load (&pinned_peak);
   gchar *text = gst_structure_to_string (stats);
   guint i;
 

@@ -119,7 +119,7 @@ test_large_is_gone (void **state)
     fm_pager_lock (pager);
     resident = pager->resident_bytes;
     fm_pager_unlock (pager);
-    assert_true (resident <= pager->config.budget);
+    assert_true (resident <= fm_pager_budget (pager));
   }
 }
 

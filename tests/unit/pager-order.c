@@ -69,7 +69,7 @@ set_up (void **state)
   memset (&pager, 0, sizeof pager);
   memset (streams, 0, sizeof streams);
   memset (extents, 0, sizeof extents);
-  pager.config.budget = BUDGET * UNIT;
+  pager.budget = BUDGET * UNIT;
   pager.config.n_streams = STREAMS;
   pager.window = WINDOW * UNIT;
   pager.beside_pinned = BUDGET * UNIT;

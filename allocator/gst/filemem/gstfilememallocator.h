@@ -43,6 +43,10 @@ GST_FILEMEM_API
 GstAllocator *gst_file_mem_allocator_install (const gchar *options);
 
 GST_FILEMEM_API
+void gst_file_mem_allocator_set_ram (
+    GstFileMemAllocator *allocator, guint64 bytes);
+
+GST_FILEMEM_API
 GstStructure *gst_file_mem_allocator_get_stats (GstFileMemAllocator *allocator);
 
 G_END_DECLS
