@@ -248,6 +248,8 @@ def pipelines(context):
 
 # ---- slow-disk ----
 
+SLOW_MEDIUM = 20 * 10**6  # bytes a second, each way
+
 class Throttled:
     """An I/O cgroup in which a device reads and writes so many bytes a second.
 
@@ -323,7 +325,8 @@ class Throttled:
 
 
 def slow_disk(context):
-    """a disk of 32 MiB/s: the producer is slowed, memory stays bounded"""
+    """disks of 32 MiB/s and 20 MB/s: the producer is slowed, memory stays
+    bounded; streams that the disk can carry wait for nothing"""
     rate, ram = 32 * MIB, 64 * MIB
     depth, total, block = (4, 6, 1) if context.quick else (8, 16, 3)
     depth, total, block = depth * ram, total * ram, block * MIB
@@ -331,6 +334,36 @@ def slow_disk(context):
         throttled = stack.enter_context(Throttled(context.options.dir, rate))
         slow_fifo(context, throttled, rate, ram, depth, total, block)
         slow_pipeline(context, throttled, ram)
+    with contextlib.ExitStack() as stack:
+        slow_streams(context, stack.enter_context(
+            Throttled(context.options.dir, SLOW_MEDIUM)))
+
+
+def slow_streams(context, throttled):
+    """Eight of 5 Mbit/s, to a card and back."""
+    ram = 16 * MIB
+    runs, rows = context.rounds({name: lambda name=name: context.run(
+        [*throttled.wrapper, context.program("streams"), name, "--streams=8",
+         "--rate=5", f"--ram={ram}", f"--depth={4 * ram}",
+         f"--dir={context.options.dir}",
+         f"--seconds={3 if context.quick else 15}"])
+        for name in ("filemem", "mmap")})
+    context.csv("slow-streams", rows)
+    columns = [("held MiB/s", "held", "{:.2f}"),
+               ("consumer p50 ms", "consumer_p50", "{:.3f}"),
+               ("p99", "consumer_p99", "{:.2f}"),
+               ("max", "consumer_max", "{:.1f}")]
+    context.table(columns_table("", columns, runs),
+                  f"Eight streams of 5 Mbit/s, {4 * ram // MIB} MiB deep, "
+                  f"budget {ram // MIB} MiB, on {SLOW_MEDIUM // 10**6} MB/s "
+                  "(the mapping has the machine's memory as its cache)")
+    slow = runs.get("filemem", [])
+    context.goal(13, "slow streams: held of 5 MiB/s",
+                 min((run["held"] for run in slow), default=None),
+                 at_least=4.95)
+    context.goal(13, "slow streams: the longest wait of a consumer, ms",
+                 max((run["consumer_max"] for run in slow), default=None),
+                 at_most=100)
 
 
 def slow_fifo(context, throttled, rate, ram, depth, total, block):
