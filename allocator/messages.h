@@ -12,6 +12,8 @@
 #ifndef FM_MESSAGES_H
 #define FM_MESSAGES_H
 
+#include "private-api.h"
+
 #include <glib.h>
 #include <stdatomic.h>
 
@@ -28,6 +30,7 @@ typedef void (*FmMessageFunc) (FmMessageLevel level, const gchar *text);
 /* Sets the receiver, NULL for none. To be called before any other use. */
 void fm_messages_set_func (FmMessageFunc func);
 
+FM_PRIVATE_API
 void fm_message (FmMessageLevel level, const gchar *format, ...)
     G_GNUC_PRINTF (2, 3);
 

@@ -18,6 +18,8 @@
 #ifndef FM_OPTIONS_H
 #define FM_OPTIONS_H
 
+#include "private-api.h"
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -130,17 +132,20 @@ typedef enum {
 } FmOptionsError;
 
 /* The row of the table. Never NULL. */
+FM_PRIVATE_API
 const FmOptionSpec *fm_option_spec (FmOptionId id);
 
 /* What values the option takes, in words. */
 gchar *fm_option_accepted (FmOptionId id);
 
 /* All options at their defaults. */
+FM_PRIVATE_API
 void fm_options_init (FmOptions *options);
 void fm_options_clear (FmOptions *options);
 
 /* Sets one option. On FALSE the option is as before, and the error's message
  * names option, value and what is accepted. */
+FM_PRIVATE_API
 gboolean fm_options_set (
     FmOptions *options, FmOptionId id, const gchar *text, GError **error);
 
@@ -164,6 +169,7 @@ gboolean fm_options_set_from_string (
 
 /* @list holds @item; items are separated by ':'. An empty list holds nothing.
  */
+FM_PRIVATE_API
 gboolean fm_options_list_has (const gchar *list, const gchar *item);
 
 static inline const gchar *

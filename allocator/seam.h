@@ -14,6 +14,7 @@
 #ifndef FM_SEAM_H
 #define FM_SEAM_H
 
+#include "private-api.h"
 #include "sync.h"
 
 #include <sys/stat.h>
@@ -64,8 +65,10 @@ typedef int (*FmSeamHook) (const FmCallInfo *info);
 
 void fm_seam_set_hook (FmSeamHook hook);
 
+FM_PRIVATE_API
 void *fm_seam_mmap (void *address, gsize length, int protection, int flags,
     int fd, off_t offset);
+FM_PRIVATE_API
 int fm_seam_munmap (void *address, gsize length);
 void *fm_seam_mremap (
     void *old_address, gsize length, int flags, void *new_address);
@@ -75,20 +78,30 @@ int fm_seam_mincore (void *address, gsize length, unsigned char *ret_pages);
 /* Bytes of the file in the page cache; ENOSYS before Linux 6.5. */
 int fm_seam_cachestat (int fd, guint64 *ret_bytes);
 off_t fm_seam_lseek (int fd, off_t offset, int whence);
+FM_PRIVATE_API
 int fm_seam_open (const char *path, int flags, mode_t mode);
+FM_PRIVATE_API
 int fm_seam_unlink (const char *path);
+FM_PRIVATE_API
 int fm_seam_rename (const char *from, const char *to);
+FM_PRIVATE_API
 int fm_seam_mkdir (const char *path, mode_t mode);
+FM_PRIVATE_API
 int fm_seam_stat (const char *path, struct stat *ret_status);
 /* Locks that byte of the file for writing; @command is F_SETLK or
  * F_OFD_SETLK. */
+FM_PRIVATE_API
 int fm_seam_lock_byte (int fd, int command, off_t byte);
+FM_PRIVATE_API
 int fm_seam_ftruncate (int fd, off_t length);
+FM_PRIVATE_API
 int fm_seam_fallocate (int fd, int mode, off_t offset, off_t length);
 int fm_seam_fadvise (int fd, off_t offset, off_t length, int advice);
 int fm_seam_sync_file_range (
     int fd, off_t offset, off_t length, unsigned int flags);
+FM_PRIVATE_API
 int fm_seam_fstat (int fd, struct stat *ret_status);
+FM_PRIVATE_API
 ssize_t fm_seam_write (int fd, const void *data, gsize length);
 ssize_t fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset);
 ssize_t fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset);
@@ -115,6 +128,7 @@ typedef struct
 } FmFileIdentity;
 
 /* Which file it is, and how long. */
+FM_PRIVATE_API
 int fm_seam_identify (int fd, FmFileIdentity *ret_identity);
 
 /* Whether @fd is that file still: 0; EBADF where the program has closed it,
@@ -122,6 +136,7 @@ int fm_seam_identify (int fd, FmFileIdentity *ret_identity);
  * do, close ours, and what they open next gets the number); ENODATA where
  * somebody has cut it short; or the errno with which the file system refuses to
  * say, as one does that has shut down. */
+FM_PRIVATE_API
 int fm_seam_check_file (int fd, const FmFileIdentity *identity);
 
 int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
@@ -130,6 +145,7 @@ int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 int fm_seam_set_nocow (int fd);
 
 /* Of the calling thread, on any processor; @attributes are perf_event_attr. */
+FM_PRIVATE_API
 int fm_seam_perf_event_open (void *attributes);
 
 /* The stack of our threads. The default of 8 MiB is locked whole under
@@ -140,12 +156,14 @@ int fm_seam_perf_event_open (void *attributes);
 /* Starts a thread with every signal blocked and a stack of FM_STACK bytes.
  * NULL, with errno, if there is none to be had: ENOMEM where memory or a limit
  * on it is the cause, EAGAIN where it is the number of threads. */
+FM_PRIVATE_API
 FmThread *fm_seam_thread_start (
     const gchar *name, GThreadFunc func, gpointer data);
 
 /* What to raise where that failed with @error. */
 const gchar *fm_seam_thread_cure (int error);
 #ifndef FM_SCHEDULER
+FM_PRIVATE_API
 void fm_thread_join (FmThread *thread);
 #endif
 

@@ -18,6 +18,7 @@
 #ifndef FM_STATISTICS_H
 #define FM_STATISTICS_H
 
+#include "private-api.h"
 #include "thread-number.h"
 
 #include <stdatomic.h>
@@ -162,6 +163,7 @@ typedef struct
   guint64 major_faults_before;
 } FmStats;
 
+FM_PRIVATE_API
 const FmStatisticSpec *fm_statistic_spec (FmStatistic id);
 
 /* All zeros; page faults count from now on, in the child of a fork from there.
@@ -184,10 +186,12 @@ void fm_stats_waits (
     FmStats *stats, FmWait wait, guint64 ret_count[FM_HISTOGRAM_BUCKETS]);
 
 /* The longest wait that still counts in @bucket, in ns. */
+FM_PRIVATE_API
 guint64 fm_histogram_limit (guint bucket);
 
 /* The length, in ns, that @permille of the waits in @count did not exceed, to
  * the upper end of a bucket; 0 if there are none. */
+FM_PRIVATE_API
 guint64 fm_histogram_percentile (
     const guint64 count[FM_HISTOGRAM_BUCKETS], guint permille);
 

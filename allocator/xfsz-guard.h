@@ -11,6 +11,8 @@
 #ifndef FM_XFSZ_GUARD_H
 #define FM_XFSZ_GUARD_H
 
+#include "private-api.h"
+
 #include <glib.h>
 #include <signal.h>
 
@@ -23,10 +25,12 @@ typedef struct
 } FmXfszGuard;
 
 /* Blocks the signal in the calling thread. */
+FM_PRIVATE_API
 void fm_xfsz_guard_begin (FmXfszGuard *guard);
 
 /* Takes one that was raised meanwhile from the queue, and restores the mask.
  * Leaves errno alone. */
+FM_PRIVATE_API
 void fm_xfsz_guard_end (FmXfszGuard *guard);
 
 G_END_DECLS

@@ -64,7 +64,6 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
@@ -200,20 +199,6 @@ on_active (GstFileMemAllocator *allocator, gpointer unused)
   fm_watch_start ();
 }
 
-/* The messages of the rooms that the tracer has a copy of. */
-static void
-receive_message (FmMessageLevel level, const gchar *text)
-{
-  FmXfszGuard guard;
-
-  if (level != FM_MESSAGE_WARNING)
-    return;
-  fm_xfsz_guard_begin (&guard);
-  GST_WARNING ("%s", text);
-  fprintf (stderr, "filemem: %s\n", text);
-  fm_xfsz_guard_end (&guard);
-}
-
 /* What the allocator took can be read. */
 static void
 read_options (void)
@@ -288,7 +273,6 @@ start (GstFileMemTracer *self, const gchar *params)
 
   if (allocator == NULL || shared.allocator != NULL)
     return;
-  fm_messages_set_func (receive_message);
   shared.start = gst_util_get_timestamp ();
   shared.allocator = GST_FILE_MEM_ALLOCATOR (allocator);
   GST_OBJECT_FLAG_SET (self, GST_OBJECT_FLAG_MAY_BE_LEAKED);
