@@ -17,7 +17,7 @@
  */
 #include "pager-private.h"
 
-#include <pthread.h>
+#include "fork.h"
 
 static GMutex list_lock;
 static GQueue pagers = G_QUEUE_INIT;
@@ -97,12 +97,10 @@ resume_in_child (void)
 void
 fm_pager_fork_add (FmPager *pager)
 {
-  static gsize registered = 0;
+  static const FmForkHandlers handlers = {
+      prepare, resume_in_parent, resume_in_child};
 
-  if (g_once_init_enter (&registered)) {
-    pthread_atfork (prepare, resume_in_parent, resume_in_child);
-    g_once_init_leave (&registered, 1);
-  }
+  fm_fork_register (FM_FORK_PAGER, &handlers);
   g_mutex_lock (&list_lock);
   g_queue_push_tail_link (&pagers, &pager->link);
   g_mutex_unlock (&list_lock);

@@ -14,10 +14,10 @@
 #include "attribution.h"
 
 #include "faults.h"
+#include "fork.h"
 #include "observe.h"
 #include "sync.h"
 
-#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -357,9 +357,10 @@ in_child (void)
 void
 fm_attribution_start (GstFileMemAllocator *allocator)
 {
+  static const FmForkHandlers handlers = {.child = in_child};
   struct timespec tick = {.tv_nsec = 1000000};
 
-  pthread_atfork (NULL, NULL, in_child);
+  fm_fork_register (FM_FORK_ATTRIBUTION, &handlers);
   /* Keys end in the order in which they were made: the last look at the
    * counters comes before the library gives the thread's number, and with it
    * the counters, to another one. */

@@ -51,6 +51,7 @@
 #include "attribution.h"
 #include "children.h"
 #include "faults.h"
+#include "fork.h"
 #include "loss.h"
 #include "messages.h"
 #include "observe.h"
@@ -62,7 +63,6 @@
 #include "watch.h"
 #include "xfsz-guard.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -269,6 +269,7 @@ join_others (GstFileMemTracer *self)
 static void
 start (GstFileMemTracer *self, const gchar *params)
 {
+  static const FmForkHandlers handlers = {.child = forked};
   GstAllocator *allocator = gst_file_mem_allocator_install (params);
 
   if (allocator == NULL || shared.allocator != NULL)
@@ -286,7 +287,7 @@ start (GstFileMemTracer *self, const gchar *params)
   if (fm_options_number (&shared.options, FM_OPTION_CHILDREN) == 0)
     fm_children_leave_out ();
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);
-  pthread_atfork (NULL, NULL, forked);
+  fm_fork_register (FM_FORK_TRACER, &handlers);
   atexit (finish);
 }
 

@@ -6,9 +6,9 @@
  */
 #include "hoard.h"
 
+#include "fork.h"
 #include "sync.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct _FmHoard
@@ -49,14 +49,10 @@ give_lock (void)
 FmHoard *
 fm_hoard_new (void)
 {
-  static gsize registered = 0;
+  static const FmForkHandlers handlers = {take_lock, give_lock, give_lock};
   FmHoard *hoard = g_new0 (FmHoard, 1);
 
-  if (g_once_init_enter (&registered)) {
-    pthread_atfork (take_lock, give_lock, give_lock);
-    g_once_init_leave (&registered, 1);
-  }
-
+  fm_fork_register (FM_FORK_HOARD, &handlers);
   g_atomic_ref_count_init (&hoard->refs);
   return hoard;
 }

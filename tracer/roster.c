@@ -5,9 +5,8 @@
  */
 #include "roster.h"
 
+#include "fork.h"
 #include "sync.h"
-
-#include <pthread.h>
 
 /* Of each roster, those that are gone and still on it. */
 #define GONE_MOST 256
@@ -34,21 +33,13 @@ give_lock_in_child (void)
   fm_mutex_unlock (&lock);
 }
 
-static void
-watch_forks (void)
-{
-  static gsize registered = 0;
-
-  if (g_once_init_enter (&registered)) {
-    pthread_atfork (take_lock, give_lock, give_lock_in_child);
-    g_once_init_leave (&registered, 1);
-  }
-}
-
 void
 fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free)
 {
-  watch_forks ();
+  static const FmForkHandlers handlers = {
+      take_lock, give_lock, give_lock_in_child};
+
+  fm_fork_register (FM_FORK_ROSTER, &handlers);
   g_atomic_ref_count_init (&item->refs);
   g_atomic_ref_count_inc (&item->refs);
   item->free = free;

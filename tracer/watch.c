@@ -13,12 +13,12 @@
  */
 #include "watch.h"
 
+#include "fork.h"
 #include "messages.h"
 #include "page.h"
 #include "seam.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/auxv.h>
 
@@ -191,8 +191,10 @@ in_child (void)
 void
 fm_watch_init (const FmWatchConfig *config)
 {
+  static const FmForkHandlers handlers = {before_fork, in_parent, in_child};
+
   watch.config = *config;
-  pthread_atfork (before_fork, in_parent, in_child);
+  fm_fork_register (FM_FORK_WATCH, &handlers);
   if (config->signal != 0)
     catch_signal (config->signal);
 }
