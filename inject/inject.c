@@ -4,23 +4,24 @@
  * inject.c: the LD_PRELOAD shim. It gets the tracer `filemem` into programs
  * whose environment or plugin path is out of reach.
  *
- * g_getenv() is interposed. gst_init() asks it for GST_TRACERS,
+ * g_getenv() is interposed. gst_init() asks it for GST_PLUGIN_FEATURE_RANK,
  * however the program came by GStreamer (linked, from Python, dlopened
  * RTLD_LOCAL), and at that moment GStreamer is initialised far enough to load a
  * plugin. So when libgstreamer itself asks, the shim loads the plugin by its
- * absolute path and answers with `filemem` added. gst_init() itself would be
- * the wrong place: it is only one of the ways to initialise GStreamer, and
- * calls inside libgstreamer cannot be interposed. Everything else about
- * g_getenv() stays what GLib does: getenv().
+ * absolute path and has it make the tracer. gst_init() itself would be the
+ * wrong place: it is only one of the ways to initialise GStreamer, and calls
+ * inside libgstreamer cannot be interposed. Everything else about g_getenv()
+ * stays what GLib does: getenv().
+ *
+ * Next GStreamer asks for GST_TRACERS, to make the tracers that are named
+ * there, and is answered without `filemem`: from 1.28 on it switches tracing on
+ * for each that it makes, which every pad push of the program would pay for. A
+ * GStreamer that is built without tracer hooks never asks for them.
  *
  * A program may clear its environment before gst_init(). The constructor, which
  * runs before main(), therefore keeps copies of the GST_FILEMEM_* variables;
  * those that are gone when GStreamer asks become parameters of the tracer. They
  * are not put back with setenv(): other threads may be in getenv().
- *
- * A GStreamer that is built without tracer hooks never asks for GST_TRACERS,
- * and does not even have that name in it. What it asks for at the same moment
- * is GST_PLUGIN_FEATURE_RANK; there the shim makes the tracer itself.
  *
  * A program may also set a default allocator of its own later. So
  * gst_allocator_set_default() is interposed as well, and the library asked
@@ -29,15 +30,14 @@
  *
  * Invariants: `active`, `saved` and `self` are written by the constructor
  * alone. The plugin is loaded at most once, by the first caller, who sets
- * `plugin` and `gstreamer`; whoever asks during the load, the load itself
- * included, gets the old value and never waits. An answer, once given, is never
- * changed nor freed. There is no lock.
+ * `plugin`, `gstreamer` and `tracers`; whoever asks before that has ended, the
+ * load itself included, gets the old value and never waits. An answer, once
+ * given, is never changed nor freed. There is no lock.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <link.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,6 +53,7 @@
 #define PLUGIN_FILE "libgstfilemem.so"
 #define LIBGSTREAMER "libgstreamer-1.0.so"
 #define TRACER "filemem"
+#define TRACERS_VARIABLE "GST_TRACERS"
 #define RANK_VARIABLE "GST_PLUGIN_FEATURE_RANK"
 
 /* gst_plugin_load_file() and gst_allocator_set_default(), without GStreamer's
@@ -60,9 +61,9 @@
 typedef void *(*LoadFile) (const gchar *filename, GError **error);
 typedef void (*SetDefault) (void *allocator);
 
-/* Of the plugin, for a GStreamer without tracer hooks; of the library, whether
- * it took the allocator that a program wants as the default. */
-typedef void (*StartTracer) (const gchar *params);
+/* Of the plugin: makes the tracer; of the library: whether it took the
+ * allocator that a program wants as the default. */
+typedef void (*MakeTracer) (const gchar *params);
 typedef gboolean (*TakeReplacement) (void *allocator);
 
 void gst_allocator_set_default (void *allocator);
@@ -75,6 +76,8 @@ static const char *self;
 /* the plugin, and libgstreamer, once they are there */
 static _Atomic (void *) plugin;
 static _Atomic (void *) gstreamer;
+/* GST_TRACERS for GStreamer, where filemem was in it */
+static _Atomic (const char *) tracers;
 
 static const char *
 base_name (const char *path)
@@ -84,29 +87,20 @@ base_name (const char *path)
   return slash ? slash + 1 : path;
 }
 
-/* True if one of the strings in LIST, which SEPARATOR separates, is NAME. A
- * string ends at END as well, if that comes first. */
+/* True if one of the strings in LIST, which `:` separates, is NAME. */
 static bool
-list_has (const char *list, char separator, char end, const char *name)
+list_has (const char *list, const char *name)
 {
-  const char stops[] = {separator, end, '\0'};
   size_t length = strlen (name);
 
   while (list) {
-    if (strcspn (list, stops) == length && strncmp (list, name, length) == 0)
+    if (strcspn (list, ":") == length && strncmp (list, name, length) == 0)
       return true;
-    list = strchr (list, separator);
+    list = strchr (list, ':');
     if (list)
       list++;
   }
   return false;
-}
-
-/* GStreamer's own rule: `;` first, then the name ends at `(`. */
-static bool
-names_filemem (const char *tracers)
-{
-  return tracers && list_has (tracers, ';', '(', TRACER);
 }
 
 static bool
@@ -128,7 +122,7 @@ is_covered (void)
 
   if (strcmp (name, "gst-plugin-scanner") == 0)
     return false;
-  return !wanted || !*wanted || list_has (wanted, ':', ':', name);
+  return !wanted || !*wanted || list_has (wanted, name);
 }
 
 static bool
@@ -241,17 +235,18 @@ find_plugin (char path[PATH_MAX])
 }
 
 /* LIBGSTREAMER is the file that asked. dlsym (RTLD_DEFAULT) would not find its
- * functions if the program loaded it RTLD_LOCAL. */
-static bool
+ * functions if the program loaded it RTLD_LOCAL. NULL if that fails. */
+static MakeTracer
 load_plugin (const char *libgstreamer)
 {
   char path[PATH_MAX];
   void *library, *handle, *loaded;
   LoadFile load_file;
+  MakeTracer make_tracer;
   GError *error = NULL;
 
   if (!find_plugin (path))
-    return false;
+    return NULL;
 
   /* GStreamer does this again, but its g_warning() about a library that cannot
    * be opened kills a program with fatal warnings. RTLD_NOW: a function that
@@ -259,21 +254,27 @@ load_plugin (const char *libgstreamer)
   library = dlopen (path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     fprintf (stderr, "filemem: cannot load %s: %s\n", path, dlerror ());
-    return false;
+    return NULL;
+  }
+  make_tracer = (MakeTracer) dlsym (library, "gst_file_mem_tracer_make");
+  if (!make_tracer) {
+    fprintf (
+        stderr, "filemem: cannot load %s: it is of another version\n", path);
+    return NULL;
   }
 
   handle = dlopen (libgstreamer, RTLD_NOLOAD | RTLD_LAZY);
   if (!handle) {
     fprintf (stderr, "filemem: cannot load %s: %s is out of reach\n", path,
         libgstreamer);
-    return false;
+    return NULL;
   }
   load_file = (LoadFile) dlsym (handle, "gst_plugin_load_file");
   if (!load_file) {
     fprintf (stderr, "filemem: cannot load %s: %s has no plugins\n", path,
         libgstreamer);
     dlclose (handle);
-    return false;
+    return NULL;
   }
 
   /* The plugin's reference is kept: it stays for the life of the program. */
@@ -283,7 +284,7 @@ load_plugin (const char *libgstreamer)
         error ? error->message : "GStreamer gives no reason");
   atomic_store (&gstreamer, handle);
   atomic_store (&plugin, library);
-  return loaded != NULL;
+  return loaded ? make_tracer : NULL;
 }
 
 /* The character of an option's name for that of its variable. */
@@ -295,19 +296,12 @@ option_char (int c)
   return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
 }
 
-/* The variables that the program has removed, as parameters; NULL if there is
- * no memory. */
-static char *
-make_params (void)
+/* The variables that the program has removed. */
+static void
+put_removed (FILE *out)
 {
-  char *params = NULL;
-  size_t length;
-  FILE *out = open_memstream (&params, &length);
-  const char *separator = "";
   const char *name, *value;
 
-  if (!out)
-    return NULL;
   for (name = saved; name && *name; name = value + strlen (value) + 1) {
     value = name + strlen (name) + 1;
     if (getenv (name) || strcmp (name, PLUGIN_VARIABLE) == 0
@@ -320,11 +314,50 @@ make_params (void)
           name, value);
       continue;
     }
-    fputs (separator, out);
-    separator = ",";
     for (const char *c = name + strlen (PREFIX); *c; c++)
       putc (option_char (*c), out);
-    fprintf (out, "=%s", value);
+    fprintf (out, "=%s,", value);
+  }
+}
+
+/* GStreamer's own rules: an item ends at `;`, its name at `(`. */
+static bool
+names_filemem (const char *item)
+{
+  const size_t length = strlen (TRACER);
+
+  return strncmp (item, TRACER, length) == 0
+      && (item[length] == '\0' || item[length] == ';' || item[length] == '(');
+}
+
+/* The first item of LIST that names the tracer; NULL if there is none. */
+static const char *
+find_filemem (const char *list)
+{
+  while (list && !names_filemem (list)) {
+    list = strchr (list, ';');
+    if (list)
+      list++;
+  }
+  return list;
+}
+
+/* The tracer's parameters: what the program has removed, and then, because the
+ * last one wins, what LIST says. NULL if there is no memory. */
+static char *
+make_params (const char *list)
+{
+  char *params = NULL;
+  size_t length;
+  FILE *out = open_memstream (&params, &length);
+  const char *item = find_filemem (list);
+
+  if (!out)
+    return NULL;
+  put_removed (out);
+  if (item && item[strlen (TRACER)] == '(') {
+    item += strlen (TRACER) + 1;
+    fwrite (item, 1, strcspn (item, ";)"), out);
   }
   if (fclose (out) != 0) {
     free (params);
@@ -333,21 +366,28 @@ make_params (void)
   return params;
 }
 
-/* OLD with the tracer added, and its parameters; NULL if there is no memory. */
+/* LIST without the tracer; NULL if there is no memory. */
 static char *
-make_answer (const char *old)
+without_filemem (const char *list)
 {
-  char *params = make_params ();
-  char *answer = NULL;
-  bool has_old = old && *old;
-  int length;
+  char *rest = malloc (strlen (list) + 1), *end = rest;
 
-  if (!params)
+  if (!rest)
     return NULL;
-  length = asprintf (&answer, *params ? "%s%s" TRACER "(%s)" : "%s%s" TRACER,
-      has_old ? old : "", has_old ? ";" : "", params);
-  free (params);
-  return length < 0 ? NULL : answer;
+  while (*list) {
+    size_t length = strcspn (list, ";");
+
+    if (!names_filemem (list)) {
+      if (end != rest)
+        *end++ = ';';
+      end = mempcpy (end, list, length);
+    }
+    list += length;
+    if (*list)
+      list++;
+  }
+  *end = '\0';
+  return rest;
 }
 
 /* The file of libgstreamer, if that is where CALLER is; else NULL. */
@@ -364,57 +404,21 @@ libgstreamer_of (const void *caller)
       : NULL;
 }
 
-static const char *
-get_tracers (const void *caller)
+static void
+start_tracer (const char *libgstreamer)
 {
-  static atomic_flag begun = ATOMIC_FLAG_INIT;
-  static _Atomic (const char *) answer;
-  const char *old = getenv ("GST_TRACERS");
-  const char *library = libgstreamer_of (caller);
-  const char *made;
+  const char *list = getenv (TRACERS_VARIABLE);
+  MakeTracer make_tracer = load_plugin (libgstreamer);
+  char *params, *rest;
 
-  if (!library)
-    return old;
-  if (!atomic_flag_test_and_set (&begun) && load_plugin (library)
-      && !names_filemem (old))
-    atomic_store (&answer, make_answer (old));
-  made = atomic_load (&answer);
-  return made ? made : old;
-}
-
-typedef struct
-{
-  const char *library;
-  bool has_tracers;
-} Look;
-
-/* Looks for the name of the variable in what a library has of constants. */
-static int
-look_into (struct dl_phdr_info *info, size_t size, void *data)
-{
-  static const char variable[] = "GST_TRACERS";
-  Look *look = data;
-
-  if (strcmp (info->dlpi_name, look->library) != 0)
-    return 0;
-  for (int i = 0; i < info->dlpi_phnum; i++) {
-    const ElfW (Phdr) *segment = &info->dlpi_phdr[i];
-
-    if (segment->p_type == PT_LOAD && (segment->p_flags & (PF_R | PF_W)) == PF_R
-        && memmem ((const char *) info->dlpi_addr + segment->p_vaddr,
-            segment->p_memsz, variable, sizeof variable))
-      look->has_tracers = true;
-  }
-  return 1;
-}
-
-static bool
-has_tracers (const char *library)
-{
-  Look look = {library, false};
-
-  /* Where the library was not found, nothing is known. */
-  return dl_iterate_phdr (look_into, &look) != 1 || look.has_tracers;
+  if (!make_tracer)
+    return;
+  params = make_params (list);
+  /* Before that changes the environment. */
+  rest = find_filemem (list) ? without_filemem (list) : NULL;
+  make_tracer (params);
+  free (params);
+  atomic_store (&tracers, rest);
 }
 
 static const char *
@@ -422,19 +426,18 @@ get_rank (const void *caller)
 {
   static atomic_flag begun = ATOMIC_FLAG_INIT;
   const char *library = libgstreamer_of (caller);
-  char *params;
-  StartTracer start_tracer;
 
-  if (!library || atomic_flag_test_and_set (&begun) || has_tracers (library)
-      || !load_plugin (library))
-    return getenv (RANK_VARIABLE);
-  params = make_params ();
-  start_tracer = (StartTracer) dlsym (
-      atomic_load (&plugin), "gst_file_mem_tracer_start_without_hooks");
-  if (start_tracer)
-    start_tracer (params);
-  free (params);
+  if (library && !atomic_flag_test_and_set (&begun))
+    start_tracer (library);
   return getenv (RANK_VARIABLE);
+}
+
+static const char *
+get_tracers (const void *caller)
+{
+  const char *made = libgstreamer_of (caller) ? atomic_load (&tracers) : NULL;
+
+  return made ? made : getenv (TRACERS_VARIABLE);
 }
 
 static SetDefault
@@ -475,10 +478,10 @@ g_getenv (const gchar *variable)
   if (!variable)
     return NULL;
   if (active && variable[0] == 'G') {
-    if (strcmp (variable, "GST_TRACERS") == 0)
-      return get_tracers (__builtin_return_address (0));
     if (strcmp (variable, RANK_VARIABLE) == 0)
       return get_rank (__builtin_return_address (0));
+    if (strcmp (variable, TRACERS_VARIABLE) == 0)
+      return get_tracers (__builtin_return_address (0));
   }
   return getenv (variable);
 }

@@ -7,8 +7,10 @@
  * A process may construct several of these (gst-inspect-1.0 does); they share
  * the one allocator and the one log. The tracer registers no hook where it is
  * the only one: any hook makes every pad push of the program look for hooks,
- * for 400 ns each (pads.c does without). Beside other tracers, where that is
- * paid for already, it registers one that hardly ever comes, so that
+ * for 400 ns each (pads.c does without). From 1.28 on GStreamer registers one
+ * for each tracer that it makes; so the shim makes this one itself. Beside
+ * other tracers that were made before, where that is paid for already, it
+ * registers one that hardly ever comes, so that
  * gst_tracing_get_active_tracers() names it. The first one is kept.
  *
  * The last record and the report are written once: when the registry goes,
@@ -304,9 +306,9 @@ gst_file_mem_tracer_constructed (GObject *object)
   start (GST_FILE_MEM_TRACER (object), params);
 }
 
-/* For the shim, where GStreamer has no tracer hooks and makes no tracers. */
+/* For the shim, which makes the tracer before GStreamer can. */
 __attribute__ ((visibility ("default"))) void
-gst_file_mem_tracer_start_without_hooks (const gchar *params)
+gst_file_mem_tracer_make (const gchar *params)
 {
   gst_object_unref (
       g_object_new (GST_TYPE_FILE_MEM_TRACER, "params", params, NULL));
@@ -349,8 +351,7 @@ gst_file_mem_tracer_class_init (GstFileMemTracerClass *klass)
 
   /**
    * GstFileMemTracer::get-report:
-   * @tracer: the tracer, one of gst_tracing_get_active_tracers() where another
-   * one is named before it, and always the data "filemem-tracer" of the default
+   * @tracer: the tracer, which is the data "filemem-tracer" of the default
    * allocator
    * @as_json: whether for programs, or for people
    *

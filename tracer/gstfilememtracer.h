@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (
     GstFileMemTracer, gst_file_mem_tracer, GST, FILE_MEM_TRACER, GstTracer)
 
-void gst_file_mem_tracer_start_without_hooks (const gchar *params);
+void gst_file_mem_tracer_make (const gchar *params);
 
 G_END_DECLS
 #endif

@@ -1,13 +1,15 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * ask.c: asks the shim for GST_TRACERS as libgstreamer (fake-gstreamer.c) does
- * it, and prints what it says.
+ * ask.c: asks the shim for GST_PLUGIN_FEATURE_RANK and then GST_TRACERS, as
+ * libgstreamer (fake-gstreamer.c) does it, and prints what it says.
  *
- *   ask FAKE [clearenv | chdir | threads]
+ *   ask FAKE [clearenv | remove | chdir | threads]
  *
- * The first line is the answer, the second what the plugin saw while it was
- * loaded, the third the plugin that was loaded, `-` for none.
+ * `remove` takes GST_FILEMEM_RAM out of the environment before. The first line
+ * is the answer, the second what the plugin saw while it was loaded, the third
+ * the plugin that was loaded, the last the parameters of the tracer that it
+ * made, `-` for none.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -23,13 +25,30 @@
 static __typeof__ (&fake_ask) ask;
 static gint ready;
 
+static const gchar *
+ask_for_tracers (void)
+{
+  if (ask ("GST_PLUGIN_FEATURE_RANK") != getenv ("GST_PLUGIN_FEATURE_RANK"))
+    return "another rank";
+  return ask ("GST_TRACERS");
+}
+
 static gpointer
 ask_at_once (gpointer data)
 {
   g_atomic_int_inc (&ready);
   while (g_atomic_int_get (&ready) < N_THREADS)
     ;
-  return (gpointer) ask ("GST_TRACERS");
+  return (gpointer) ask_for_tracers ();
+}
+
+static const gchar *
+params_of (const gchar *file)
+{
+  gpointer plugin = file ? dlopen (file, RTLD_NOLOAD | RTLD_LAZY) : NULL;
+  gchar **params = plugin ? dlsym (plugin, "fake_params") : NULL;
+
+  return params && *params ? *params : "-";
 }
 
 /* Every thread gets the old value or the one answer. */
@@ -45,7 +64,7 @@ ask_in_threads (void)
     threads[i] = g_thread_new ("ask", ask_at_once, NULL);
   for (i = 0; i < N_THREADS; i++)
     heard[i] = g_thread_join (threads[i]);
-  answer = ask ("GST_TRACERS");
+  answer = ask_for_tracers ();
   for (i = 0; i < N_THREADS; i++) {
     if (heard[i] != old && heard[i] != answer) {
       g_printerr ("ask: a thread heard %s\n", heard[i]);
@@ -77,13 +96,15 @@ main (int argc, char **argv)
 
   if (strcmp (mode, "clearenv") == 0)
     clearenv ();
+  if (strcmp (mode, "remove") == 0)
+    unsetenv ("GST_FILEMEM_RAM");
   if (strcmp (mode, "chdir") == 0 && chdir ("/") != 0)
     return 1;
   if (strcmp (mode, "threads") == 0 && !ask_in_threads ())
     return 1;
 
-  answer = ask ("GST_TRACERS");
-  if (ask ("GST_TRACERS") != answer) {
+  answer = ask_for_tracers ();
+  if (ask_for_tracers () != answer) {
     g_printerr ("ask: the second answer differs\n");
     return 1;
   }
@@ -100,7 +121,7 @@ main (int argc, char **argv)
     return 1;
   }
 
-  g_print ("%s\n%s\n%s\n", answer ? answer : "-", *inner ? *inner : "-",
-      *file ? *file : "-");
+  g_print ("%s\n%s\n%s\n%s\n", answer ? answer : "-", *inner ? *inner : "-",
+      *file ? *file : "-", params_of (*file));
   return 0;
 }

@@ -4,7 +4,8 @@
  * fake-gstreamer.c: a module that bears libgstreamer's name and does what the
  * shim knows of it, so that ask.c can see the shim's very answers. Loading a
  * plugin only takes note of it, and asks for GST_TRACERS as a plugin may.
- * FAKE_FAIL makes it fail.
+ * FAKE_FAIL makes it fail. A copy of the module is the plugin, whose tracer
+ * only takes note of its parameters.
  */
 #include <glib.h>
 
@@ -13,6 +14,7 @@
 gint fake_loads;
 gchar *fake_file;
 gchar *fake_inner;
+gchar *fake_params;
 
 const gchar *
 fake_ask (const gchar *name)
@@ -35,4 +37,10 @@ gst_plugin_load_file (const gchar *filename, GError **error)
     return NULL;
   }
   return &fake_loads;
+}
+
+void
+gst_file_mem_tracer_make (const gchar *params)
+{
+  fake_params = g_strdup (params);
 }

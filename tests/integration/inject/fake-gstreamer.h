@@ -14,9 +14,13 @@ extern gint fake_loads;
 extern gchar *fake_file;
 extern gchar *fake_inner;
 
+/* Of the plugin: what its tracer was given. */
+extern gchar *fake_params;
+
 /* g_getenv() with libgstreamer as its caller. */
 const gchar *fake_ask (const gchar *name);
 
 gpointer gst_plugin_load_file (const gchar *filename, GError **error);
+void gst_file_mem_tracer_make (const gchar *params);
 
 #endif

@@ -11,7 +11,7 @@ set -eu
 # The last ones look like the one that matters, or are it, but it is not
 # libgstreamer that asks.
 names='HOME PATH FILEMEM_NOT_THERE G_MESSAGES_DEBUG GST_DEBUG GST_TRACER
-  GST_TRACERS2 GST_FILEMEM_RAM GST_TRACERS'
+  GST_TRACERS2 GST_FILEMEM_RAM GST_TRACERS GST_PLUGIN_FEATURE_RANK'
 
 # silent [VARIABLE=VALUE...]: sets before, asking
 silent ()
