@@ -17,6 +17,11 @@
  *            every --every bytes one block of --header bytes that stays until
  *            the end: codec headers among video. Shows what the few bytes that
  *            stay keep of memory, disk and addresses.
+ *   mixed    blocks of any size from --block to --largest, each size as likely
+ *            as one twice as large, until --total bytes have passed; --hold
+ *            bytes are live, of which any block is the next to go, so that some
+ *            live very much longer than others. Shows what is left of memory,
+ *            disk and addresses in the end.
  *
  * Prints one line of name=value; --series names a file for a CSV of how it
  * went. A block that does not hold what was written ends the run with exit
@@ -26,6 +31,7 @@
 
 #include <gst/filemem/filemem.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,11 +321,81 @@ run_headers (Run *run, guint64 total, guint64 every, gsize size)
   free_all (run);
 }
 
+/* ---- mixed ---- */
+
+typedef struct
+{
+  GstMemory *mem;
+  guint64 stamp;
+  gsize size;
+} Block;
+
+static gsize
+drop_any (GArray *live, GRand *random)
+{
+  guint i = (guint) g_rand_int_range (random, 0, (gint32) live->len);
+  Block block = g_array_index (live, Block, i);
+
+  look_at (block.mem, block.stamp);
+  gst_memory_unref (block.mem);
+  g_array_remove_index_fast (live, i);
+  return block.size;
+}
+
+static void
+run_mixed (Run *run, guint64 total, gsize largest, guint64 hold)
+{
+  const gdouble least = log2 ((gdouble) run->block);
+  const gdouble most = log2 ((gdouble) largest);
+  g_autoptr (GRand) random = g_rand_new_with_seed (1);
+  g_autoptr (GArray) live = g_array_new (FALSE, FALSE, sizeof (Block));
+  guint64 passed = 0, n_live = 0, sampled = 0;
+
+  while (passed < total) {
+    Block block = {.stamp = run->n++,
+        .size = (gsize) exp2 (g_rand_double_range (random, least, most))};
+
+    while (n_live + block.size > hold)
+      n_live -= drop_any (live, random);
+    block.mem = make_block (run, block.size, block.stamp);
+    g_array_append_val (live, block);
+    n_live += block.size;
+    passed += block.size;
+    if (passed - sampled >= total / SAMPLES) {
+      sample (run, passed, n_live);
+      sampled = passed;
+    }
+  }
+  g_print ("blocks=%" G_GUINT64_FORMAT " live=%" G_GUINT64_FORMAT
+           " span=%" G_GUINT64_FORMAT " mappings_most=%u",
+      run->n, n_live, (guint64) (run->highest - run->lowest),
+      run->mappings_most);
+  print_stats (run);
+  g_print ("\n");
+  while (live->len > 0)
+    drop_any (live, random);
+}
+
+typedef enum { LIVE, HEADERS, MIXED, N_MODES } Mode;
+
+/* N_MODES: there is no such one. */
+static Mode
+mode_named (const gchar *name)
+{
+  static const gchar *const names[N_MODES] = {"live", "headers", "mixed"};
+  guint mode = 0;
+
+  while (mode < N_MODES && !g_str_equal (names[mode], name))
+    mode++;
+  return (Mode) mode;
+}
+
 int
 main (int argc, char **argv)
 {
   gint64 block = 188, live = 10000, operations = 200000, header = 256;
   gint64 total = G_GINT64_CONSTANT (4) << 30, every = 4 << 20;
+  gint64 largest = 8 << 20, hold = 1 << 30;
   g_autofree gchar *dir = g_strdup ("/var/tmp"), *ram = g_strdup ("256M"),
                    *size = g_strdup ("50%"), *series = NULL;
   const GOptionEntry entries[] = {
@@ -331,29 +407,33 @@ main (int argc, char **argv)
       {"every", 0, 0, G_OPTION_ARG_INT64, &every, "Bytes from header to header",
           "N"},
       {"header", 0, 0, G_OPTION_ARG_INT64, &header, "Bytes of a header", "N"},
+      {"largest", 0, 0, G_OPTION_ARG_INT64, &largest,
+          "mixed: bytes of the largest block", "N"},
+      {"hold", 0, 0, G_OPTION_ARG_INT64, &hold, "mixed: live bytes", "N"},
       {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir, "Where the file is", "DIR"},
       {"ram", 0, 0, G_OPTION_ARG_STRING, &ram, "Budget of filemem", "SIZE"},
       {"size", 0, 0, G_OPTION_ARG_STRING, &size, "Size of filemem", "SIZE"},
       {"series", 0, 0, G_OPTION_ARG_FILENAME, &series, "A CSV of how it went",
           "FILE"},
       {NULL}};
-  g_autoptr (GOptionContext) context =
-      g_option_context_new ("live|headers system|filemem - many live blocks, "
-                            "and blocks that live long");
+  g_autoptr (GOptionContext) context = g_option_context_new (
+      "live|headers|mixed system|filemem - many live blocks, "
+      "and blocks that live long");
   g_autoptr (GError) error = NULL;
   Run run = {NULL};
-  gboolean headers = FALSE, good = FALSE;
+  Mode mode = N_MODES;
+  gboolean good = FALSE;
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_add_group (context, gst_init_get_option_group ());
   if (g_option_context_parse (context, &argc, &argv, &error) && argc == 3) {
-    headers = g_str_equal (argv[1], "headers");
+    mode = mode_named (argv[1]);
     run.is_filemem = g_str_equal (argv[2], "filemem");
-    good = (headers || g_str_equal (argv[1], "live"))
-        && (run.is_filemem || g_str_equal (argv[2], "system"));
+    good =
+        mode != N_MODES && (run.is_filemem || g_str_equal (argv[2], "system"));
   }
   if (!good || block < 1 || live < 1 || header < 1 || every < 1
-      || operations < 1) {
+      || operations < 1 || largest <= block || hold < largest) {
     g_printerr (
         "scale: %s\n", error != NULL ? error->message : "see scale --help");
     return 2;
@@ -381,10 +461,19 @@ main (int argc, char **argv)
   run.queue = g_new (GstMemory *, run.n_live);
   memset (run.queue, 1, run.n_live * sizeof (GstMemory *));
 
-  if (headers)
-    run_headers (&run, (guint64) total, (guint64) every, (gsize) header);
-  else
-    run_live (&run, (guint64) operations);
+  switch (mode) {
+    case LIVE:
+      run_live (&run, (guint64) operations);
+      break;
+    case HEADERS:
+      run_headers (&run, (guint64) total, (guint64) every, (gsize) header);
+      break;
+    case MIXED:
+      run_mixed (&run, (guint64) total, (gsize) largest, (guint64) hold);
+      break;
+    case N_MODES:
+      break;
+  }
 
   if (run.series != NULL)
     fclose (run.series);

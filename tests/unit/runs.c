@@ -2,10 +2,13 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * runs.c: tests which grains are free: best fit, alignment, merging,
- * exhaustion, and agreement with a model that looks at every grain.
+ * exhaustion, agreement with a model that looks at every grain, and how many
+ * addresses a long run with extents of all lengths takes.
  */
 #include "runs.h"
 #include "testing.h"
+
+#include <math.h>
 
 #define GRAINS 512
 #define STEPS 20000
@@ -309,6 +312,48 @@ test_against_model (void **state)
   fm_runs_free (runs);
 }
 
+/* ---- fragmentation ---- */
+
+/* As filemem has it: four times as many addresses as bytes that may be live,
+ * extents from one grain to 64 MiB, those of 2 MiB and more at a huge page, and
+ * some that live very much longer than others. Half as much again is enough. */
+#define MANY_GRAINS 16384
+#define FRAGMENTS 100000
+
+static void
+test_fragmentation (void **state)
+{
+  FmRuns *runs = fm_runs_new (4 * MANY_GRAINS);
+  GRand *rand = g_rand_new_with_seed (4711);
+  GArray *live = g_array_new (FALSE, FALSE, sizeof (Taken));
+  guint step, n_live = 0, highest = 0;
+
+  for (step = 0; step < FRAGMENTS; step++) {
+    Taken run = {0, (guint) exp2 (g_rand_double_range (rand, 0, 9))};
+
+    while (n_live + run.n > MANY_GRAINS) {
+      /* Mostly one of those that came last. */
+      guint i = (guint) (live->len * (1 - pow (g_rand_double (rand), 4)));
+      Taken gone;
+
+      i = MIN (i, live->len - 1);
+      gone = g_array_index (live, Taken, i);
+      fm_runs_give (runs, gone.first, gone.n);
+      n_live -= gone.n;
+      g_array_remove_index (live, i);
+    }
+    assert_true (fm_runs_take (runs, run.n, run.n >= 16 ? 16 : 1, &run.first));
+    highest = MAX (highest, run.first + run.n);
+    n_live += run.n;
+    g_array_append_val (live, run);
+  }
+  assert_in_range (highest, MANY_GRAINS / 2, 2 * MANY_GRAINS);
+
+  g_array_unref (live);
+  g_rand_free (rand);
+  fm_runs_free (runs);
+}
+
 int
 main (void)
 {
@@ -324,6 +369,7 @@ main (void)
       cmocka_unit_test (test_aligned_behind_many),
       cmocka_unit_test (test_aligned_merge),
       cmocka_unit_test (test_against_model),
+      cmocka_unit_test (test_fragmentation),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);
