@@ -325,8 +325,7 @@ class Throttled:
 
 
 def slow_disk(context):
-    """disks of 32 MiB/s and 20 MB/s: the producer is slowed, memory stays
-    bounded; streams that the disk can carry wait for nothing"""
+    """disks of 32 MiB/s and 20 MB/s: who is slowed, and who waits for nothing"""
     rate, ram = 32 * MIB, 64 * MIB
     depth, total, block = (4, 6, 1) if context.quick else (8, 16, 3)
     depth, total, block = depth * ram, total * ram, block * MIB
