@@ -41,8 +41,9 @@
  * the one that seems slower for a moment would lose all that is kept of it. */
 #define SPEED_OVER 16
 
-/* Later than anything that a cursor is on its way to. */
+/* Later than anything that a cursor is on its way to, and later than that. */
 #define NOT_IN_SIGHT ((gdouble) (G_GINT64_CONSTANT (1) << 60))
+#define LEFT_OPEN (4 * NOT_IN_SIGHT)
 
 gint
 fm_pager_compare_spilled (gconstpointer a, gconstpointer b, gpointer unused)
@@ -214,6 +215,17 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
   return soonest;
 }
 
+/* Nobody cuts blocks from it any more, so it seems: a stream whose extents are
+ * long fills one before that much has been written; the thread may have ended.
+ */
+static gboolean
+was_left_open (FmPager *pager, const FmExtent *extent, guint64 written)
+{
+  return extent->length > pager->config.extent_least
+      && written - atomic_load_explicit (&extent->written, memory_order_relaxed)
+      >= fm_pager_budget (pager);
+}
+
 /* For each stream the first position of what was read and lives on. */
 static void
 find_behind (FmPager *pager)
@@ -229,7 +241,8 @@ find_behind (FmPager *pager)
         &extent->stream, memory_order_relaxed)];
 
     if ((atomic_load_explicit (&extent->word, memory_order_relaxed) & FM_UNREAD)
-        == 0)
+            == 0
+        && atomic_load_explicit (&extent->full, memory_order_relaxed))
       stream->behind = MIN (stream->behind,
           atomic_load_explicit (&extent->position, memory_order_relaxed));
   }
@@ -269,7 +282,10 @@ fm_pager_pick_victim (FmPager *pager, FmUrgency urgency)
       continue;
     }
     if (!atomic_load_explicit (&extent->full, memory_order_relaxed)) {
-      consider (&open, extent, 0);
+      if (was_left_open (pager, extent, moment.written))
+        consider (&settled, extent, LEFT_OPEN);
+      else
+        consider (&open, extent, 0);
       continue;
     }
     time = time_of_use (pager, extent, &moment, &is_wanted);

@@ -150,6 +150,8 @@ fm_pager_most_resident (FmPager *pager)
      * of what is held these are about one extent, on average. */
     least -= MIN (pager->neighbour_bytes, least / 2);
     most = MAX (budget, pinned + least);
+  } else {
+    atomic_store_explicit (&pager->pinned_bytes, 0, memory_order_relaxed);
   }
   pager->beside_pinned = most - pinned;
   return most;

@@ -36,6 +36,7 @@ typedef struct
   guint written;  /* of its end, among all; 0: as in its stream */
   guint since;    /* written since it was unmapped; 0: since it was written */
   gint avoided;   /* for so many seconds */
+  gboolean is_short; /* as extents of slow streams are */
 } Item;
 
 typedef struct
@@ -71,6 +72,7 @@ set_up (void **state)
   memset (extents, 0, sizeof extents);
   pager.budget = BUDGET * UNIT;
   pager.config.n_streams = STREAMS;
+  pager.config.extent_least = UNIT / 2;
   pager.window = WINDOW * UNIT;
   pager.beside_pinned = BUDGET * UNIT;
   pager.written = WRITTEN * UNIT;
@@ -116,7 +118,7 @@ place (guint i, const Item *item, FmState where)
   FmExtent *extent = &extents[i];
   guint written = item->written > 0 ? item->written : item->position;
 
-  extent->length = UNIT;
+  extent->length = item->is_short ? UNIT / 2 : UNIT;
   extent->full = item->kind != OPEN;
   extent->word = word_of (item->kind, where);
   extent->stream = item->stream;
@@ -198,19 +200,24 @@ static const VictimCase victim_cases[] = {
              {'c', BEING_WRITTEN, .position = 11}}},
         {"a", "", ""}},
     {{"open late, those to be avoided last",
-         {{'a', .position = 10}, {'b', OPEN, .position = 12},
+         {{'a', .position = 10}, {'b', OPEN, .written = WRITTEN - 1},
              {'c', .position = 13, .avoided = 60},
              {'d', .position = 11, .avoided = 40},
              {'e', .position = 14, .since = 1},
              {'f', .position = 9, .avoided = -1}}},
         {"af", "e", "bdc"}},
+    {{"what was left open at once",
+         {{'a', .position = 10}, {'b', OPEN, .written = WRITTEN - BUDGET + 1},
+             {'c', OPEN, .written = WRITTEN - BUDGET},
+             {'d', OPEN, .written = WRITTEN - BUDGET, .is_short = TRUE}}},
+        {"ca", "", "bd"}},
     {{"wanted late",
          {{'a', .position = 11}, {'b', .position = 12}, {'c', .position = 15},
              {'d', .position = 16}, {'e', .position = 9}},
          .readers = {{{10, 1}}}, .fill = 1},
         {"ed", "", "cba"}},
     {{"wanted before those that are open",
-         {{'a', OPEN, .position = 12}, {'b', .position = 11}},
+         {{'a', OPEN, .written = WRITTEN - 1}, {'b', .position = 11}},
          .readers = {{{10, 1}}}},
         {"", "", "ba"}},
     {{"what is read just now is wanted",
