@@ -212,6 +212,10 @@ fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
   if (may_fill ? !fm_pager_pin (pager, &all, FM_PIN_WRITE)
                : !try_pin (extent, FM_PIN_WRITE, &first_read))
     return FALSE;
+  /* It is as good as fresh: nobody has left it open yet. */
+  atomic_store_explicit (&extent->written,
+      atomic_load_explicit (&pager->written, memory_order_relaxed),
+      memory_order_relaxed);
   atomic_store (&extent->full, FALSE);
   fm_pager_unpin (pager, &all, FM_PIN_WRITE, 0, 0);
   return TRUE;

@@ -3,7 +3,8 @@
  *
  * pager-cases.c: tests what went wrong in the pager once: what a child of a
  * fork does to its parent's file, what a large block leaves behind when it is
- * gone, and a hash of bytes that are no longer those in the file.
+ * gone, a hash of bytes that are no longer those in the file, and an extent that
+ * was opened again.
  */
 #include "pager-fixture.h"
 #include "seam.h"
@@ -222,6 +223,26 @@ test_there_and_back (void **state)
   check_extent (fixture, extent, 1);
 }
 
+/* ---- opened again ---- */
+
+/* However long ago it was written, nobody has left it open. */
+static void
+test_opened_again (void **state)
+{
+  Fixture *fixture = *state;
+  FmPager *pager = fixture->pager;
+  FmExtent *extent = acquire (fixture, EXTENT, TRUE);
+
+  fm_pager_close (pager, extent, 0);
+  atomic_fetch_add (&pager->written, 2 * fm_pager_budget (pager));
+  assert_true (fm_pager_reopen (pager, extent, FALSE));
+  fm_pager_lock (pager);
+  assert_null (fm_pager_pick_victim (pager, FM_NOT_URGENT));
+  atomic_fetch_add (&pager->written, 2 * fm_pager_budget (pager));
+  assert_ptr_equal (fm_pager_pick_victim (pager, FM_NOT_URGENT), extent);
+  fm_pager_unlock (pager);
+}
+
 int
 main (void)
 {
@@ -234,6 +255,7 @@ main (void)
       TEST (test_largest),
       TEST (test_clean),
       TEST (test_there_and_back),
+      TEST (test_opened_again),
   };
 #undef TEST
 
