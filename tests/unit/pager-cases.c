@@ -225,6 +225,17 @@ test_there_and_back (void **state)
 
 /* ---- opened again ---- */
 
+static FmExtent *
+next_victim (FmPager *pager)
+{
+  FmExtent *extent;
+
+  fm_pager_lock (pager);
+  extent = fm_pager_pick_victim (pager, FM_NOT_URGENT);
+  fm_pager_unlock (pager);
+  return extent;
+}
+
 /* However long ago it was written, nobody has left it open. */
 static void
 test_opened_again (void **state)
@@ -236,11 +247,9 @@ test_opened_again (void **state)
   fm_pager_close (pager, extent, 0);
   atomic_fetch_add (&pager->written, 2 * fm_pager_budget (pager));
   assert_true (fm_pager_reopen (pager, extent, FALSE));
-  fm_pager_lock (pager);
-  assert_null (fm_pager_pick_victim (pager, FM_NOT_URGENT));
+  assert_null (next_victim (pager));
   atomic_fetch_add (&pager->written, 2 * fm_pager_budget (pager));
-  assert_ptr_equal (fm_pager_pick_victim (pager, FM_NOT_URGENT), extent);
-  fm_pager_unlock (pager);
+  assert_ptr_equal (next_victim (pager), extent);
 }
 
 int
