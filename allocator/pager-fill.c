@@ -230,6 +230,7 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
       ? NULL
       : pager->arena->base + fm_extent_offset (pager->table, donor);
   FmFillResult result = FM_FILL_DONE;
+  guint n_reads = 0;
 
   while (done < extent->length && result == FM_FILL_DONE) {
     const Piece piece = next_piece (pager, extent->length - done);
@@ -238,7 +239,10 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
         lent != NULL ? lent + done : NULL, &n,
         extent->has_hash ? &extent->hash : NULL, ret_error);
     done += n;
+    n_reads++;
   }
+  if (result == FM_FILL_DONE)
+    fm_stats_add (pager->stats, FM_STAT_READS, n_reads);
   if (result == FM_FILL_DONE || result == FM_FILL_GONE) {
     extent->not_file = 0;
     return result;

@@ -240,6 +240,9 @@ gsize fm_pager_window (FmPager *pager);
  * in which the rest takes turns. */
 gsize fm_pager_most_resident (FmPager *pager);
 
+/* Brings the statistics of what is pinned up to date; changes nothing else. */
+void fm_pager_tell_pinned (FmPager *pager);
+
 /* Whether so little of the budget is free that something should be spilled,
  * beyond what is being written already. */
 gboolean fm_pager_is_pressed (FmPager *pager);

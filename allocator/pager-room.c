@@ -95,18 +95,14 @@ kept_free (FmPager *pager, gsize most)
       MIN (most, pager->config.extent_least), most);
 }
 
-/* As it was a moment ago: with thousands of extents a look takes longer than
- * what depends on it. */
+/* Of the extents in which something is mapped; *@ret_neighbours is how long the
+ * longest of them is that is shared. */
 static gsize
-pinned_bytes (FmPager *pager)
+count_pinned (FmPager *pager, gsize *ret_neighbours)
 {
-  gint64 now = fm_now ();
   gsize pinned = 0, neighbours = 0;
   GList *link;
 
-  if (now < pager->pinned_time + PINNED_MOMENT
-      && pager->resident.length > PINNED_FEW)
-    return pager->pinned_bytes;
   for (link = pager->resident.head; link != NULL; link = link->next) {
     const FmExtent *extent = link->data;
 
@@ -118,10 +114,35 @@ pinned_bytes (FmPager *pager)
         neighbours = MAX (neighbours, extent->length);
     }
   }
-  pager->neighbour_bytes = neighbours;
+  *ret_neighbours = neighbours;
+  fm_stats_set (pager->stats, FM_STAT_PINNED_BYTES, pinned);
+  fm_stats_raise (pager->stats, FM_STAT_PINNED_PEAK, pinned);
+  return pinned;
+}
+
+/* As it was a moment ago: with thousands of extents a look takes longer than
+ * what depends on it. */
+static gsize
+pinned_bytes (FmPager *pager)
+{
+  gint64 now = fm_now ();
+  gsize pinned;
+
+  if (now < pager->pinned_time + PINNED_MOMENT
+      && pager->resident.length > PINNED_FEW)
+    return pager->pinned_bytes;
+  pinned = count_pinned (pager, &pager->neighbour_bytes);
   atomic_store_explicit (&pager->pinned_bytes, pinned, memory_order_relaxed);
   pager->pinned_time = now;
   return pinned;
+}
+
+void
+fm_pager_tell_pinned (FmPager *pager)
+{
+  gsize neighbours;
+
+  (void) count_pinned (pager, &neighbours);
 }
 
 gboolean

@@ -44,8 +44,10 @@ write_extent (FmPager *pager, FmExtent *extent)
       return ECANCELED;
     error = fm_backing_file_write (
         pager->file, offset + done, pager->arena->base + offset + done, n);
-    if (error == 0)
+    if (error == 0) {
       fm_stats_add (pager->stats, FM_STAT_SPILL_BYTES, n);
+      fm_stats_add (pager->stats, FM_STAT_WRITES, 1);
+    }
     done += n;
   }
   return error;

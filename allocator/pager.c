@@ -439,6 +439,9 @@ fm_pager_update_stats (FmPager *pager)
   fm_stats_set (pager->stats, FM_STAT_OLDEST_NS,
       oldest != NULL ? (guint64) (fm_now () - since) * 1000 : 0);
   fm_stats_set (pager->stats, FM_STAT_EXTENTS_VACANT, pager->idle_disk.n);
+  fm_stats_raise (pager->stats, FM_STAT_STORED_BYTES,
+      atomic_load_explicit (&pager->written, memory_order_relaxed));
+  fm_pager_tell_pinned (pager);
   if (pager->n_transfers > 0)
     count_busy (pager);
   fm_pager_unlock (pager);

@@ -34,6 +34,8 @@ G_BEGIN_DECLS
   X (LIVE_BLOCKS, "live-blocks", GAUGE, NUMBER, "live blocks") \
   X (RESIDENT_BYTES, "resident-bytes", GAUGE, BYTES, "bytes of resident extents") \
   X (RESIDENT_PEAK, "resident-peak", GAUGE, BYTES, "highest resident-bytes so far") \
+  X (PINNED_BYTES, "pinned-bytes", GAUGE, BYTES, "bytes of resident extents in which something is mapped") \
+  X (PINNED_PEAK, "pinned-peak", GAUGE, BYTES, "highest pinned-bytes that were seen; they are looked at where room is short") \
   X (SPILLED_BYTES, "spilled-bytes", GAUGE, BYTES, "bytes of spilled extents") \
   X (SPILLED_PEAK, "spilled-peak", GAUGE, BYTES, "highest spilled-bytes so far") \
   X (DISK_BYTES, "disk-bytes", GAUGE, BYTES, "bytes that the backing file takes on disk") \
@@ -50,6 +52,7 @@ G_BEGIN_DECLS
   X (MAPPINGS, "mappings", GAUGE, NUMBER, "memory mappings (VMAs) of the process; the kernel allows vm.max_map_count") \
   X (ALLOCS, "allocs", COUNTER, NUMBER, "blocks allocated") \
   X (ALLOC_BYTES, "alloc-bytes", COUNTER, BYTES, "bytes of blocks allocated") \
+  X (STORED_BYTES, "stored-bytes", COUNTER, BYTES, "bytes that were written into blocks, those of a pool each time; not all where nothing goes to disk") \
   X (ALLOC_WAITS, "alloc-waits", COUNTER, NUMBER, "allocations that waited for room") \
   X (ALLOC_WAIT_NS, "alloc-wait-ns", COUNTER, NS, "time that allocations waited for room") \
   X (ALLOC_WAIT_MAX_NS, "alloc-wait-max-ns", GAUGE, NS, "longest wait of an allocation") \
@@ -73,12 +76,14 @@ G_BEGIN_DECLS
   X (MAPS_FAILED, "maps-failed", COUNTER, NUMBER, "maps that failed, because the disk did not give the bytes back") \
   X (SPILLS, "spills", COUNTER, NUMBER, "extents spilled") \
   X (SPILL_BYTES, "spill-bytes", COUNTER, BYTES, "bytes written to the backing file") \
+  X (WRITES, "writes", COUNTER, NUMBER, "requests to write to the backing file") \
   X (CLEAN_SPILLS, "clean-spills", COUNTER, NUMBER, "of spills, those of extents that the file had already") \
   X (SPILL_CANCELS, "spill-cancels", COUNTER, NUMBER, "spills given up because the extent was in use again") \
   X (SPILL_FAILURES, "spill-failures", COUNTER, NUMBER, "spills that failed: disk full or error") \
   X (FILLS, "fills", COUNTER, NUMBER, "extents filled") \
   X (FILLS_TO_WRITE, "fills-to-write", COUNTER, NUMBER, "fills for a map for writing alone") \
   X (FILL_BYTES, "fill-bytes", COUNTER, BYTES, "bytes read from the backing file") \
+  X (READS, "reads", COUNTER, NUMBER, "requests to read from the backing file") \
   X (PREFETCHES, "prefetches", COUNTER, NUMBER, "fills before anybody asked") \
   X (PREFETCH_BYTES, "prefetch-bytes", COUNTER, BYTES, "bytes filled before anybody asked") \
   X (PREFETCH_UNUSED_BYTES, "prefetch-unused-bytes", COUNTER, BYTES, "bytes filled before anybody asked, and never asked for") \

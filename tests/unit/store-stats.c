@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * store-stats.c: tests that the figures of a store tell what happened to its
- * blocks: where a map found them, how old the oldest is, what waits.
+ * blocks: where a map found them, how old the oldest is, what waits, what is
+ * mapped, what was written.
  */
 #include "extent.h"
 #include "seam.h"
@@ -255,6 +256,96 @@ test_disk_and_mappings (void **state)
   assert_true (figure (fixture, FM_STAT_EXTENTS_VACANT) > 0);
 }
 
+/* As the kernel sees them. */
+static atomic_uint n_writes, n_reads;
+
+static int
+count_requests (const FmCallInfo *info)
+{
+  if (info->call == FM_CALL_PWRITE)
+    atomic_fetch_add (&n_writes, 1);
+  else if (info->call == FM_CALL_PREAD)
+    atomic_fetch_add (&n_reads, 1);
+  return 0;
+}
+
+/* Nothing that is still being written or read is counted half. */
+static void
+wait_for_transfers (Fixture *fixture)
+{
+  while (figure (fixture, FM_STAT_EXTENTS_WRITING) > 0
+      || figure (fixture, FM_STAT_EXTENTS_FILLING) > 0)
+    g_usleep (1000);
+}
+
+static void
+test_requests (void **state)
+{
+  Fixture *fixture = *state;
+  guint i;
+
+  assert_int_equal (figure (fixture, FM_STAT_WRITES), 0);
+  assert_int_equal (figure (fixture, FM_STAT_READS), 0);
+  fm_seam_set_hook (count_requests);
+  fill_store (fixture);
+  for (i = 0; i < N_BLOCKS; i++)
+    touch (fixture, i, FM_PIN_READ);
+  wait_for_transfers (fixture);
+  fm_seam_set_hook (NULL);
+  assert_true (figure (fixture, FM_STAT_WRITES) > 0);
+  assert_true (figure (fixture, FM_STAT_READS) > 0);
+  assert_int_equal (figure (fixture, FM_STAT_WRITES), atomic_load (&n_writes));
+  assert_int_equal (figure (fixture, FM_STAT_READS), atomic_load (&n_reads));
+  /* No longer than an extent. */
+  assert_true (figure (fixture, FM_STAT_SPILL_BYTES)
+      <= figure (fixture, FM_STAT_WRITES) * LEAST_EXTENT);
+  assert_true (figure (fixture, FM_STAT_FILL_BYTES)
+      <= figure (fixture, FM_STAT_READS) * LEAST_EXTENT);
+  empty_store (fixture);
+}
+
+static void
+test_pinned (void **state)
+{
+  Fixture *fixture = *state;
+  const FmStoreBlock *block = fixture->block;
+  guint i;
+
+  fill_store (fixture);
+  assert_int_equal (figure (fixture, FM_STAT_PINNED_BYTES), 0);
+  for (i = 0; i < N_BLOCKS; i += 2)
+    assert_true (fm_store_map (fixture->store, &block[i], FM_PIN_READ));
+  assert_int_equal (
+      figure (fixture, FM_STAT_PINNED_BYTES), N_BLOCKS / 2 * LEAST_EXTENT);
+  for (i = 0; i < N_BLOCKS; i += 2)
+    fm_store_unmap (fixture->store, &block[i], FM_PIN_READ, 0);
+  assert_int_equal (figure (fixture, FM_STAT_PINNED_BYTES), 0);
+  assert_int_equal (
+      figure (fixture, FM_STAT_PINNED_PEAK), N_BLOCKS / 2 * LEAST_EXTENT);
+  empty_store (fixture);
+}
+
+/* What is written again counts again. */
+static void
+test_stored (void **state)
+{
+  Fixture *fixture = *state;
+  guint i;
+
+  fill_store (fixture);
+  assert_int_equal (
+      figure (fixture, FM_STAT_STORED_BYTES), N_BLOCKS * LEAST_EXTENT);
+  for (i = 0; i < N_BLOCKS; i++)
+    touch (fixture, i, FM_PIN_WRITE);
+  assert_int_equal (
+      figure (fixture, FM_STAT_STORED_BYTES), 2 * N_BLOCKS * LEAST_EXTENT);
+  for (i = 0; i < N_BLOCKS; i++)
+    touch (fixture, i, FM_PIN_READ);
+  assert_int_equal (
+      figure (fixture, FM_STAT_STORED_BYTES), 2 * N_BLOCKS * LEAST_EXTENT);
+  empty_store (fixture);
+}
+
 int
 main (void)
 {
@@ -264,6 +355,9 @@ main (void)
       cmocka_unit_test_setup_teardown (test_map_that_waits, setup, teardown),
       cmocka_unit_test_setup_teardown (test_waits_of_threads, setup, teardown),
       cmocka_unit_test_setup_teardown (test_oldest, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_requests, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_pinned, setup, teardown),
+      cmocka_unit_test_setup_teardown (test_stored, setup, teardown),
       cmocka_unit_test_setup_teardown (test_disk_and_mappings, setup, teardown),
   };
 
