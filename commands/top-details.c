@@ -146,6 +146,33 @@ put_rates (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
+/* Of all that there was so far. */
+static void
+put_wear (FmSheet *sheet, FmProgram *program)
+{
+  static const gchar *const means[][2] = {
+      {"mean write", "mean-write-bytes"},
+      {"mean read", "mean-read-bytes"},
+  };
+  g_autofree gchar *written = NULL;
+  guint64 permille;
+
+  if (!fm_program_figure (program, "written-permille", &permille))
+    return;
+  written = fm_words_permille (permille);
+  fm_part_label (sheet, "Wear");
+  fm_part_piece (
+      sheet, FM_STYLE_NORMAL, g_strdup_printf ("%s written per byte", written));
+  for (guint i = 0; i < G_N_ELEMENTS (means); i++) {
+    g_autofree gchar *words = fm_part_bytes (program, means[i][1]);
+
+    if (fm_part_figure (program, means[i][1]) > 0)
+      fm_part_piece (sheet, FM_STYLE_NORMAL,
+          g_strdup_printf ("%s %s", means[i][0], words));
+  }
+  fm_sheet_end_line (sheet);
+}
+
 static void
 put_waits_of (FmSheet *sheet, FmProgram *program, const gchar *words,
     const gchar *count, const gchar *time)
@@ -323,6 +350,7 @@ fm_view_program (
   for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
     put_level (sheet, program, &levels[i]);
   put_rates (sheet, program);
+  put_wear (sheet, program);
   put_waits (sheet, program);
   put_percentiles (sheet, program);
   put_trouble (sheet, program);

@@ -72,6 +72,17 @@ fm_words_number (gdouble number)
 }
 
 gchar *
+fm_words_permille (guint64 permille)
+{
+  gdouble number = (gdouble) permille / 1e3;
+
+  if (permille < 5)
+    return g_strdup (permille > 0 ? "<0.01" : "0");
+  return permille < 995 ? g_strdup_printf ("%.2f", number)
+                        : round_figure (number, "");
+}
+
+gchar *
 fm_words_uptime (guint64 ns)
 {
   guint64 seconds = ns / G_GUINT64_CONSTANT (1000000000);

@@ -25,6 +25,9 @@ gchar *fm_words_ns (gdouble ns);
 /* "0", "0.3", "12", "1500" */
 gchar *fm_words_number (gdouble number);
 
+/* "0", "0.98", "1.5", "12", of thousandths */
+gchar *fm_words_permille (guint64 permille);
+
 /* "1:02:03", "2:03" */
 gchar *fm_words_uptime (guint64 ns);
 

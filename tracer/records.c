@@ -187,6 +187,7 @@ static void
 log_all (const FmSnapshot *snapshot)
 {
   const guint64 *now = snapshot->waits[FM_WAIT_MAP];
+  const FmWear wear = fm_snapshot_wear (snapshot);
   guint64 since[FM_HISTOGRAM_BUCKETS];
   guint i;
 
@@ -199,6 +200,10 @@ log_all (const FmSnapshot *snapshot)
 #define X(symbol, ...) , snapshot->stats[FM_STAT_##symbol]
       FM_STATISTICS (X)
 #undef X
+      , wear.passed_bytes
+      , wear.written_permille
+      , wear.mean_write
+      , wear.mean_read
       , fm_histogram_percentile (since, 500)
       , fm_histogram_percentile (since, 990)
       , fm_histogram_percentile (since, 999)

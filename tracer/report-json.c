@@ -17,11 +17,16 @@
 static void
 add_stats (FmJson *json, const FmSnapshot *snapshot)
 {
+  const FmWear wear = fm_snapshot_wear (snapshot);
   guint i;
 
   fm_json_begin (json, "stats", '{');
   for (i = 0; i < FM_N_STATISTICS; i++)
     fm_json_number (json, fm_statistic_spec (i)->name, snapshot->stats[i]);
+  fm_json_number (json, "passed-bytes", wear.passed_bytes);
+  fm_json_number (json, "written-permille", wear.written_permille);
+  fm_json_number (json, "mean-write-bytes", wear.mean_write);
+  fm_json_number (json, "mean-read-bytes", wear.mean_read);
   fm_json_number (json, "arena-minor-faults", snapshot->arena_minor_faults);
   fm_json_number (json, "arena-major-faults", snapshot->arena_major_faults);
   fm_json_string (

@@ -115,6 +115,24 @@ add_transfers (GString *text, const guint64 *stats)
 }
 
 static void
+add_wear (GString *text, const FmSnapshot *snapshot)
+{
+  const FmWear wear = fm_snapshot_wear (snapshot);
+  g_autofree gchar *write = size (wear.mean_write);
+  g_autofree gchar *read = size (wear.mean_read);
+
+  if (snapshot->stats[FM_STAT_SPILL_BYTES] == 0) {
+    g_string_append_printf (text, "  %-12snothing written\n", "wear");
+    return;
+  }
+  g_string_append_printf (text, "  %-12s%.2f written per byte; mean write %s",
+      "wear", (gdouble) wear.written_permille / 1000, write);
+  if (wear.mean_read > 0)
+    g_string_append_printf (text, ", mean read %s", read);
+  g_string_append_c (text, '\n');
+}
+
+static void
 add_maps (GString *text, const guint64 *stats)
 {
   g_string_append_printf (text,
@@ -409,6 +427,7 @@ fm_report_text (const FmSnapshot *snapshot)
   add_allocated (text, stats);
   add_memory (text, stats);
   add_transfers (text, stats);
+  add_wear (text, snapshot);
   add_maps (text, stats);
   add_fallbacks (text, stats);
   add_queues (text, snapshot->queues);

@@ -10,6 +10,10 @@
 /* (SYMBOL, "name", KIND, unit, "description"), as in statistics.h. */
 /* clang-format off */
 #define FM_SNAPSHOT_FIGURES(X) \
+  X (PASSED_BYTES, "passed-bytes", GAUGE, BYTES, "bytes of buffers that came in, about: blocks allocated, or where pools use theirs again what was written into them, but not more than entered queues") \
+  X (WRITTEN_PERMILLE, "written-permille", GAUGE, NUMBER, "bytes written to disk for each thousand of passed-bytes: written per byte, times 1000") \
+  X (MEAN_WRITE_BYTES, "mean-write-bytes", GAUGE, BYTES, "mean size of a request to write, spill-bytes / writes; 0 if there was none") \
+  X (MEAN_READ_BYTES, "mean-read-bytes", GAUGE, BYTES, "mean size of a request to read, fill-bytes / reads; 0 if there was none") \
   X (INTERVAL_WAIT_P50_NS, "interval-wait-p50-ns", GAUGE, NS, "since the last record half of the waits of a map were no longer") \
   X (INTERVAL_WAIT_P99_NS, "interval-wait-p99-ns", GAUGE, NS, "the same for 99% of them") \
   X (INTERVAL_WAIT_P999_NS, "interval-wait-p999-ns", GAUGE, NS, "the same for 99.9% of them") \

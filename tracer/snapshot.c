@@ -62,3 +62,41 @@ fm_queue_file_backed (const FmQueueRecord *queue)
    * are of the same moment. */
   return bytes - MIN (bytes, left);
 }
+
+/* A block of a pool is allocated once and passes many times. What was written
+ * into blocks counts twice where an element changes what came, and what entered
+ * queues where there are several behind each other, or behind a tee: the lower
+ * of the two is the better guess. */
+static guint64
+passed_bytes (const FmSnapshot *snapshot)
+{
+  guint64 passed = snapshot->stats[FM_STAT_STORED_BYTES], entered = 0;
+  guint i;
+
+  for (i = 0; i < snapshot->queues->len; i++)
+    entered += fm_queue_file_backed (g_ptr_array_index (snapshot->queues, i));
+  if (entered > 0)
+    passed = MIN (passed, entered);
+  return MAX (passed, snapshot->stats[FM_STAT_ALLOC_BYTES]);
+}
+
+static guint64
+rounded (guint64 dividend, guint64 divisor)
+{
+  return divisor > 0 ? (dividend + divisor / 2) / divisor : 0;
+}
+
+FmWear
+fm_snapshot_wear (const FmSnapshot *snapshot)
+{
+  const guint64 *stats = snapshot->stats;
+  FmWear wear = {passed_bytes (snapshot), 0,
+      rounded (stats[FM_STAT_SPILL_BYTES], stats[FM_STAT_WRITES]),
+      rounded (stats[FM_STAT_FILL_BYTES], stats[FM_STAT_READS])};
+
+  if (wear.passed_bytes > 0)
+    wear.written_permille = (guint64) (1000.0
+            * (gdouble) stats[FM_STAT_SPILL_BYTES] / (gdouble) wear.passed_bytes
+        + 0.5);
+  return wear;
+}

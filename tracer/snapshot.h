@@ -44,5 +44,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmSnapshot, fm_snapshot_free)
 /* Bytes that entered the queue and were in filemem then. */
 guint64 fm_queue_file_backed (const FmQueueRecord *queue);
 
+/* What filemem does to flash, so far. Zeros where nothing was written or
+ * read. */
+typedef struct
+{
+  guint64 passed_bytes; /* of buffers that came in */
+  guint64
+      written_permille; /* of these, 1000 times the bytes written per byte */
+  guint64 mean_write;   /* bytes of a request */
+  guint64 mean_read;
+} FmWear;
+
+FmWear fm_snapshot_wear (const FmSnapshot *snapshot);
+
 G_END_DECLS
 #endif

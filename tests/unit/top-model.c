@@ -268,6 +268,11 @@ words_for_figures (void **state)
   assert_words (fm_words_number (0), "0");
   assert_words (fm_words_number (0.01), "<0.1");
   assert_words (fm_words_number (9.96), "10");
+  assert_words (fm_words_permille (0), "0");
+  assert_words (fm_words_permille (4), "<0.01");
+  assert_words (fm_words_permille (876), "0.88");
+  assert_words (fm_words_permille (995), "1.0");
+  assert_words (fm_words_permille (46000), "46");
   assert_words (fm_words_uptime (62000000000), "1:02");
   assert_words (fm_words_uptime (3723000000000), "1:02:03");
 }

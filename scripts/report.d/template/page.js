@@ -41,6 +41,9 @@
     return number(value, size >= 1 ? 1 : Math.min(6, 1 - Math.floor(Math.log10(size))));
   }
 
+  /* What a unit is called where its name is not enough. */
+  const WORDS = { permille: "for each 1,000" };
+
   /* Units: up to which value, what it is called, how much it is. */
   const UNITS = {
     bytes: [
@@ -61,6 +64,7 @@
     if (value === null) return "–";
     if (!unit) return number(value, 0);
     if (value === 0) return "0";
+    if (unit === "permille") return sensible(value / 1000);
     const suits = other || value;
     const [, name, size] = UNITS[unit].find(([upto]) => suits < upto);
     return sensible(value / size) + " " + name;
@@ -131,6 +135,7 @@
       tileOf("Resident, highest", "Resident, highest", "bytes", of("Budget (ram)", "budget %")),
       tileOf("On disk, highest", "On disk, highest", "bytes", of("Most on disk (size)", "limit %")),
       tileOf("Written to disk", "Written to disk", "bytes", of("Read from disk", "% read back")),
+      tileOf("Written per byte", "Written per byte", "permille", of("Mean write", "mean write %")),
       waitTile(),
       tileOf(
         "Map wait, 99%",
@@ -555,7 +560,8 @@
       const highest = Math.max(...row.values);
       const cells = row.values.map((value) => {
         const cell = element("td", withUnit(value, row.unit, highest));
-        if (value !== null) cell.title = number(value, 0) + (row.unit ? " " + row.unit : "");
+        if (value !== null)
+          cell.title = number(value, 0) + (row.unit ? " " + (WORDS[row.unit] || row.unit) : "");
         return cell;
       });
       return element("tr", name, ...cells);

@@ -216,6 +216,20 @@ class Pages(unittest.TestCase):
         self.open()
         self.assertEqual([t for t in self.text(".tile dt") if t in names], [*names])
 
+    def test_wear(self):
+        wear = {"written_permille": 876, "mean_write_bytes": 3 << 20}
+        self.make(logs.process(3, **wear))
+        self.open()
+        tiles = dict(zip(self.text(".tile dt"), self.text(".tile dd")))
+        self.assertEqual(tiles["Written per byte"], "0.88mean write 3 MiB")
+        self.assertIn("0.88", self.text(".totals td"))
+        # nothing was written
+        self.make(logs.process(3, written_permille=0, mean_write_bytes=0))
+        self.open()
+        tiles = dict(zip(self.text(".tile dt"), self.text(".tile dd")))
+        self.assertEqual(tiles["Written per byte"], "0mean write 0")
+        self.assertFalse([t for t in self.text(".totals td") if "NaN" in t])
+
     def test_nothing(self):
         self.make("", status=1)
 

@@ -135,6 +135,15 @@ class Values(Report):
         self.assertEqual(self.total(data, "Page cache, highest"), [MIB])
         self.assertIsNone(self.total(data, "I/O errors"))
 
+    def test_wear(self):
+        wear = {"written_permille": 876, "writes": 20, "mean_write_bytes": 3 * MIB}
+        data = self.make(logs.process(3, **wear))
+        self.assertEqual(self.total(data, "Written per byte"), [876])
+        self.assertEqual(self.total(data, "Writes"), [20])
+        self.assertEqual(self.total(data, "Mean write"), [3 * MIB])
+        # an older log has none
+        self.assertIsNone(self.total(data, "Mean read"))
+
     def test_totals_are_told_apart(self):
         data = self.make(logs.process(3, fallbacks=3, fallback_bytes=9 * MIB))
         self.assertEqual(self.total(data, "Became system memory, times"), [3])

@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * report-json.c: tests which queues a report of limited length has, as that on
- * the statistics page is.
+ * the statistics page is; and what reports say of the wear of the disk.
  */
 #include "report.h"
 #include "../../unit/testing.h"
@@ -70,10 +70,89 @@ test_queues (void **state)
   g_ptr_array_unref (snapshot.threads);
 }
 
+static void
+assert_says (const FmSnapshot *snapshot, const gchar *json, const gchar *text)
+{
+  g_autofree gchar *as_json = fm_report_json (snapshot, 9);
+  g_autofree gchar *as_text = fm_report_text (snapshot);
+
+  if (strstr (as_json, json) == NULL)
+    fail_msg ("no %s in %s", json, as_json);
+  if (strstr (as_text, text) == NULL)
+    fail_msg ("no \"%s\" in %s", text, as_text);
+}
+
+static void
+test_wear (void **state)
+{
+  FmSnapshot snapshot = {.queues = g_ptr_array_new_with_free_func (queue_free),
+      .elements = g_ptr_array_new (),
+      .threads = g_ptr_array_new ()};
+  guint64 *stats = snapshot.stats;
+
+  /* Nothing yet. The text says so before it comes to this. */
+  assert_int_equal (fm_snapshot_wear (&snapshot).written_permille, 0);
+  stats[FM_STAT_ALLOCS] = 1;
+  assert_says (&snapshot,
+      "\"passed-bytes\":0,\"written-permille\":0,\"mean-write-bytes\":0,"
+      "\"mean-read-bytes\":0,",
+      "  wear        nothing written\n");
+  stats[FM_STAT_ALLOC_BYTES] = 1000 << 20;
+  assert_says (&snapshot, "\"written-permille\":0,", "nothing written\n");
+  stats[FM_STAT_SPILL_BYTES] = 876 << 20;
+  stats[FM_STAT_WRITES] = 219;
+  assert_says (&snapshot,
+      "\"written-permille\":876,\"mean-write-bytes\":4194304,"
+      "\"mean-read-bytes\":0,",
+      "  wear        0.88 written per byte; mean write 4.0\302\240MiB\n");
+  stats[FM_STAT_FILL_BYTES] = 100 << 20;
+  stats[FM_STAT_READS] = 50;
+  assert_says (&snapshot, "\"mean-read-bytes\":2097152,",
+      "mean write 4.0\302\240MiB, mean read 2.0\302\240MiB\n");
+  g_ptr_array_unref (snapshot.queues);
+  g_ptr_array_unref (snapshot.elements);
+  g_ptr_array_unref (snapshot.threads);
+}
+
+/* Of blocks that a pool uses again, and of what enters two queues. */
+static void
+test_passed (void **state)
+{
+  static const struct
+  {
+    guint64 allocated, stored, entered[2], passed;
+  } cases[] = {
+      {100, 0, {0, 0}, 100}, {100, 100, {100, 0}, 100},
+      {100, 100, {100, 100}, 100}, /* a tee */
+      {100, 200, {100, 0}, 100},   /* an element writes to what it got */
+      {100, 900, {900, 0}, 900},   /* a pool */
+      {100, 900, {900, 900}, 900}, {100, 1800, {900, 0}, 900},
+      {100, 900, {0, 0}, 900}, /* no queue is watched */
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    FmSnapshot snapshot = {
+        .queues = g_ptr_array_new_with_free_func (queue_free)};
+
+    snapshot.stats[FM_STAT_ALLOC_BYTES] = cases[i].allocated;
+    snapshot.stats[FM_STAT_STORED_BYTES] = cases[i].stored;
+    snapshot.stats[FM_STAT_SPILL_BYTES] = 450;
+    add_queue (&snapshot, "one", 0, cases[i].entered[0], FALSE);
+    add_queue (&snapshot, "two", 0, cases[i].entered[1], FALSE);
+    assert_int_equal (
+        fm_snapshot_wear (&snapshot).passed_bytes, cases[i].passed);
+    assert_int_equal (fm_snapshot_wear (&snapshot).written_permille,
+        450000 / cases[i].passed);
+    g_ptr_array_unref (snapshot.queues);
+  }
+}
+
 int
 main (void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test (test_queues)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test (test_queues),
+      cmocka_unit_test (test_wear), cmocka_unit_test (test_passed)};
 
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

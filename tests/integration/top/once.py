@@ -52,6 +52,9 @@ class Once(harness.TopTest):
         self.assertRegex(
             self.line(text, "Rates"),
             "allocated 312 MiB/s +written 280 MiB/s +read 120 MiB/s")
+        self.assertRegex(self.line(text, "Wear"),
+                         "0.88 written per byte +mean write 3.0 MiB +mean read "
+                         "2.0 MiB$")
         self.assertRegex(self.line(text, "Waits"),
                          "maps 12/s, 33 ms/s +allocations 0/s, 0 ms/s")
         self.assertRegex(self.line(text, "Map waits"),
@@ -72,6 +75,12 @@ class Once(harness.TopTest):
         # the longest waiting first, who does not wait not at all
         self.assertEqual(re.findall(r"(encoder\d) +(\d+)/s +(\d+) ms/s", text),
                          [("encoder2", "10", "22"), ("encoder1", "5", "11")])
+
+    def test_nothing_written(self):
+        self.publish("--stats", '{"written-permille": 0, "mean-write-bytes": 0,'
+                     ' "mean-read-bytes": 0}')
+        self.assertRegex(self.line(self.run_top("--once"), "Wear"),
+                         "^Wear +0 written per byte$")
 
     def test_without_attribution(self):
         self.publish()

@@ -40,6 +40,7 @@ GAUGES = {
     "map-wait-p50-ns": 1200000, "map-wait-p99-ns": 3400000,
     "map-wait-p999-ns": 10200000, "map-wait-max-ns": 12000000,
     "fallbacks": 0, "fallback-bytes": 0,
+    "written-permille": 876, "mean-write-bytes": 3 * MIB, "mean-read-bytes": 2 * MIB,
 }
 # at the first answer, and how much more at each one after it
 COUNTERS = {

@@ -1,0 +1,106 @@
+#!/usr/bin/python3
+# filemem: GStreamer's buffers on disk
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# told.py: what reports say of real pipelines, held against the counters and
+# against what the kernel saw: how the disk wears out, and who is advised what.
+
+import json
+import resource
+import sys
+
+from seen import Report, between, equal, main, need_elements
+
+MIB = 1 << 20
+BLOCK = 262144
+
+
+def written_by_children():
+    """Bytes that went to a disk, whether they are counted here or not."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_oublock * 512
+
+
+def both_reports(runner, args, params, env=None):
+    """The report in JSON, of a first run, and the text of a second."""
+    report = runner.report(args, params, env)
+    path = runner.dir / "text"
+    runner.run([runner.driver, *args],
+               {"GST_FILEMEM_REPORT": str(path), **(env or {})},
+               f"filemem(attribution=on{params})")
+    return report, path.read_text()
+
+
+def check_wear(report):
+    """The figures that are made of others."""
+    stats = report.stats
+    for mean, total, number in (("mean-write-bytes", "spill-bytes", "writes"),
+                                ("mean-read-bytes", "fill-bytes", "reads")):
+        expected = stats[total] / stats[number] if stats[number] else 0
+        between(stats[mean], expected - 1, expected + 1, mean)
+    expected = 1000 * stats["spill-bytes"] / stats["passed-bytes"]
+    between(stats["written-permille"], expected - 1, expected + 1,
+            "written-permille")
+
+
+def deep(runner, n, ram):
+    data = runner.file(n * BLOCK)
+    return (["--map=sink:1", f"filesrc location={data} blocksize={BLOCK} ! queue name=q "
+             "max-size-bytes=0 max-size-buffers=0 max-size-time=0 "
+             f"min-threshold-buffers={n} ! fakesink name=sink"], f",ram={ram}")
+
+
+def test_wear(runner):
+    # no pool: what is allocated is what comes in; nearly all of it goes to disk
+    n = 200
+    before = written_by_children()
+    report = runner.report(*deep(runner, n, "4M"))
+    seen = written_by_children() - before
+    stats = report.stats
+    check_wear(report)
+    equal(stats["passed-bytes"], stats["alloc-bytes"], "passed-bytes")
+    between(stats["passed-bytes"], n * BLOCK, n * (BLOCK + 64))
+    between(stats["written-permille"], 800, 1000, "written-permille")
+    between(stats["mean-write-bytes"], 65536, 4 * MIB, "mean write")
+    # some file systems tell the kernel nothing
+    if seen > 0:
+        between(seen, stats["spill-bytes"], stats["spill-bytes"] + 8 * MIB,
+                "bytes that the kernel saw written")
+
+
+def test_no_wear(runner):
+    report, text = both_reports(runner, *deep(runner, 20, "64M"))
+    equal(report.stats["spill-bytes"], 0, "spill-bytes")
+    for figure in "written-permille", "mean-write-bytes", "mean-read-bytes":
+        equal(report.stats[figure], 0, figure)
+    assert "  wear        nothing written\n" in text, text
+    assert "nan" not in text, text
+
+
+def test_wear_in_words(runner):
+    report, text = both_reports(runner, *deep(runner, 200, "4M"))
+    line = next(line for line in text.splitlines() if " wear " in line)
+    written = float(line.split()[1])
+    # another run: about the same
+    between(written * 1000, report.stats["written-permille"] - 150,
+            report.stats["written-permille"] + 150, "written per byte")
+    assert "written per byte; mean write " in line, line
+    assert ", mean read " in line, line
+
+
+def test_wear_of_a_pool(runner):
+    # the blocks of a pool pass many times: each time counts
+    need_elements("videotestsrc")
+    report = runner.report(
+        ["videotestsrc num-buffers=300 ! video/x-raw,format=I420,width=640,"
+         "height=480 ! queue max-size-buffers=60 max-size-bytes=0 "
+         "max-size-time=0 min-threshold-buffers=50 ! fakesink sync=false"],
+        ",ram=8M")
+    check_wear(report)
+    stats = report.stats
+    frame = 640 * 480 * 3 // 2
+    assert stats["alloc-bytes"] < 200 * frame, stats["alloc-bytes"]
+    between(stats["passed-bytes"], 295 * frame, 305 * frame, "passed-bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(main(globals()))
