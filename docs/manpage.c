@@ -6,7 +6,8 @@
  * Usage: manpage TEMPLATE >PAGE. A line @OPTIONS@ of the template becomes a
  * list of the options, @STATISTICS@ one of the figures, @RECORDS@ one of those
  * that are in records alone, @QUEUES@ one of those of a queue, @TALLIES@ one of
- * those of an element or a thread, @VERSION@ anywhere the version; so the page
+ * those of an element or a thread, @MAPPED@ one of those of an element alone,
+ * @VERSION@ anywhere the version; so the page
  * can't name what is not there, nor miss what is. Runs while filemem is built,
  * and is not installed.
  */
@@ -115,6 +116,12 @@ print_tally_figures (void)
 }
 
 static void
+print_mapped_figures (void)
+{
+  FM_MAPPED_FIGURES (PRINT)
+}
+
+static void
 print_queue_figures (void)
 {
   FM_QUEUE_FIGURES (PRINT)
@@ -140,6 +147,8 @@ print_line (const gchar *line)
     print_record_figures ();
   else if (g_str_equal (line, "@TALLIES@"))
     print_tally_figures ();
+  else if (g_str_equal (line, "@MAPPED@"))
+    print_mapped_figures ();
   else if (mark != NULL)
     printf ("%.*s%s%s\n", (int) (mark - line), line, PACKAGE_VERSION,
         mark + strlen ("@VERSION@"));

@@ -345,6 +345,12 @@ fm_attribution_running (void)
       : NULL;
 }
 
+FmTally *
+fm_attribution_running_tally (void)
+{
+  return this_thread != NULL ? this_thread->running : NULL;
+}
+
 /* ---- all of it ---- */
 
 static void

@@ -42,6 +42,8 @@ void fm_attribution_new_stream (void);
 /* The element whose code the calling thread runs; NULL where that is not
  * known. */
 GstElement *fm_attribution_running (void);
+/* What is known of it; no reference. */
+FmTally *fm_attribution_running_tally (void);
 
 /* All elements and all threads (FmTally), those that are gone too. Any
  * thread. */

@@ -55,6 +55,7 @@
 #include "faults.h"
 #include "fork.h"
 #include "loss.h"
+#include "mapped.h"
 #include "messages.h"
 #include "observe.h"
 #include "options.h"
@@ -244,8 +245,10 @@ start_queues_and_elements (void)
   fm_queues_start (GST_ALLOCATOR (shared.allocator),
       fm_options_text (options, FM_OPTION_QUEUES),
       fm_options_number (options, FM_OPTION_COPY_ABOVE));
-  if (fm_options_number (options, FM_OPTION_ATTRIBUTION) != 0)
+  if (fm_options_number (options, FM_OPTION_ATTRIBUTION) != 0) {
     fm_attribution_start (shared.allocator);
+    fm_mapped_start (shared.allocator);
+  }
   if (fm_options_number (options, FM_OPTION_ON_LOSS) == FM_ON_LOSS_ERROR)
     fm_loss_start (shared.allocator);
   fm_pads_start ();

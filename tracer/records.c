@@ -117,6 +117,7 @@ declare_element (void)
       TS,
       ID,
       FM_TALLY_FIGURES (FIGURE)
+      FM_MAPPED_FIGURES (FIGURE)
       NULL);
 }
 
@@ -249,9 +250,13 @@ static void
 log_element (FmTally *tally, guint64 ts)
 {
   g_autofree gchar *element = quoted (tally->element);
+  guint64 mapped[FM_N_MAPPED_FIGURES];
 
-  gst_tracer_record_log (
-      records.element, element, ts, tally->item.id FM_TALLY_FIGURES (X));
+  fm_tally_get_mapped (tally, mapped);
+#define M(symbol, ...) , mapped[FM_##symbol]
+  gst_tracer_record_log (records.element, element, ts,
+      tally->item.id FM_TALLY_FIGURES (X) FM_MAPPED_FIGURES (M));
+#undef M
 }
 
 static void

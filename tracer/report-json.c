@@ -71,6 +71,17 @@ add_queue (FmJson *json, const FmQueueRecord *queue)
 }
 
 static void
+add_mapped (FmJson *json, FmTally *element)
+{
+  guint64 mapped[FM_N_MAPPED_FIGURES];
+
+  fm_tally_get_mapped (element, mapped);
+#define X(symbol, name, ...) fm_json_number (json, name, mapped[FM_##symbol]);
+  FM_MAPPED_FIGURES (X)
+#undef X
+}
+
+static void
 add_tally (FmJson *json, FmTally *tally)
 {
   fm_json_begin (json, NULL, '{');
@@ -84,6 +95,8 @@ add_tally (FmJson *json, FmTally *tally)
   fm_json_number (json, name, fm_tally_get (tally, FM_TALLY_##symbol));
   FM_TALLY_FIGURES (X)
 #undef X
+  if (tally->thread == NULL)
+    add_mapped (json, tally);
   fm_json_end (json, '}');
 }
 

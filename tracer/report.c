@@ -348,6 +348,22 @@ is_worth_a_line (FmTally *tally)
       >= FAULTS_LEAST;
 }
 
+/* What an element has mapped one after the other is not worth a word. */
+static void
+add_mapped (GString *text, FmTally *element)
+{
+  guint64 figure[FM_N_MAPPED_FIGURES];
+  g_autofree gchar *most = NULL;
+
+  fm_tally_get_mapped (element, figure);
+  if (figure[FM_MAPPED_MOST] < 2)
+    return;
+  most = size (figure[FM_MAPPED_MOST_BYTES]);
+  g_string_append_printf (text,
+      "; had up to %" N " buffers (%s) mapped, for up to %.1f s",
+      figure[FM_MAPPED_MOST], most, ms (figure[FM_MAPPED_LONGEST_NS]) / 1e3);
+}
+
 static void
 add_tally (GString *text, FmTally *tally)
 {
@@ -361,13 +377,16 @@ add_tally (GString *text, FmTally *tally)
     g_string_append_printf (text, "  %-12s%s: ", "element", tally->element);
   g_string_append_printf (text,
       "%" N " blocks, %s; %" N " maps; waited %.1f ms for buffers, %.1f ms for "
-      "room; %" N " page faults, %" N " of them in blocks, %" N " major\n",
+      "room; %" N " page faults, %" N " of them in blocks, %" N " major",
       fm_tally_get (tally, FM_TALLY_ALLOCS), allocated, mapped (tally),
       ms (fm_tally_get (tally, FM_TALLY_MAP_WAIT_NS)),
       ms (fm_tally_get (tally, FM_TALLY_ALLOC_WAIT_NS)),
       sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS),
       sum (tally, FM_TALLY_ARENA_MINOR_FAULTS, FM_TALLY_ARENA_MAJOR_FAULTS),
       fm_tally_get (tally, FM_TALLY_MAJOR_FAULTS));
+  if (tally->thread == NULL)
+    add_mapped (text, tally);
+  g_string_append_c (text, '\n');
 }
 
 static void

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * tally-figures.h: what is known of an element or a thread, in one table from
- * which records, reports and the manual page are made.
+ * tally-figures.h: what is known of an element or a thread, and of an element
+ * alone, in two tables from which records, reports and the manual page are
+ * made.
  */
 #ifndef FM_TALLY_FIGURES_H
 #define FM_TALLY_FIGURES_H
@@ -22,6 +23,14 @@
   X (MAJOR_FAULTS, "major-faults", COUNTER, NUMBER, "major page faults") \
   X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, "minor page faults at addresses of blocks; with fault-source=rusage, those counted where a block was mapped") \
   X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, "major page faults at addresses of blocks, likewise")
+
+/* Of an element alone, not of a thread: what it keeps mapped. */
+#define FM_MAPPED_FIGURES(X) \
+  X (MAPPED, "mapped", GAUGE, NUMBER, "buffers that it has mapped") \
+  X (MAPPED_BYTES, "mapped-bytes", GAUGE, BYTES, "bytes of these") \
+  X (MAPPED_MOST, "mapped-most", GAUGE, NUMBER, "buffers of mapped-most-bytes") \
+  X (MAPPED_MOST_BYTES, "mapped-most-bytes", GAUGE, BYTES, "most bytes that it had mapped at a time") \
+  X (MAPPED_LONGEST_NS, "mapped-longest-ns", GAUGE, NS, "for how long it had a buffer mapped, the longest of those that it has unmapped, to some milliseconds; before it has unmapped any, since when it has had some mapped")
 /* clang-format on */
 
 typedef enum {
@@ -30,5 +39,12 @@ typedef enum {
 #undef X
       FM_N_TALLY_FIGURES
 } FmTallyFigure;
+
+typedef enum {
+#define X(symbol, ...) FM_##symbol,
+  FM_MAPPED_FIGURES (X)
+#undef X
+      FM_N_MAPPED_FIGURES
+} FmMappedFigure;
 
 #endif

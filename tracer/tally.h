@@ -23,11 +23,28 @@ typedef struct
   gchar *thread;   /* name; NULL for an element's */
   guint64 tid;
   _Atomic guint64 figure[FM_N_TALLY_FIGURES];
+
+  /* Of an element's: bytes and number of buffers that are mapped, in one word
+   * (tally.c), and the most that this was. */
+  _Atomic guint64 mapped, mapped_most;
+  _Atomic guint32 mapped_longest; /* ms */
+  _Atomic guint32 mapped_since;   /* ms, of the first of those now */
 } FmTally;
 
 /* With a reference for the caller, who calls fm_roster_leave() in the end. */
 FmTally *fm_tally_new (
     FmRoster *roster, const gchar *element, const gchar *thread, guint64 tid);
+
+/* A clock that costs next to nothing, in ms; it wraps around. */
+guint32 fm_tally_now (void);
+
+/* Its element maps a buffer of @bytes, and unmaps one that it had mapped at
+ * @since. As long as there is one, @tally is not freed. */
+void fm_tally_map (FmTally *tally, gsize bytes, guint32 now);
+void fm_tally_unmap (FmTally *tally, gsize bytes, guint32 since, guint32 now);
+
+void fm_tally_get_mapped (
+    FmTally *tally, guint64 ret_figure[FM_N_MAPPED_FIGURES]);
 
 static inline void
 fm_tally_add (FmTally *tally, FmTallyFigure figure, guint64 n)

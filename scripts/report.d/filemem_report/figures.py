@@ -47,6 +47,10 @@ USERS = (
     ("major-faults", "major faults", ""),
     ("arena-minor-faults", "minor faults, arena", ""),
     ("arena-major-faults", "major faults, arena", ""),
+    # of elements alone
+    ("mapped-most-bytes", "mapped, most at once", "bytes"),
+    ("mapped-most", "buffers of these", ""),
+    ("mapped-longest-ns", "mapped, longest", "ns"),
 )
 QUEUES = (
     ("level-bytes", "level at the end", "bytes"),

@@ -40,6 +40,12 @@ def check_known(report, faults):
     # with what alignment adds
     between(report.elements["src"]["alloc-bytes"], N * BLOCK, N * (BLOCK + 64))
     report.check_sums(*SUMS)
+    # one after the other, and all were unmapped
+    for name in "src", "seen", "sink":
+        equal(report.elements[name]["mapped"], 0, f"mapped of {name}")
+        equal(report.elements[name]["mapped-most"], 1, f"mapped-most of {name}")
+        equal(report.elements[name]["mapped-most-bytes"], BLOCK)
+    assert "mapped" not in report.threads["src"]
     between(report.elements["seen"]["minor-faults"], faults, faults + FEW,
             "minor-faults of seen")
     equal(set(report.threads), {"src", "q"}, "threads")

@@ -102,5 +102,24 @@ def test_wear_of_a_pool(runner):
     between(stats["passed-bytes"], 295 * frame, 305 * frame, "passed-bytes")
 
 
+def test_mapped(runner):
+    # without threads the encoder looks ahead exactly so far
+    need_elements("x264enc")
+    frame = 320 * 240 * 3 // 2
+    report = runner.report(
+        ["videotestsrc num-buffers=60 ! video/x-raw,format=I420,width=320,"
+         "height=240 ! x264enc name=enc rc-lookahead=20 threads=1 "
+         "sliced-threads=false sync-lookahead=0 bframes=0 ! fakesink"])
+    enc = report.elements["enc"]
+    equal(enc["mapped"], 0, "mapped")
+    equal(enc["mapped-bytes"], 0, "mapped-bytes")
+    between(enc["mapped-most"], 20, 26, "mapped-most")
+    # and at most one that it gives out
+    between(enc["mapped-most-bytes"], (enc["mapped-most"] - 1) * frame,
+            enc["mapped-most"] * frame, "mapped-most-bytes")
+    between(enc["mapped-longest-ns"], 1, report.document["uptime-ns"],
+            "mapped-longest-ns")
+
+
 if __name__ == "__main__":
     sys.exit(main(globals()))
