@@ -6,6 +6,8 @@
  */
 #include "advice.h"
 
+#include <string.h>
+
 /* GstBuffer and GstMemory, whatever holds the data. */
 #define BYTES_OF_OBJECTS 512
 
@@ -14,20 +16,51 @@
 #define WORTH_A_WORD 100
 #define WORTH_A_WORD_NS ((guint64) 100000000)
 
-/* Ordinary memory in one queue below this is not worth a word, either. */
-#define ESCAPED_LEAST ((guint64) 16 << 20)
+/* Memory below this is not worth a word, either. */
+#define LEAST ((guint64) 16 << 20)
 
-/* What is written more often than this, and is more than that. */
-#define WRITTEN_OFTEN 4
-#define WRITTEN_LEAST ((guint64) 256 << 20)
+/* Of what is written more often than this, in permille, and more than that,
+ * some need not be. */
+#define WRITTEN_OFTEN 1500
+#define WRITTEN_LEAST ((guint64) 64 << 20)
+
+/* A queue through which this much less has passed than through another one is
+ * no stream beside it. */
+#define STREAM_PART 16
+
+/* What a stream needs of the budget; below that its extents are read more than
+ * once. */
+#define STREAM_BYTES ((guint64) 1 << 20)
+
+/* What is beside what is mapped, however much that is: pager-room.c's floor. */
+#define FLOOR ((guint64) 8 << 20)
+
+/* Who has such a part of what is mapped is named, but not more than so many. */
+#define HOLDER_PART 8
+#define HOLDERS_MOST 3
+
+/* What is the matter, as far as one thing must not be said because of another.
+ */
+typedef struct
+{
+  const FmSnapshot *snapshot;
+  const guint64 *stats;
+  GPtrArray *advice;
+  FmWear wear;
+  guint n_streams;  /* that may have been at work at a time */
+  gboolean mapped;  /* takes most of the budget, or more */
+  gboolean turns;   /* streams that don't fit the budget take turns in it */
+  gboolean refused; /* the disk has no room */
+  gboolean slow;    /* it was said that the disk is */
+} Matter;
 
 static void G_GNUC_PRINTF (2, 3)
-    say (GPtrArray *advice, const gchar *format, ...)
+    say (const Matter *matter, const gchar *format, ...)
 {
   va_list args;
 
   va_start (args, format);
-  g_ptr_array_add (advice, g_strdup_vprintf (format, args));
+  g_ptr_array_add (matter->advice, g_strdup_vprintf (format, args));
   va_end (args);
 }
 
@@ -44,150 +77,378 @@ seconds (guint64 ns)
 }
 
 static gboolean
-is_worth_a_word (const FmSnapshot *snapshot, guint64 waited)
+is_worth_a_word (const Matter *matter, guint64 waited)
 {
-  return waited > MAX (snapshot->uptime / WORTH_A_WORD, WORTH_A_WORD_NS);
+  return waited
+      > MAX (matter->snapshot->uptime / WORTH_A_WORD, WORTH_A_WORD_NS);
 }
 
-static void
-about_space (GPtrArray *advice, const guint64 *stats)
+/* With how much ram nothing would go to disk; not less than that. */
+static gchar *
+enough (const guint64 *stats)
 {
-  if (stats[FM_STAT_DISK_FULL] > 0) {
-    g_autofree gchar *peak = size (stats[FM_STAT_DISK_PEAK]);
+  return size (MAX (stats[FM_STAT_BUDGET], stats[FM_STAT_RESIDENT_PEAK])
+      + stats[FM_STAT_SPILLED_PEAK]);
+}
 
-    say (advice,
+/* ---- what is the matter ---- */
+
+/* Of queues that come one after the other there is one at a time. */
+static guint
+count_streams (const FmSnapshot *snapshot)
+{
+  guint64 most = 0;
+  guint n = 0, i;
+
+  for (i = 0; i < snapshot->queues->len; i++) {
+    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
+
+    most = MAX (most, queue->figure[FM_QUEUE_BYTES]);
+  }
+  for (i = 0; i < snapshot->queues->len; i++) {
+    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
+
+    n += most > 0 && queue->figure[FM_QUEUE_BYTES] > most / STREAM_PART;
+  }
+  return MIN (n, snapshot->queues_at_once);
+}
+
+/* What is mapped is in memory whatever the budget. Where it leaves less of that
+ * than a quarter, it is why bytes go to disk and come back; unless it is just
+ * what many streams are writing and reading at the time, an extent each. */
+static gboolean
+is_mapped (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  guint64 in_passing = matter->n_streams > 1
+      ? 2 * matter->n_streams * matter->wear.mean_write
+      : 0;
+
+  return stats[FM_STAT_SPILL_BYTES] > 0
+      && stats[FM_STAT_PINNED_PEAK] >= stats[FM_STAT_BUDGET] / 4 * 3
+      && stats[FM_STAT_PINNED_PEAK] > in_passing;
+}
+
+/* Whatever passes through queues is written once at the most. */
+static gboolean
+is_written_often (const Matter *matter)
+{
+  return matter->stats[FM_STAT_SPILL_BYTES] > WRITTEN_LEAST
+      && matter->wear.written_permille > WRITTEN_OFTEN;
+}
+
+/* ---- disk space ---- */
+
+static void
+about_space (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  g_autofree gchar *peak = size (stats[FM_STAT_DISK_PEAK]);
+  g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
+  g_autofree gchar *lost = size (stats[FM_STAT_FALLBACK_BYTES]);
+  gboolean reached = stats[FM_STAT_FALLBACKS_FULL] > 0;
+
+  /* Near the size, that is what the disk was refused for. */
+  if (matter->refused
+      && !(reached && stats[FM_STAT_DISK_PEAK] >= stats[FM_STAT_SIZE] / 8 * 7))
+    say (matter,
         "the disk had no room %" G_GUINT64_FORMAT
         " times, with %s in use: free some space, raise size, or choose "
         "another disk (dir)",
         stats[FM_STAT_DISK_FULL], peak);
-  }
-  if (stats[FM_STAT_FALLBACKS_FULL] > 0) {
-    g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
-    g_autofree gchar *lost = size (stats[FM_STAT_FALLBACK_BYTES]);
-
-    say (advice,
+  if (reached)
+    say (matter,
         "the size of %s was reached, and %s stayed ordinary memory: raise size",
         most, lost);
-  }
 }
 
+/* ---- the budget ---- */
+
+/* What is mapped may exceed the budget, and then nobody was refused room. */
 static void
-about_budget (GPtrArray *advice, const guint64 *stats)
+about_budget (const Matter *matter)
 {
+  const guint64 *stats = matter->stats;
   guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_BUDGET];
+  g_autofree gchar *by = size (peak > budget ? peak - budget : 0);
+  g_autofree gchar *exceeded = peak > budget
+      ? g_strdup_printf (" (it was exceeded by %s)", by)
+      : g_strdup ("");
 
-  if (stats[FM_STAT_OVER_BUDGET] > 0) {
-    g_autofree gchar *by = size (peak > budget ? peak - budget : 0);
-
-    say (advice,
-        "the budget was too small by %s, %" G_GUINT64_FORMAT
-        " times, because what was in memory was in use or could not be "
-        "written: raise ram",
-        by, stats[FM_STAT_OVER_BUDGET]);
-  }
+  if (stats[FM_STAT_OVER_BUDGET] == 0 || matter->mapped || matter->refused)
+    return;
+  if (stats[FM_STAT_SPILL_FAILURES] > 0)
+    say (matter,
+        "the disk refused %" G_GUINT64_FORMAT
+        " writes, and what was to go there stayed in memory (the budget was "
+        "exceeded by %s): filemem's warnings say why",
+        stats[FM_STAT_SPILL_FAILURES], by);
+  else
+    say (matter,
+        "there was no room in the budget %" G_GUINT64_FORMAT
+        " times%s, because what was in memory was in use, or the disk took too "
+        "long: raise ram",
+        stats[FM_STAT_OVER_BUDGET], exceeded);
 }
 
-/* Whatever passes through queues is written once, and blocks of a pool as often
- * as they are filled. Much more than that is the same extents again and again:
- * small buffers of many streams share them. */
-static void
-about_streams (GPtrArray *advice, const FmSnapshot *snapshot)
+/* ---- what is mapped ---- */
+
+typedef struct
 {
-  guint64 written = snapshot->stats[FM_STAT_SPILL_BYTES];
-  guint64 passed = 0;
-  g_autofree gchar *written_size = size (written);
-  g_autofree gchar *passed_size = NULL;
+  const gchar *path;
+  guint64 figure[FM_N_MAPPED_FIGURES];
+} Holder;
+
+static gint
+compare_holders (gconstpointer a, gconstpointer b)
+{
+  const Holder *x = a, *y = b;
+  guint64 first = x->figure[FM_MAPPED_MOST_BYTES];
+  guint64 second = y->figure[FM_MAPPED_MOST_BYTES];
+
+  return first < second ? 1 : first > second ? -1 : 0;
+}
+
+/* Those worth a word, the one that holds most first. */
+static GArray *
+find_holders (const Matter *matter)
+{
+  GArray *holders = g_array_new (FALSE, FALSE, sizeof (Holder));
+  GPtrArray *elements = matter->snapshot->elements;
   guint i;
 
-  for (i = 0; i < snapshot->queues->len; i++)
-    passed += ((FmQueueRecord *) g_ptr_array_index (snapshot->queues, i))
-                  ->figure[FM_QUEUE_BYTES];
-  passed = MAX (passed, snapshot->stats[FM_STAT_ALLOC_BYTES]);
-  if (written <= WRITTEN_LEAST || written / WRITTEN_OFTEN <= passed)
-    return;
-  passed_size = size (passed);
-  say (advice,
-      "%s were written for %s of buffers: what the streams and elements use at "
-      "a time does not fit the budget; raise ram",
-      written_size, passed_size);
+  for (i = 0; i < elements->len; i++) {
+    FmTally *tally = g_ptr_array_index (elements, i);
+    Holder holder = {.path = tally->element};
+
+    fm_tally_get_mapped (tally, holder.figure);
+    if (holder.figure[FM_MAPPED_MOST_BYTES]
+        > matter->stats[FM_STAT_PINNED_PEAK] / HOLDER_PART)
+      g_array_append_val (holders, holder);
+  }
+  g_array_sort (holders, compare_holders);
+  return holders;
 }
 
-/* Producers waited: how much slower than the stream is the disk? What they did
- * not wait they would have had to move in the rest of the time. */
-static void
-about_disk (GPtrArray *advice, const FmSnapshot *snapshot)
+/* Its own name, where no other one of them has the same. */
+static const gchar *
+name_of (const GArray *holders, const gchar *path)
 {
-  const guint64 *stats = snapshot->stats;
+  const gchar *name = strrchr (path, ':');
+  guint n = 0, i;
+
+  for (i = 0; name != NULL && i < holders->len; i++)
+    n += g_str_has_suffix (g_array_index (holders, Holder, i).path, name);
+  return n == 1 ? name + 1 : path;
+}
+
+static void
+name_holder (GString *text, const GArray *holders, guint i)
+{
+  const Holder *holder = &g_array_index (holders, Holder, i);
+  guint64 n = holder->figure[FM_MAPPED_MOST];
+  guint64 longest = holder->figure[FM_MAPPED_LONGEST_NS];
+  g_autofree gchar *bytes = size (holder->figure[FM_MAPPED_MOST_BYTES]);
+
+  g_string_append_printf (text,
+      "%s%s%s up to %" G_GUINT64_FORMAT " buffer%s (%s)%s", i > 0 ? ", " : "",
+      name_of (holders, holder->path), i > 0 ? "" : " holds", n,
+      n == 1 ? "" : "s", bytes, i > 0 ? "" : " mapped");
+  if (longest >= WORTH_A_WORD_NS)
+    g_string_append_printf (text, ", for up to %.1f s", seconds (longest));
+}
+
+static gchar *
+name_holders (const Matter *matter)
+{
+  g_autofree gchar *pinned = size (matter->stats[FM_STAT_PINNED_PEAK]);
+  g_autoptr (GArray) holders = find_holders (matter);
+  GString *text = g_string_new (NULL);
+  guint i;
+
+  for (i = 0; i < MIN (holders->len, HOLDERS_MOST); i++)
+    name_holder (text, holders, i);
+  if (holders->len > HOLDERS_MOST)
+    g_string_append_printf (
+        text, ", and %u elements more", holders->len - HOLDERS_MOST);
+  if (holders->len == 0)
+    g_string_append_printf (text, "%s up to %s mapped at a time",
+        matter->snapshot->elements->len > 0 ? "code that runs in no element has"
+                                            : "elements have",
+        pinned);
+  return g_string_free (text, FALSE);
+}
+
+static void
+about_mapped (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  guint64 pinned = stats[FM_STAT_PINNED_PEAK], budget = stats[FM_STAT_BUDGET];
+  g_autofree gchar *who = NULL, *least = NULL, *left = NULL;
+  const gchar *unknown =
+      matter->snapshot->elements->len > 0 ? "" : "; attribution=on names who";
+
+  if (!matter->mapped)
+    return;
+  who = name_holders (matter);
+  least = size (pinned + FLOOR);
+  left = size (budget - MIN (budget, pinned));
+  if (pinned + FLOOR > budget)
+    say (matter, "%s: ram below %s buys nothing%s", who, least, unknown);
+  else
+    say (matter, "%s, which leaves %s of the budget for all else: raise ram%s",
+        who, left, unknown);
+}
+
+/* ---- what is written more than once ---- */
+
+static void
+say_turns (const Matter *matter, const gchar *what)
+{
+  guint64 least = matter->n_streams * STREAM_BYTES;
+  g_autofree gchar *ram = size (least);
+
+  say (matter,
+      "%s: %u streams take turns in a budget that is too small for what all of "
+      "them use at a time; raise ram%s%s%s",
+      what, matter->n_streams,
+      matter->stats[FM_STAT_BUDGET] < least ? ", to " : "",
+      matter->stats[FM_STAT_BUDGET] < least ? ram : "",
+      matter->stats[FM_STAT_BUDGET] < least ? " at least" : "");
+}
+
+/* Blocks of a pool that are filled anew are read from disk before. */
+static gboolean
+about_pool (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  guint64 fills = MAX (stats[FM_STAT_FILLS], 1);
+  guint64 to_write = stats[FM_STAT_FILLS_TO_WRITE];
+  guint64 bytes = (guint64) ((gdouble) stats[FM_STAT_FILL_BYTES]
+      * (gdouble) to_write / (gdouble) fills);
+  g_autofree gchar *in_vain = size (bytes);
+  g_autofree gchar *all = size (stats[FM_STAT_FILL_BYTES]);
+
+  if (bytes <= LEAST || to_write <= fills / 3)
+    return FALSE;
+  say (matter,
+      "%s of %s came back from disk only to be written anew: a pool has more "
+      "buffers than fit the budget; give it fewer, or raise ram",
+      in_vain, all);
+  return TRUE;
+}
+
+static void
+about_wear (const Matter *matter)
+{
+  g_autofree gchar *written = size (matter->stats[FM_STAT_SPILL_BYTES]);
+  g_autofree gchar *what =
+      g_strdup_printf ("%.1f bytes were written for each that came in (%s)",
+          (gdouble) matter->wear.written_permille / 1000, written);
+
+  if (matter->turns)
+    say_turns (matter, what);
+  else if (!matter->mapped && !about_pool (matter) && is_written_often (matter))
+    say (matter,
+        "%s: what came back from disk went there again before it was done "
+        "with; raise ram",
+        what);
+}
+
+/* ---- the disk's speed ---- */
+
+/* Producers waited: how much slower than the stream is the disk? What they did
+ * not wait they would have had to move in the rest of the time. Each stream has
+ * its producer, and they wait at the same time. */
+static void
+about_disk (Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  guint n = MAX (matter->n_streams, 1);
   gdouble waited = seconds (stats[FM_STAT_ALLOC_WAIT_NS]);
   gdouble busy = seconds (stats[FM_STAT_DISK_BUSY_NS]);
   gdouble moved =
       (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
   gdouble rate = busy > 0 ? moved / busy / (1 << 20) : 0;
+  gboolean failed = stats[FM_STAT_OVER_BUDGET] > 0
+      && (matter->refused || stats[FM_STAT_SPILL_FAILURES] > 0);
+  g_autofree gchar *slower = NULL;
 
-  if (!is_worth_a_word (snapshot, stats[FM_STAT_ALLOC_WAIT_NS]))
+  /* Where writes failed, that is what was waited for. */
+  if (rate <= 0 || matter->turns || failed
+      || !is_worth_a_word (matter, stats[FM_STAT_ALLOC_WAIT_NS]))
     return;
-  if (waited < 0.9 * busy)
-    say (advice,
-        "the disk moved %.0f MiB/s both ways, slower than the stream by %.0f "
-        "MiB/s: producers waited %.1f s for it. No harm, unless they are live; "
-        "else use a faster disk (dir), or raise ram",
-        rate, rate * waited / (busy - waited), waited);
+  if (waited / n < 0.9 * busy)
+    slower = g_strdup_printf ("slower than the stream%s by %.0f MiB/s",
+        n > 1 ? "s" : "", rate * waited / n / (busy - waited / n));
   else
-    say (advice,
-        "the disk moved %.0f MiB/s both ways, much slower than the stream: "
-        "producers waited %.1f s for it. No harm, unless they are live; else "
-        "use a faster disk (dir), or raise ram",
-        rate, waited);
+    slower =
+        g_strdup_printf ("much slower than the stream%s", n > 1 ? "s" : "");
+  say (matter,
+      "the disk moved %.0f MiB/s both ways, %s: producers waited %.1f s for "
+      "it. No harm, unless they are live; else use a faster disk (dir)%s",
+      rate, slower, waited, matter->mapped ? "" : ", or raise ram");
+  matter->slow = TRUE;
 }
 
 static void
-about_maps_in_place (GPtrArray *advice, const guint64 *stats)
+about_maps_in_place (const Matter *matter)
 {
-  if (stats[FM_STAT_MAPS_IN_PLACE] > 0)
-    say (advice,
+  if (matter->stats[FM_STAT_MAPS_IN_PLACE] > 0)
+    say (matter,
         "buffers were used where they are on disk, which is slow "
         "(%" G_GUINT64_FORMAT
         " maps): raise the limits on address space and data (ulimit -v, -d), "
         "allow mremap() where system calls are filtered, and let the program "
         "close no descriptors that others have opened",
-        stats[FM_STAT_MAPS_IN_PLACE]);
+        matter->stats[FM_STAT_MAPS_IN_PLACE]);
 }
 
 static void
-about_waits (GPtrArray *advice, const FmSnapshot *snapshot)
+about_waits (const Matter *matter)
 {
-  const guint64 *stats = snapshot->stats;
-  g_autofree gchar *missing = NULL;
+  const guint64 *stats = matter->stats;
+  g_autofree gchar *ram = enough (stats);
 
-  if (!is_worth_a_word (snapshot, stats[FM_STAT_MAP_WAIT_NS]))
+  if (matter->turns || !is_worth_a_word (matter, stats[FM_STAT_MAP_WAIT_NS]))
     return;
-  missing = size (stats[FM_STAT_SPILLED_PEAK]);
-  say (advice,
-      "elements waited %.1f s for buffers to come back from disk: use a faster "
-      "disk (dir), or raise ram; with %s more of it nothing would go to disk",
-      seconds (stats[FM_STAT_MAP_WAIT_NS]), missing);
+  say (matter,
+      "elements waited %.1f s for buffers to come back from disk: %sraise ram; "
+      "with %s nothing would go to disk",
+      seconds (stats[FM_STAT_MAP_WAIT_NS]),
+      matter->slow ? "" : "use a faster disk (dir), or ", ram);
 }
 
+/* Where there is little room beside what is mapped, what was read ahead may
+ * have to go again. */
 static void
-about_prefetch (GPtrArray *advice, const guint64 *stats)
+about_prefetch (const Matter *matter)
 {
+  const guint64 *stats = matter->stats;
   guint64 unused = stats[FM_STAT_PREFETCH_UNUSED_BYTES];
-  g_autofree gchar *in_vain = NULL, *all = NULL;
+  g_autofree gchar *in_vain = size (unused);
+  g_autofree gchar *all = size (stats[FM_STAT_PREFETCH_BYTES]);
+  g_autofree gchar *what =
+      g_strdup_printf ("%s of %s was read ahead in vain", in_vain, all);
 
-  if (unused <= ESCAPED_LEAST || unused <= stats[FM_STAT_PREFETCH_BYTES] / 4)
+  if (matter->mapped || matter->turns || unused <= LEAST
+      || unused <= stats[FM_STAT_PREFETCH_BYTES] / 4)
     return;
-  in_vain = size (unused);
-  all = size (stats[FM_STAT_PREFETCH_BYTES]);
-  say (advice,
-      "%s of %s was read ahead in vain: somebody jumps in what was written, or "
-      "ram is too small for all who read at once",
-      in_vain, all);
+  if (matter->n_streams < 2)
+    say (matter, "%s: somebody jumps in what was written", what);
+  else if (stats[FM_STAT_BUDGET] < matter->n_streams * STREAM_BYTES)
+    say_turns (matter, what);
+  else
+    say (matter,
+        "%s: somebody jumps in what was written, or ram is too small for %u "
+        "streams",
+        what, matter->n_streams);
 }
 
 static void
-about_escapes (
-    GPtrArray *advice, const guint64 *stats, const FmQueueRecord *queue)
+about_escapes (const Matter *matter, const FmQueueRecord *queue)
 {
+  const guint64 *stats = matter->stats;
   const gchar *cure = "";
   guint64 all = queue->figure[FM_QUEUE_BYTES];
   guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
@@ -195,7 +456,7 @@ about_escapes (
   g_autoptr (GString) why = g_string_new (NULL);
   guint i;
 
-  if (escaped <= ESCAPED_LEAST || escaped <= all / 10)
+  if (escaped <= LEAST || escaped <= all / 10)
     return;
   for (i = 0; i < FM_N_LEFT_ALONE; i++) {
     if (queue->left_alone[i] > 0)
@@ -210,39 +471,52 @@ about_escapes (
     cure = stats[FM_STAT_FALLBACKS_DIR] > 0
         ? ": set dir to a directory that can be used"
         : ": raise size, or free some space in dir";
-  say (advice, "%s of %s that entered %s stayed ordinary memory (%s)%s",
+  say (matter, "%s of %s that entered %s stayed ordinary memory (%s)%s",
       escaped_size, all_size, queue->name, why->str, cure);
 }
 
+/* Of as many buffers as there may have been at a time. */
 static void
-about_objects (GPtrArray *advice, const guint64 *stats)
+about_objects (const Matter *matter)
 {
-  guint64 allocs = stats[FM_STAT_ALLOCS];
+  const guint64 *stats = matter->stats;
+  guint64 mean = stats[FM_STAT_ALLOC_BYTES] / MAX (stats[FM_STAT_ALLOCS], 1);
+  guint64 n = (stats[FM_STAT_RESIDENT_PEAK] + stats[FM_STAT_SPILLED_PEAK])
+      / MAX (mean, 1);
 
-  if (allocs > 0 && stats[FM_STAT_ALLOC_BYTES] / allocs < 2 * BYTES_OF_OBJECTS)
-    say (advice,
+  if (mean < 2 * BYTES_OF_OBJECTS
+      && MIN (n, stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS > LEAST)
+    say (matter,
         "buffers are small, %" G_GUINT64_FORMAT
         " bytes: GStreamer's own objects take about half a KiB of memory each, "
         "in which filemem can't help; use larger buffers",
-        stats[FM_STAT_ALLOC_BYTES] / allocs);
+        mean);
 }
 
 GPtrArray *
 fm_advice (const FmSnapshot *snapshot)
 {
-  GPtrArray *advice = g_ptr_array_new_with_free_func (g_free);
+  Matter matter = {.snapshot = snapshot,
+      .stats = snapshot->stats,
+      .advice = g_ptr_array_new_with_free_func (g_free),
+      .wear = fm_snapshot_wear (snapshot),
+      .n_streams = count_streams (snapshot),
+      .refused = snapshot->stats[FM_STAT_DISK_FULL] > 0};
   guint i;
 
-  about_space (advice, snapshot->stats);
-  about_budget (advice, snapshot->stats);
-  about_streams (advice, snapshot);
-  about_disk (advice, snapshot);
-  about_maps_in_place (advice, snapshot->stats);
-  about_waits (advice, snapshot);
-  about_prefetch (advice, snapshot->stats);
+  matter.mapped = is_mapped (&matter);
+  matter.turns =
+      !matter.mapped && matter.n_streams > 1 && is_written_often (&matter);
+  about_space (&matter);
+  about_budget (&matter);
+  about_mapped (&matter);
+  about_wear (&matter);
+  about_disk (&matter);
+  about_maps_in_place (&matter);
+  about_waits (&matter);
+  about_prefetch (&matter);
   for (i = 0; i < snapshot->queues->len; i++)
-    about_escapes (
-        advice, snapshot->stats, g_ptr_array_index (snapshot->queues, i));
-  about_objects (advice, snapshot->stats);
-  return advice;
+    about_escapes (&matter, g_ptr_array_index (snapshot->queues, i));
+  about_objects (&matter);
+  return matter.advice;
 }

@@ -450,3 +450,9 @@ fm_queues_records (void)
   }
   return records;
 }
+
+guint
+fm_queues_at_once (void)
+{
+  return fm_roster_most (&queues.entrances);
+}

@@ -69,5 +69,9 @@ void fm_entrance_see_answer (FmEntrance *entrance, GstQuery *query);
  * not too many. Any thread. */
 GPtrArray *fm_queues_records (void);
 
+/* The most of them that there were at a time; with "auto" among the names,
+ * other pads count as well. */
+guint fm_queues_at_once (void);
+
 G_END_DECLS
 #endif

@@ -50,6 +50,7 @@ fm_roster_add (FmRoster *roster, FmRosterItem *item, GDestroyNotify free)
   if (roster->items == NULL)
     roster->items = g_ptr_array_new ();
   g_ptr_array_add (roster->items, item);
+  roster->n_most = MAX (roster->n_most, roster->items->len - roster->n_gone);
   fm_mutex_unlock (&lock);
 }
 
@@ -100,6 +101,17 @@ fm_roster_leave (FmRoster *roster, gpointer data)
   if (forgotten != NULL)
     fm_roster_item_unref (forgotten);
   fm_roster_item_unref (item);
+}
+
+guint
+fm_roster_most (FmRoster *roster)
+{
+  guint most;
+
+  fm_mutex_lock (&lock);
+  most = roster->n_most;
+  fm_mutex_unlock (&lock);
+  return most;
 }
 
 GPtrArray *

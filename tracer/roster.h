@@ -34,6 +34,7 @@ typedef struct
 {
   GPtrArray *items;
   guint n_gone;
+  guint n_most; /* of those that are not gone, at a time */
   guint64 n_ever;
 } FmRoster;
 
@@ -47,6 +48,9 @@ void fm_roster_item_unref (gpointer item);
 /* What @item tells about is gone: it stays for a while. Drops the caller's
  * reference. */
 void fm_roster_leave (FmRoster *roster, gpointer item);
+
+/* The most that there were at a time, of those that were not gone. */
+guint fm_roster_most (FmRoster *roster);
 
 /* All that were made in this process, in the order in which they came; with
  * references. */

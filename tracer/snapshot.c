@@ -31,6 +31,7 @@ fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
   for (i = 0; i < FM_N_WAITS; i++)
     gst_file_mem_allocator_waits (allocator, i, snapshot->waits[i]);
   snapshot->queues = fm_queues_records ();
+  snapshot->queues_at_once = fm_queues_at_once ();
   snapshot->elements = fm_attribution_elements ();
   snapshot->threads = fm_attribution_threads ();
   snapshot->fault_source = fm_faults_source ();

@@ -25,6 +25,7 @@ typedef struct
   guint64 stats[FM_N_STATISTICS];
   guint64 waits[FM_N_WAITS][FM_HISTOGRAM_BUCKETS];
   GPtrArray *queues; /* of FmQueueRecord */
+  guint queues_at_once;
 
   /* With attribution; else there is nothing. */
   GPtrArray *elements; /* of FmTally */

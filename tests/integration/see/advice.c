@@ -2,7 +2,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * advice.c: tests what advice is given for which figures, and that none is
- * given a step before. Figures are made up.
+ * given a step before; and that in whole situations there is that advice which
+ * fits, and no other. Figures are made up.
  */
 #include "advice.h"
 #include "../../unit/testing.h"
@@ -18,6 +19,8 @@ typedef struct
   FmSnapshot snapshot;
   guint64 *stats;
 } Fixture;
+
+static FmRoster elements; /* as in the tracer: it never goes */
 
 static void
 queue_free (gpointer data)
@@ -38,7 +41,8 @@ setup (void **state)
 
   fixture->stats = stats;
   fixture->snapshot.queues = g_ptr_array_new_with_free_func (queue_free);
-  fixture->snapshot.elements = g_ptr_array_new ();
+  fixture->snapshot.elements =
+      g_ptr_array_new_with_free_func (fm_roster_item_unref);
   fixture->snapshot.threads = g_ptr_array_new ();
   stats[FM_STAT_SIZE] = 1024 * MIB;
   stats[FM_STAT_BUDGET] = 64 * MIB;
@@ -52,6 +56,7 @@ setup (void **state)
   stats[FM_STAT_SPILL_BYTES] = 400 * MIB;
   stats[FM_STAT_FILL_BYTES] = 400 * MIB;
   stats[FM_STAT_PREFETCH_BYTES] = 400 * MIB;
+  stats[FM_STAT_FILLS] = 400;
   stats[FM_STAT_DISK_BUSY_NS] = 8 * SECOND;
   *state = fixture;
   return 0;
@@ -86,6 +91,34 @@ assert_one (Fixture *fixture, const gchar *expected)
 
   assert_int_equal (advice->len, 1);
   assert_string_equal (g_ptr_array_index (advice, 0), expected);
+}
+
+static FmQueueRecord *
+add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
+{
+  FmQueueRecord *queue = g_new0 (FmQueueRecord, 1);
+
+  queue->name = g_strdup (name);
+  queue->figure[FM_QUEUE_BYTES] = bytes;
+  queue->figure[FM_QUEUE_FOREIGN_BYTES] = foreign;
+  g_ptr_array_add (fixture->snapshot.queues, queue);
+  return queue;
+}
+
+/* One that has had @n buffers of @bytes in all mapped, for so many ms. */
+static FmTally *
+add_element (Fixture *fixture, const gchar *path, guint n, guint64 bytes,
+    guint32 longest)
+{
+  FmTally *tally = fm_tally_new (&elements, path, NULL, 0);
+  guint i;
+
+  for (i = 0; i < n; i++)
+    fm_tally_map (tally, bytes / n, 1000);
+  for (i = 0; i < n; i++)
+    fm_tally_unmap (tally, bytes / n, 1000, 1000 + longest);
+  g_ptr_array_add (fixture->snapshot.elements, tally);
+  return tally;
 }
 
 static void
@@ -123,6 +156,12 @@ test_size_reached (void **state)
   assert_one (fixture,
       "the size of 1.0\302\240GiB was reached, and "
       "3.0\302\240MiB stayed ordinary memory: raise size");
+  /* What the disk refused, it refused for the same reason. */
+  fixture->stats[FM_STAT_DISK_FULL] = 4;
+  fixture->stats[FM_STAT_DISK_PEAK] = 1000 * MIB;
+  assert_one (fixture,
+      "the size of 1.0\302\240GiB was reached, and "
+      "3.0\302\240MiB stayed ordinary memory: raise size");
 }
 
 static void
@@ -134,14 +173,33 @@ test_over_budget (void **state)
   assert_none (fixture);
   fixture->stats[FM_STAT_OVER_BUDGET] = 3;
   assert_one (fixture,
-      "the budget was too small by 8.0\302\240MiB, 3 times, because what was "
-      "in memory was in use or could not be written: raise ram");
+      "there was no room in the budget 3 times (it was exceeded by "
+      "8.0\302\240MiB), because what was in memory was in use, or the disk "
+      "took too long: raise ram");
+  /* All of it was kept free for reads. */
+  fixture->stats[FM_STAT_RESIDENT_PEAK] = 64 * MIB;
+  assert_one (fixture,
+      "there was no room in the budget 3 times, because what was in memory was "
+      "in use, or the disk took too long: raise ram");
+  /* No budget would do. */
+  fixture->stats[FM_STAT_RESIDENT_PEAK] = 72 * MIB;
+  fixture->stats[FM_STAT_SPILL_FAILURES] = 5;
+  assert_one (fixture,
+      "the disk refused 5 writes, and what was to go there stayed in memory "
+      "(the budget was exceeded by 8.0\302\240MiB): filemem's warnings say "
+      "why");
+  /* That is said already. */
+  fixture->stats[FM_STAT_DISK_FULL] = 5;
+  assert_one (fixture,
+      "the disk had no room 5 times, with 400.0\302\240MiB in use: free some "
+      "space, raise size, or choose another disk (dir)");
 }
 
 static void
 test_slow_disk (void **state)
 {
   Fixture *fixture = *state;
+  guint i;
 
   fixture->stats[FM_STAT_ALLOC_WAITS] = 100;
   fixture->stats[FM_STAT_ALLOC_WAIT_NS] = 4 * SECOND;
@@ -160,11 +218,24 @@ test_slow_disk (void **state)
       "the disk moved 100 MiB/s both ways, much slower than the stream: "
       "producers waited 16.0 s for it. No harm, unless they are live; else use "
       "a faster disk (dir), or raise ram");
-  fixture->stats[FM_STAT_DISK_BUSY_NS] = 0;
+  /* One of four producers had three quarters of these. */
+  for (i = 0; i < 4; i++)
+    add_queue (fixture, "q", 100 * MIB, 0);
+  fixture->snapshot.queues_at_once = 4;
   assert_one (fixture,
-      "the disk moved 0 MiB/s both ways, much slower than the stream: "
-      "producers waited 16.0 s for it. No harm, unless they are live; else use "
-      "a faster disk (dir), or raise ram");
+      "the disk moved 100 MiB/s both ways, slower than the streams by 100 "
+      "MiB/s: producers waited 16.0 s for it. No harm, unless they are live; "
+      "else use a faster disk (dir), or raise ram");
+  /* They waited for writes that failed. */
+  fixture->stats[FM_STAT_DISK_FULL] = 7;
+  fixture->stats[FM_STAT_OVER_BUDGET] = 1;
+  assert_one (fixture,
+      "the disk had no room 7 times, with 400.0\302\240MiB in use: free some "
+      "space, raise size, or choose another disk (dir)");
+  fixture->stats[FM_STAT_DISK_FULL] = fixture->stats[FM_STAT_OVER_BUDGET] = 0;
+  /* Nothing was moved: it is not the disk's speed. */
+  fixture->stats[FM_STAT_DISK_BUSY_NS] = 0;
+  assert_none (fixture);
 }
 
 static void
@@ -179,38 +250,265 @@ test_waits (void **state)
   fixture->snapshot.uptime = 149 * SECOND;
   assert_one (fixture,
       "elements waited 1.5 s for buffers to come back from disk: use a faster "
-      "disk (dir), or raise ram; with 300.0\302\240MiB more of it nothing "
-      "would go to disk");
+      "disk (dir), or raise ram; with 364.0\302\240MiB nothing would go to "
+      "disk");
+  /* More than the budget was in memory. */
+  fixture->stats[FM_STAT_RESIDENT_PEAK] = 84 * MIB;
+  assert_one (fixture,
+      "elements waited 1.5 s for buffers to come back from disk: use a faster "
+      "disk (dir), or raise ram; with 384.0\302\240MiB nothing would go to "
+      "disk");
 }
 
-static FmQueueRecord *
-add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
+/* Four streams of 100 MiB. */
+static void
+add_streams (Fixture *fixture)
 {
-  FmQueueRecord *queue = g_new0 (FmQueueRecord, 1);
+  guint i;
 
-  queue->name = g_strdup (name);
-  queue->figure[FM_QUEUE_BYTES] = bytes;
-  queue->figure[FM_QUEUE_FOREIGN_BYTES] = foreign;
-  g_ptr_array_add (fixture->snapshot.queues, queue);
-  return queue;
+  for (i = 0; i < 4; i++)
+    add_queue (fixture, "q", 100 * MIB, 0);
+  fixture->snapshot.queues_at_once = 4;
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 400 * MIB;
+  fixture->stats[FM_STAT_ALLOCS] = 4000;
 }
 
 static void
 test_streams (void **state)
 {
   Fixture *fixture = *state;
+  guint i;
 
-  fixture->stats[FM_STAT_ALLOC_BYTES] = 300 * MIB;
-  fixture->stats[FM_STAT_ALLOCS] = 3000;
-  fixture->stats[FM_STAT_SPILL_BYTES] = 1200 * MIB;
+  add_streams (fixture);
+  fixture->stats[FM_STAT_SPILL_BYTES] = 599 * MIB;
   assert_none (fixture);
-  fixture->stats[FM_STAT_SPILL_BYTES] = 34 * 1024 * MIB;
+  fixture->stats[FM_STAT_SPILL_BYTES] = 1000 * MIB;
   assert_one (fixture,
-      "34.0\302\240GiB were written for 300.0\302\240MiB of buffers: what the "
-      "streams and elements use at a time does not fit the budget; raise ram");
-  /* The buffers of a pool, again and again. */
-  add_queue (fixture, "q", 30 * 1024 * MIB, 0);
+      "2.5 bytes were written for each that came in (1000.0\302\240MiB): 4 "
+      "streams take turns in a budget that is too small for what all of them "
+      "use at a time; raise ram");
+  /* A word on how much helps. */
+  fixture->stats[FM_STAT_BUDGET] = 3 * MIB;
+  assert_one (fixture,
+      "2.5 bytes were written for each that came in (1000.0\302\240MiB): 4 "
+      "streams take turns in a budget that is too small for what all of them "
+      "use at a time; raise ram, to 4.0\302\240MiB at least");
+  /* Little is not worth a word. */
+  fixture->stats[FM_STAT_SPILL_BYTES] = 64 * MIB;
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 10 * MIB;
   assert_none (fixture);
+  /* The buffers of a pool, again and again. */
+  fixture->stats[FM_STAT_SPILL_BYTES] = 1000 * MIB;
+  fixture->stats[FM_STAT_STORED_BYTES] = 1000 * MIB;
+  for (i = 0; i < 4; i++)
+    ((FmQueueRecord *) g_ptr_array_index (fixture->snapshot.queues, i))
+        ->figure[FM_QUEUE_BYTES] = 250 * MIB;
+  assert_none (fixture);
+}
+
+/* What is said of one stream names no others: nor of several of which there was
+ * one at a time, nor of one beside which others are nothing. */
+static void
+test_one_stream (void **state)
+{
+  Fixture *fixture = *state;
+  static const gchar expected[] =
+      "2.5 bytes were written for each that came in (1000.0\302\240MiB): what "
+      "came back from disk went there again before it was done with; raise ram";
+
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 400 * MIB;
+  fixture->stats[FM_STAT_ALLOCS] = 4000;
+  fixture->stats[FM_STAT_SPILL_BYTES] = 1000 * MIB;
+  assert_one (fixture, expected);
+  add_queue (fixture, "q", 400 * MIB, 0);
+  fixture->snapshot.queues_at_once = 1;
+  assert_one (fixture, expected);
+  add_queue (fixture, "audio", 20 * MIB, 0);
+  fixture->snapshot.queues_at_once = 2;
+  assert_one (fixture, expected);
+  add_queue (fixture, "next", 400 * MIB, 0);
+  fixture->snapshot.queues_at_once = 1;
+  assert_one (fixture, expected);
+}
+
+/* As many bytes as that are mapped, so much of the budget is left. */
+static void
+test_mapped (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_RESIDENT_PEAK] = 77 * MIB;
+  fixture->stats[FM_STAT_PINNED_PEAK] = 47 * MIB;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_PINNED_PEAK] = 48 * MIB;
+  assert_one (fixture,
+      "elements have up to 48.0\302\240MiB mapped at a time, which leaves "
+      "16.0\302\240MiB of the budget for all else: raise ram; attribution=on "
+      "names who");
+  fixture->stats[FM_STAT_PINNED_PEAK] = 69 * MIB;
+  assert_one (fixture,
+      "elements have up to 69.0\302\240MiB mapped at a time: ram below "
+      "77.0\302\240MiB buys nothing; attribution=on names who");
+  /* Nothing had to go for it. */
+  fixture->stats[FM_STAT_SPILL_BYTES] = 0;
+  assert_none (fixture);
+}
+
+static void
+test_mapped_by (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_PINNED_PEAK] = 69 * MIB;
+  add_element (fixture, "/GstPipeline:p/GstVideoTestSrc:src", 1, 2 * MIB, 10);
+  assert_one (fixture,
+      "code that runs in no element has up to 69.0\302\240MiB mapped at a "
+      "time: ram below 77.0\302\240MiB buys nothing");
+  add_element (
+      fixture, "/GstPipeline:p/GstX264Enc:x264enc0", 52, 68 * MIB, 2100);
+  assert_one (fixture,
+      "x264enc0 holds up to 52 buffers (68.0\302\240MiB) mapped, for up to 2.1 "
+      "s: ram below 77.0\302\240MiB buys nothing");
+  /* The one that holds most comes first. */
+  add_element (fixture, "/GstPipeline:p/GstBin:b/GstX:x1", 1, 40 * MIB, 20);
+  fixture->stats[FM_STAT_PINNED_PEAK] = 110 * MIB;
+  assert_one (fixture,
+      "x264enc0 holds up to 52 buffers (68.0\302\240MiB) mapped, for up to 2.1 "
+      "s, x1 up to 1 buffer (40.0\302\240MiB): ram below 118.0\302\240MiB buys "
+      "nothing");
+  add_element (fixture, "/GstPipeline:p/GstX:x2", 2, 30 * MIB, 20);
+  add_element (fixture, "/GstPipeline:p/GstX:x1", 2, 29 * MIB, 20);
+  add_element (fixture, "/GstPipeline:p/GstX:x4", 2, 28 * MIB, 20);
+  assert_one (fixture,
+      "x264enc0 holds up to 52 buffers (68.0\302\240MiB) mapped, for up to 2.1 "
+      "s, /GstPipeline:p/GstBin:b/GstX:x1 up to 1 buffer (40.0\302\240MiB), x2 "
+      "up to 2 buffers (30.0\302\240MiB), and 2 elements more: ram below "
+      "118.0\302\240MiB buys nothing");
+}
+
+static void
+test_pool (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->stats[FM_STAT_FILLS_TO_WRITE] = 132;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_FILLS_TO_WRITE] = 200;
+  assert_one (fixture,
+      "200.0\302\240MiB of 400.0\302\240MiB came back from disk only to be "
+      "written anew: a pool has more buffers than fit the budget; give it "
+      "fewer, or raise ram");
+  fixture->stats[FM_STAT_FILL_BYTES] = 32 * MIB;
+  assert_none (fixture);
+}
+
+/* Whole situations: what is said, in this order, and what is not. */
+typedef struct
+{
+  const gchar *name;
+  guint64 budget, resident, spilled, pinned; /* MiB, the most */
+  guint64 passed, written, read, to_write;   /* MiB */
+  guint64 ahead, in_vain;                    /* MiB */
+  guint n_queues;
+  guint64 alloc_wait, map_wait, busy; /* s, of 20 */
+  guint encoder;                      /* buffers that it holds; 0: unknown */
+  const gchar *says[5];               /* the starts of it */
+} Situation;
+
+/* clang-format off */
+static const Situation situations[] = {
+    {"a queue that fits", 64, 60, 0, 5, 50, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, {NULL}},
+    {"a deep queue", 64, 64, 900, 5, 1000, 930, 930, 0, 900, 0, 1, 0, 0, 5, 0, {NULL}},
+    {"one stream and an encoder", 32, 77, 186, 69, 264, 450, 400, 0, 0, 0, 1, 4, 6, 8, 52,
+        {"x264enc0 holds up to 52 buffers", "the disk moved", "elements waited"}},
+    {"the same, and nobody knows who", 32, 77, 186, 69, 264, 450, 400, 0, 0, 0, 1, 4, 6, 8, 0,
+        {"elements have up to 69.0", "the disk moved", "elements waited"}},
+    {"an encoder of several streams", 32, 77, 186, 69, 264, 450, 400, 0, 0, 0, 4, 0, 0, 8, 52,
+        {"x264enc0 holds up to 52 buffers"}},
+    {"mapped over ram, read ahead in vain", 32, 77, 186, 69, 264, 200, 300, 0, 200, 150, 1, 0, 0, 8, 52,
+        {"x264enc0 holds up to 52 buffers"}},
+    {"40 streams with 16M", 16, 18, 350, 11, 700, 1400, 1850, 0, 560, 285, 40, 300, 700, 9, 0,
+        {"2.0 bytes were written for each that came in (1.4\302\240GiB): 40 streams"}},
+    {"40 streams, each of which maps what it is at", 4, 14, 500, 11, 700, 1800, 1850, 0, 560, 285, 40, 300, 700, 9, 0,
+        {"2.6 bytes were written for each that came in (1.8\302\240GiB): 40 streams"}},
+    {"one stream in as little", 4, 14, 500, 11, 700, 1800, 1850, 0, 560, 285, 1, 0, 0, 9, 0,
+        {"elements have up to 11.0\302\240MiB mapped"}},
+    {"40 streams that only read too often", 16, 18, 350, 11, 700, 890, 1850, 0, 560, 285, 40, 0, 0, 9, 0,
+        {"285.0\302\240MiB of 560.0\302\240MiB was read ahead in vain: 40 streams"}},
+    {"a pool larger than ram", 32, 32, 40, 8, 1000, 950, 1900, 950, 0, 0, 1, 0, 3, 8, 0,
+        {"950.0\302\240MiB of 1.9\302\240GiB came back from disk only to be written anew", "elements waited"}},
+    {"a slow disk", 64, 64, 900, 5, 1000, 930, 930, 0, 900, 0, 1, 15, 0, 20, 0,
+        {"the disk moved 93 MiB/s both ways, slower than the stream by 279"}},
+    {"a slow disk whose reader waits", 64, 64, 900, 5, 1000, 930, 930, 0, 900, 0, 1, 15, 9, 20, 0,
+        {"the disk moved 93 MiB/s", "elements waited 9.0 s for buffers to come back from disk: raise ram; with 964.0\302\240MiB"}},
+};
+/* clang-format on */
+
+static void
+take_situation (Fixture *fixture, const Situation *situation)
+{
+  guint64 *stats = fixture->stats;
+  guint i;
+
+  memset (stats, 0, sizeof fixture->snapshot.stats);
+  fixture->snapshot.uptime = 20 * SECOND;
+  stats[FM_STAT_SIZE] = 4096 * MIB;
+  stats[FM_STAT_BUDGET] = situation->budget * MIB;
+  stats[FM_STAT_RESIDENT_PEAK] = situation->resident * MIB;
+  stats[FM_STAT_SPILLED_PEAK] = situation->spilled * MIB;
+  stats[FM_STAT_PINNED_PEAK] = situation->pinned * MIB;
+  stats[FM_STAT_ALLOCS] = situation->passed;
+  stats[FM_STAT_ALLOC_BYTES] = situation->passed * MIB;
+  stats[FM_STAT_SPILL_BYTES] = situation->written * MIB;
+  stats[FM_STAT_WRITES] = 4 * situation->written;
+  stats[FM_STAT_FILL_BYTES] = situation->read * MIB;
+  stats[FM_STAT_FILLS] = situation->read;
+  stats[FM_STAT_FILLS_TO_WRITE] = situation->to_write;
+  stats[FM_STAT_PREFETCH_BYTES] = situation->ahead * MIB;
+  stats[FM_STAT_PREFETCH_UNUSED_BYTES] = situation->in_vain * MIB;
+  stats[FM_STAT_ALLOC_WAIT_NS] = situation->alloc_wait * SECOND;
+  stats[FM_STAT_MAP_WAIT_NS] = situation->map_wait * SECOND;
+  stats[FM_STAT_DISK_BUSY_NS] = situation->busy * SECOND;
+  for (i = 0; i < situation->n_queues; i++)
+    add_queue (fixture, "q", situation->passed * MIB / situation->n_queues, 0);
+  fixture->snapshot.queues_at_once = situation->n_queues;
+  if (situation->encoder > 0)
+    add_element (fixture, "/GstPipeline:p/GstX264Enc:x264enc0",
+        situation->encoder, situation->pinned * MIB, 2100);
+}
+
+static void
+check_situation (const Situation *situation)
+{
+  Fixture *fixture;
+  g_autoptr (GPtrArray) advice = NULL;
+  guint i, n = 0;
+
+  (void) setup ((void **) &fixture);
+  take_situation (fixture, situation);
+  advice = fm_advice (&fixture->snapshot);
+  for (i = 0; i < advice->len; i++) {
+    const gchar *said = g_ptr_array_index (advice, i);
+
+    if (situation->says[i] == NULL
+        || !g_str_has_prefix (said, situation->says[i]))
+      fail_msg ("%s: not expected: %s", situation->name, said);
+  }
+  while (situation->says[n] != NULL)
+    n++;
+  if (advice->len < n)
+    fail_msg (
+        "%s: not said: %s", situation->name, situation->says[advice->len]);
+  (void) teardown ((void **) &fixture);
+}
+
+static void
+test_situations (void **state)
+{
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (situations); i++)
+    check_situation (&situations[i]);
 }
 
 static void
@@ -237,8 +535,16 @@ test_prefetch (void **state)
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 101 * MIB;
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
-      "jumps in what was written, or ram is too small for all who read at "
-      "once");
+      "jumps in what was written");
+  add_streams (fixture);
+  assert_one (fixture,
+      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
+      "jumps in what was written, or ram is too small for 4 streams");
+  fixture->stats[FM_STAT_BUDGET] = 3 * MIB;
+  assert_one (fixture,
+      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: 4 streams "
+      "take turns in a budget that is too small for what all of them use at a "
+      "time; raise ram, to 4.0\302\240MiB at least");
   /* All of little is not worth a word. */
   fixture->stats[FM_STAT_PREFETCH_BYTES] = 16 * MIB;
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 16 * MIB;
@@ -334,12 +640,17 @@ test_small_buffers (void **state)
   Fixture *fixture = *state;
 
   fixture->stats[FM_STAT_SPILL_BYTES] = 0;
-  fixture->stats[FM_STAT_ALLOC_BYTES] = 10000 * 1024;
+  fixture->stats[FM_STAT_ALLOCS] = 100000;
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1024;
   assert_none (fixture);
-  fixture->stats[FM_STAT_ALLOC_BYTES] = 10000 * 1023;
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1023;
   assert_one (fixture,
       "buffers are small, 1023 bytes: GStreamer's own objects take about half "
       "a KiB of memory each, in which filemem can't help; use larger buffers");
+  /* There were never many at a time. */
+  fixture->stats[FM_STAT_RESIDENT_PEAK] = 4 * MIB;
+  fixture->stats[FM_STAT_SPILLED_PEAK] = 0;
+  assert_none (fixture);
 }
 
 static void
@@ -349,12 +660,12 @@ test_order (void **state)
   g_autoptr (GPtrArray) advice = NULL;
 
   fixture->stats[FM_STAT_MAP_WAIT_NS] = SECOND;
-  fixture->stats[FM_STAT_OVER_BUDGET] = 1;
+  fixture->stats[FM_STAT_MAPS_IN_PLACE] = 1;
   fixture->stats[FM_STAT_DISK_FULL] = 1;
   advice = fm_advice (&fixture->snapshot);
   assert_int_equal (advice->len, 3);
   assert_true (g_str_has_prefix (g_ptr_array_index (advice, 0), "the disk"));
-  assert_true (g_str_has_prefix (g_ptr_array_index (advice, 1), "the budget"));
+  assert_true (g_str_has_prefix (g_ptr_array_index (advice, 1), "buffers"));
   assert_true (g_str_has_prefix (g_ptr_array_index (advice, 2), "elements"));
 }
 
@@ -370,6 +681,11 @@ main (void)
       TEST (test_slow_disk),
       TEST (test_waits),
       TEST (test_streams),
+      TEST (test_one_stream),
+      TEST (test_mapped),
+      TEST (test_mapped_by),
+      TEST (test_pool),
+      cmocka_unit_test (test_situations),
       TEST (test_maps_in_place),
       TEST (test_prefetch),
       TEST (test_file_backed),

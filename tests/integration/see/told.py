@@ -6,6 +6,7 @@
 # against what the kernel saw: how the disk wears out, and who is advised what.
 
 import json
+import re
 import resource
 import sys
 
@@ -100,6 +101,47 @@ def test_wear_of_a_pool(runner):
     frame = 640 * 480 * 3 // 2
     assert stats["alloc-bytes"] < 200 * frame, stats["alloc-bytes"]
     between(stats["passed-bytes"], 295 * frame, 305 * frame, "passed-bytes")
+
+
+def advice_for_encoder(runner, params):
+    """In 32 MiB x264enc holds more than that."""
+    need_elements("videotestsrc", "x264enc")
+    path = runner.dir / "advised"
+    runner.run([runner.driver, "videotestsrc num-buffers=200 ! video/x-raw,"
+                "format=I420,width=1280,height=720 ! queue max-size-bytes=0 "
+                "max-size-buffers=0 max-size-time=0 ! x264enc ! fakesink"],
+               {"GST_FILEMEM_REPORT": str(path)},
+               f"filemem(report-format=json,ram=32M{params})")
+    return Report(json.loads(path.read_text()))
+
+
+def test_who_holds(runner):
+    report = advice_for_encoder(runner, ",attribution=on")
+    advice = report.document["advice"]
+    assert advice, "no advice"
+    said = re.fullmatch(
+        r"x264enc0 holds up to (\d+) buffers \((.*)\u00a0MiB\) mapped, for up to "
+        r"[\d.]+ s: ram below (.*)\u00a0MiB buys nothing", advice[0])
+    assert said, advice
+    holder = report.elements["x264enc0"]
+    equal(int(said[1]), holder["mapped-most"], "buffers")
+    between(float(said[2]) * MIB, holder["mapped-most-bytes"] - MIB / 10,
+            holder["mapped-most-bytes"] + MIB / 10, "bytes")
+    # what it holds lies in extents, with a little beside it
+    pinned = report.stats["pinned-peak"]
+    between(pinned, holder["mapped-most-bytes"],
+            holder["mapped-most-bytes"] + 8 * MIB, "pinned-peak")
+    between(float(said[3]) * MIB, pinned + 8 * MIB - MIB / 10,
+            pinned + 8 * MIB + MIB / 10, "ram that would do")
+    assert "streams" not in " ".join(advice), advice
+
+
+def test_nobody_knows_who_holds(runner):
+    advice = advice_for_encoder(runner, "").document["advice"]
+    assert re.fullmatch(
+        r"elements have up to .*MiB mapped at a time: ram below .*MiB buys "
+        r"nothing; attribution=on names who", advice[0]), advice
+    assert "streams" not in " ".join(advice), advice
 
 
 def test_mapped(runner):
