@@ -79,6 +79,11 @@ class MemoryGroup:
         text = _read(self._file(name)).strip()
         return int(text) if text.isdigit() else 0
 
+    def inside(self, argv):
+        """The command, run in this group from its beginning."""
+        return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
+                self.path, *argv]
+
     def usage(self):
         return self._number("memory.usage_in_bytes" if self.version == 1
                             else "memory.current")
@@ -195,8 +200,7 @@ class Program:
         self.group = None
         if parent_group is not None:
             self.group = MemoryGroup(*parent_group, limit)
-            argv = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
-                    self.group.path] + argv
+            argv = self.group.inside(argv)
         self.disk_peak = 0
         self.memory_peak = 0
         self.oom_killed = False

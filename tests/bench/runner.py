@@ -169,8 +169,7 @@ class Runner:
                 make = meter.MemoryGroup if swap is None else SwappingGroup
                 group = make(*self._parent_group, limit)
                 stack.callback(group.remove)
-                argv = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"',
-                        group.path, *argv]
+                argv = group.inside(argv)
             return self._run(argv, group, env, swap is not None, stack)
 
     @staticmethod

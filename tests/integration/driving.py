@@ -1,8 +1,8 @@
 # filemem: GStreamer's buffers on disk
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# driving.py: what the tests share that run real pipelines: how a program is run,
-# and files that are made once.
+# driving.py: a program that runs pipelines given as text, and the media files
+# that these read.
 #
 # Tests may run at the same time: what they share is made under a lock, and
 # renamed when it is complete.
@@ -11,54 +11,10 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import signal
-import subprocess
-import sys
+import pathlib
+import string
 
-SKIP = 77
-PYTHONS = ("/usr/bin/python3", sys.executable)
-
-
-class Skipped(Exception):
-    """The test can't run here; the text says why."""
-
-
-class Failed(Exception):
-    """The test did not pass; the text says why."""
-
-
-def environment():
-    """Nobody's own settings of filemem and of GStreamer's log."""
-    env = {name: value for name, value in os.environ.items()
-           if not name.startswith(("GST_FILEMEM_", "GST_DEBUG"))
-           and name != "GST_TRACERS"}
-    env["G_DEBUG"] = "fatal-criticals"
-    return env
-
-
-def lines_of(argv, env, timeout):
-    """The lines of what a program prints."""
-    try:
-        done = subprocess.run(argv, env=env, timeout=timeout, text=True,
-                              stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    except subprocess.TimeoutExpired as error:
-        raise Failed(f"still running after {timeout} s") from error
-    if done.returncode == SKIP:
-        raise Skipped(done.stderr.strip())
-    if done.returncode != 0:
-        how = (f"killed by {signal.Signals(-done.returncode).name}"
-               if done.returncode < 0 else f"exit code {done.returncode}")
-        raise Failed(f"{how}\n{done.stdout}{done.stderr}".rstrip())
-    return done.stdout.splitlines()
-
-
-def python_with_gi():
-    for python in PYTHONS:
-        if not subprocess.run([python, "-c", "import gi"],
-                              stderr=subprocess.DEVNULL).returncode:
-            return python
-    raise Skipped("no Python with gi")
+import harness
 
 
 @contextlib.contextmanager
@@ -79,3 +35,60 @@ def made_once(cache, name, recipe, make):
             make(part)
             part.rename(path)
     return path
+
+
+def fields_of(pipeline):
+    """The names that are to be replaced: of {a} and {b.uri}, a and b."""
+    return {name.split(".")[0] for _, name, _, _
+            in string.Formatter().parse(pipeline) if name}
+
+
+def digests_of(lines):
+    """What a driver says of the bytes that came out."""
+    return [line for line in lines if line.startswith("digest ")]
+
+
+def all_have_bytes(digests):
+    return digests and all(int(line.split()[4]) for line in digests)
+
+
+class Media:
+    """A file, as {name}, {name.uri} or {name.name} in a pipeline."""
+
+    def __init__(self, path):
+        self.path = path
+        self.uri = path.as_uri()
+        self.name = path.name
+
+    def __format__(self, _):
+        return f'"{self.path}"'
+
+
+class Driver:
+    """program: what runs a pipeline; flags: what it needs besides to make a
+    file; cache: a directory that is kept."""
+
+    def __init__(self, program, cache, timeout, *flags):
+        self.argv = [os.path.abspath(program)]
+        self.timeout = timeout
+        self.flags = flags
+        self.cache = pathlib.Path(cache).resolve()
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.env = harness.environment(G_DEBUG="fatal-criticals")
+
+    def start(self, args, program=None, env=None):
+        """Runs the driver, or another program in its place; the lines of its
+        output."""
+        return harness.run([*(program or self.argv), *args],
+                           {**self.env, **(env or {})},
+                           self.timeout)[0].splitlines()
+
+    def media(self, name, recipe):
+        """A media file, which is made if there is none yet."""
+        return Media(made_once(
+            self.cache, name, recipe, lambda part: self.start(
+                [*self.flags, recipe.format(out=Media(part))])))
+
+    def other_program(self, script):
+        """As `program`: one in Python that does as the driver does."""
+        return [harness.python_with_gi(), str(script)]

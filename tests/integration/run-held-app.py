@@ -14,22 +14,17 @@ import sys
 import threading
 import time
 
-SKIP = 77
+import harness
+
+Gst = harness.needed(harness.gst, "GstApp")
+from gi.repository import GLib  # noqa: E402
+
 TICK = 0.1
 # quiet: this many ticks in a row, each with less processor time than that
 QUIET_TICKS = 3
 QUIET_CPU = 0.005
 HOLD_MAX = 180
 RUN_MAX = 90
-
-try:
-    import gi
-    gi.require_version("Gst", "1.0")
-    gi.require_version("GstApp", "1.0")
-    from gi.repository import GLib, Gst, GstApp  # noqa: F401
-except (ImportError, ValueError) as error:
-    print(f"no GStreamer for this Python: {error}", file=sys.stderr)
-    sys.exit(SKIP)
 
 
 def feed(source, count, size):
@@ -99,7 +94,6 @@ def main():
     args = parser.parse_args()
     count, size = map(int, args.feed.split("x"))
 
-    Gst.init(None)
     kind = Gst.Allocator.find(None).__gtype__.name
     if (kind == "GstFileMemAllocator") != args.filemem:
         sys.exit(f"the default allocator is a {kind}, "
@@ -110,8 +104,9 @@ def main():
         pipeline = Gst.parse_launch(args.description)
     except GLib.Error as error:
         print(error.message, file=sys.stderr)
-        sys.exit(SKIP if error.matches(Gst.ParseError.quark(),
-                                       Gst.ParseError.NO_SUCH_ELEMENT) else 1)
+        missing = error.matches(Gst.ParseError.quark(),
+                                Gst.ParseError.NO_SUCH_ELEMENT)
+        sys.exit(harness.SKIP if missing else 1)
 
     pipeline.set_state(Gst.State.PLAYING)
     feeder = threading.Thread(

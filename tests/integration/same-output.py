@@ -20,71 +20,47 @@ import argparse
 import os
 import pathlib
 import shlex
-import string
 import sys
 import tempfile
 
+import harness
 import pipelines
-from driving import (SKIP, Failed, Skipped, environment, lines_of, locked,
-                     made_once, python_with_gi)
+from driving import Driver, all_have_bytes, digests_of, fields_of, locked
+from harness import Failed
 
 TIMEOUT = 500
 BUDGET = "8M"
 SIZE = "2G"
 
 
-class Media:
-    """A file, as {name} or {name.uri} in a pipeline."""
-
-    def __init__(self, path):
-        self.uri = path.as_uri()
-        self.quoted = f'"{path}"'
-
-    def __format__(self, _):
-        return self.quoted
-
-
-class Runner:
+class Runner(Driver):
     def __init__(self, driver, cache):
-        self.driver = os.path.abspath(driver)
-        self.cache = pathlib.Path(cache).resolve()
-        self.cache.mkdir(parents=True, exist_ok=True)
-        self.env = environment()
+        super().__init__(driver, cache, TIMEOUT, "--free")
         self.env["GST_REGISTRY"] = str(self.cache / "registry.bin")
         with locked(self.cache / "registry.lock"):
             if not (self.cache / "registry.bin").exists():
                 self.start(["--free", "fakesrc num-buffers=1 ! fakesink"])
 
     def start(self, args, program=None, env=None):
-        """Runs the driver, returns the lines of its output."""
         try:
-            return lines_of((program or [self.driver]) + args,
-                            {**self.env, **(env or {})}, TIMEOUT)
+            return super().start(args, program, env)
         except Failed as error:
             run = "with filemem" if env else "without filemem"
             raise Failed(f"{run}: {error}") from error
 
-    def media(self, name):
-        """The path of a media file, which is made if there is none yet."""
-        recipe = pipelines.MEDIA[name]
-        return Media(made_once(
-            self.cache, name, recipe, lambda part: self.start(
-                ["--free", recipe.format(out=Media(part))])))
-
     def program(self, case):
         if not case.python:
-            return [self.driver]
-        script = pathlib.Path(__file__).with_name("run-held-app.py")
-        return [python_with_gi(), str(script)]
+            return None
+        return self.other_program(
+            pathlib.Path(__file__).with_name("run-held-app.py"))
 
     def command(self, case):
-        fields = {name.split(".")[0] for _, name, _, _
-                  in string.Formatter().parse(case.pipeline) if name}
         args = [f"--feed={case.feed}"] if case.feed else []
         if case.needs:
             args.append(f"--needs={':'.join(case.needs)}")
         return args + [case.pipeline.format(
-            **{name: self.media(name) for name in fields})]
+            **{name: self.media(name, pipelines.MEDIA[name])
+               for name in fields_of(case.pipeline)})]
 
     def plain(self, case):
         return self.start(self.command(case), self.program(case))
@@ -101,15 +77,11 @@ class Runner:
         return lines
 
 
-def digests(lines):
-    return [line for line in lines if line.startswith("digest ")]
-
-
 def compare(first, others, labels):
     """Both are lists of digests."""
     if not first:
         raise Failed("no digest: the pipeline has nothing to compare")
-    if not all(int(line.split()[4]) for line in first):
+    if not all_have_bytes(first):
         raise Failed("a digest of nothing:\n" + "\n".join(first))
     for label, other in zip(labels[1:], others):
         if other != first:
@@ -138,12 +110,12 @@ def check_stats(lines):
 
 def test(runner, case, plain_runs):
     if plain_runs:
-        runs = [digests(runner.plain(case)) for _ in range(plain_runs)]
+        runs = [digests_of(runner.plain(case)) for _ in range(plain_runs)]
         compare(runs[0], runs[1:], [f"run {i + 1}" for i in range(plain_runs)])
         return
-    without = digests(runner.plain(case))
+    without = digests_of(runner.plain(case))
     lines = runner.filemem(case)
-    compare(without, [digests(lines)], ["without filemem", "with filemem"])
+    compare(without, [digests_of(lines)], ["without filemem", "with filemem"])
     check_stats(lines)
 
 
@@ -165,26 +137,14 @@ def main():
         parser.error(f"no pipeline {' '.join(unknown)}" if unknown
                      else "--driver, --cache and a name are needed")
 
-    skipped = failed = 0
-    try:
-        runner = Runner(args.driver, args.cache)
-    except Failed as error:
-        print(f"the driver does not run: {error}")
-        return 1
+    verdicts = []
+    runner = Runner(args.driver, args.cache)
     for name in args.names:
         print(f"{name}: {shlex.quote(cases[name].pipeline)}", flush=True)
-        try:
-            test(runner, cases[name], args.plain)
-            print("  passed", flush=True)
-        except Skipped as reason:
-            print(f"  skipped: {reason}", flush=True)
-            skipped += 1
-        except Failed as reason:
-            print(f"  failed: {reason}", flush=True)
-            failed += 1
-    if failed:
-        return 1
-    return SKIP if skipped == len(args.names) else 0
+        verdicts.append(harness.verdict(name, test, runner, cases[name],
+                                        args.plain))
+    return harness.exit_code(verdicts)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -24,23 +24,20 @@ import hashlib
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from driving import SKIP, Failed, locked, made_once  # noqa: E402
+import harness  # noqa: E402
+from driving import locked, made_once  # noqa: E402
+from harness import MIB, PYTHON, Failed, Skipped, bytes_of  # noqa: E402
 
-PYTHON = "/usr/bin/python3"
 TIMEOUT = 280
 BUDGET = "4M"
 # For the reports.
 PATIENCE = 240
-MIB = 1 << 20
-UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
 
 X264 = ("x264enc speed-preset=ultrafast threads=1 sliced-threads=false "
         "pass=quant quantizer=18 ! h264parse ! mp4mux ! filesink location=")
@@ -147,27 +144,14 @@ APPLICATIONS = [
 def run(argv, env, **more):
     """What the program printed; a session of its own, so that a program that
     hangs can be ended with its children."""
-    process = subprocess.Popen(
-        argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True, **more)
-    try:
-        out, err = process.communicate(timeout=TIMEOUT)
-    except subprocess.TimeoutExpired as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        raise Failed(f"{argv[0]}: no end after {TIMEOUT} s\n{out}{err}") \
-            from error
-    if process.returncode != 0:
-        raise Failed(f"{argv[0]}: exit status {process.returncode}\n"
-                     f"{out}{err}")
-    return out, err
+    return harness.run(argv, env, TIMEOUT, start_new_session=True, **more)
 
 
 def works(argv, env):
     try:
         run(argv, env)
         return True
-    except (Failed, OSError):
+    except (Failed, Skipped, OSError):
         return False
 
 
@@ -205,14 +189,12 @@ class Scratch:
     def environment(self, work, registry):
         """Nobody's own settings; nothing is written to anybody's home. The
         plugin path is part of a registry, so each kind of run has its own."""
-        env = {name: value for name, value in os.environ.items()
-               if not name.startswith(("GST_", "XDG_", "QT_", "LD_"))
-               and name != "MALLOC_PERTURB_"}
         home = work / "home"
         home.mkdir(mode=0o700, exist_ok=True)
-        env.update(HOME=str(home), XDG_RUNTIME_DIR=str(home), LC_ALL="C.UTF-8",
-                   GST_REGISTRY=str(self.directory / f"{registry}.bin"))
-        return env
+        return harness.environment(
+            "GST_*", "XDG_*", "QT_*", "LD_*", "MALLOC_PERTURB_",
+            HOME=str(home), XDG_RUNTIME_DIR=str(home), LC_ALL="C.UTF-8",
+            GST_REGISTRY=str(self.directory / f"{registry}.bin"))
 
     def scan(self, prefix, env):
         """Makes the registry, if there is none."""
@@ -226,25 +208,18 @@ class Scratch:
                 ["gst-launch-1.0", "-q", *f"{MEDIA[name]}{part}".split()], env))
 
 
-def size(text):
-    number, unit = text.split()
-    return float(number) * UNITS[unit]
-
-
 def check_report(application, reports):
     """The reports of all processes that allocated anything."""
     allocated = spilled = 0
     for report in reports:
         text = report.read_text()
         print(text, end="")
-        allocated += size(re.search(
+        allocated += bytes_of(re.search(
             r"allocated +\d+ blocks, ([\d.]+\s\w+)", text).group(1))
-        spilled += size(re.search(
+        spilled += bytes_of(re.search(
             r"transfers +([\d.]+\s\w+) written", text).group(1))
         if not re.search(r"fallbacks +0 allocations", text):
             raise Failed("some allocations became system memory")
-    if not reports:
-        raise Failed("no report: filemem was not active")
     if allocated < application.least:
         raise Failed(f"{allocated:.0f} bytes were allocated, "
                      f"{application.least} were expected")
@@ -329,16 +304,16 @@ class Case:
     def reports(self):
         """Those that are whole. A process that was not started by the test may
         end after the one that was."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            reports = [path for path in sorted(self.work.glob("report.*"))
-                       if "page faults of the process" in path.read_text()]
-            if reports or time.monotonic() > deadline:
-                return reports
-            time.sleep(0.1)
+        return harness.wait_until(
+            lambda: [path for path in sorted(self.work.glob("report.*"))
+                     if "page faults of the process" in path.read_text()],
+            "a report: filemem was not active", PATIENCE)
 
 
 def test(case, launcher):
+    missing = case.missing()
+    if missing:
+        raise Skipped(f"{missing} is not installed")
     case.prepare()
     with display(case.application.display) as case.display:
         plain = case.run_plain()
@@ -369,16 +344,7 @@ def main():
     scratch = Scratch(options.scratch)
     with tempfile.TemporaryDirectory(dir=scratch.directory) as work:
         case = Case(applications[options.name], scratch, pathlib.Path(work))
-        try:
-            missing = case.missing()
-            if missing:
-                print(f"skipped: {missing} is not installed")
-                return SKIP
-            test(case, os.path.abspath(options.launcher))
-        except Failed as reason:
-            print(f"failed: {reason}")
-            return 1
-    return 0
+        return harness.run_alone(test, case, os.path.abspath(options.launcher))
 
 
 if __name__ == "__main__":

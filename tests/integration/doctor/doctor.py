@@ -27,25 +27,18 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, str(
-    pathlib.Path(__file__).resolve().parents[3] / "scripts" / "demo.d"))
-import meter  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import harness  # noqa: E402
+from harness import MIB, SKIP, Failed, Skipped  # noqa: E402
 
-SKIP = 77
-MIB = 1 << 20
 LINE = re.compile(r"(ok     |note   |problem)  (.{13}) \S.*")
 CURE = re.compile(r" {23}cure: \S.*")
 VERSION = re.compile(r"\S.{12} \S.*")
 LAST = re.compile(r"(\d+) problems?, (\d+) notes?")
 
 
-def skip(why):
-    print(f"skipped: {why}")
-    sys.exit(SKIP)
-
-
 def fail(what, text=""):
-    sys.exit(f"FAILED: {what}\n{text}")
+    raise Failed(f"{what}\n{text}")
 
 
 class Answer:
@@ -85,11 +78,8 @@ class Doctor:
         self.options = options
         self.scratch = scratch
         self.dir = self.make("dir")
-        self.environment = {
-            name: value for name, value in os.environ.items()
-            if not name.startswith("GST_")
-            and name not in ("LD_PRELOAD", "NO_COLOR", "XDG_RUNTIME_DIR")}
-        self.set(
+        self.environment = harness.environment(
+            "GST_*", "LD_PRELOAD", "NO_COLOR",
             GST_REGISTRY=f"{scratch}/registry.bin",
             GST_PLUGIN_SYSTEM_PATH_1_0=self.make("no-plugins"),
             XDG_RUNTIME_DIR=self.make("run"))
@@ -148,13 +138,13 @@ class Doctor:
 
 def need_root():
     if os.geteuid() != 0:
-        skip("only root can make this")
+        raise Skipped("only root can make this")
 
 
 def need(program):
     path = shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
     if path is None:
-        skip(f"no {program}")
+        raise Skipped(f"no {program}")
     return path
 
 
@@ -165,7 +155,7 @@ def obeying_modes():
     before = [need("setpriv"), "--bounding-set=-dac_override,-dac_read_search",
               "--inh-caps=-dac_override,-dac_read_search"]
     if subprocess.run([*before, "true"]).returncode != 0:
-        skip("root's capabilities can't be taken away here")
+        raise Skipped("root's capabilities can't be taken away here")
     return before
 
 
@@ -215,7 +205,7 @@ def read_terminal(command, environment):
     try:
         pid, fd = pty.fork()
     except OSError as error:
-        skip(f"no terminal is to be had: {error}")
+        raise Skipped(f"no terminal is to be had: {error}")
     if pid == 0:
         os.execve(command[0], command, environment)
     text = b""
@@ -526,7 +516,7 @@ def test_tmpfs(doctor):
                 capture_output=True).stdout.strip() == "tmpfs":
             break
     else:
-        skip("no tmpfs that can be written")
+        raise Skipped("no tmpfs that can be written")
     answer = doctor.run(1, dir=directory)
     answer.find("problem", "directory", f"{directory} is tmpfs, which is memory "
                 "itself", "a directory on a local disk")
@@ -551,7 +541,7 @@ def test_full(doctor):
             'test -z "$3" || fallocate -l "$3" "$2/fill" || exit 77; '
             'shift 3; exec "$@"', "sh", str(image), doctor.dir, fill]
         if subprocess.run([*command, "true"]).returncode != 0:
-            skip("no ext4 file system can be mounted here")
+            raise Skipped("no ext4 file system can be mounted here")
         answer = doctor.run_command(
             [*command, *doctor.command("--dir", doctor.dir)], 1)
         if fill:
@@ -654,7 +644,7 @@ def test_core_dumps(doctor):
         str(pattern)]
     pattern.write_text("core\n")
     if subprocess.run([*command, "true"]).returncode != 0:
-        skip("/proc can't be changed here")
+        raise Skipped("/proc can't be changed here")
     command += doctor.command("--dir", doctor.dir)
     no_cores = limited(resource.RLIMIT_CORE, 0)
     answer = doctor.run_command(command, 0, **no_cores)
@@ -726,14 +716,8 @@ def test_live_view(doctor):
 
 
 def test_cgroup(doctor):
-    parent_group = meter.find_parent_group()
-    if parent_group is None:
-        skip("no memory cgroup can be made here (root, with a memory "
-             "controller, can)")
-    group = meter.MemoryGroup(*parent_group, 256 * MIB)
-    enter = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', group.path]
-    try:
-        command = [*enter, *doctor.command("--dir", doctor.dir)]
+    with harness.memory_group(256 * MIB) as group:
+        command = group.inside(doctor.command("--dir", doctor.dir))
         answer = doctor.run_command(command, 0)
         answer.find("ok", "memory", f"256.0 MiB to count on; cgroup version "
                     f"{group.version}, limit 256.0 MiB")
@@ -742,8 +726,6 @@ def test_cgroup(doctor):
         answer = doctor.run_command(command, 1)
         answer.find("problem", "ram", "the budget of 1.0 GiB does not fit the "
                     "memory there is, 256.0 MiB", "set GST_FILEMEM_RAM to 128M")
-    finally:
-        group.remove()
 
 
 # linux/seccomp.h, linux/filter.h and the numbers of x86-64
@@ -770,11 +752,11 @@ def forbid(call, what_then):
 
 def test_seccomp(doctor):
     if os.uname().machine != "x86_64":
-        skip("the numbers of system calls are those of x86-64")
+        raise Skipped("the numbers of system calls are those of x86-64")
     refuse = RET_ERRNO | errno.EPERM
     if subprocess.run(["true"], preexec_fn=lambda: forbid("fallocate", refuse)
                       ).returncode == SKIP:
-        skip("no seccomp filter can be installed here")
+        raise Skipped("no seccomp filter can be installed here")
 
     answer = doctor.run(1, preexec_fn=lambda: forbid("mremap", refuse))
     answer.find("ok", "seccomp", "a filter is active")
@@ -805,9 +787,9 @@ def main():
     with tempfile.TemporaryDirectory(
             prefix="filemem-test.",
             dir=os.environ.get("FILEMEM_TEST_DIR", "/var/tmp")) as scratch:
-        globals()["test_" + options.test](
-            Doctor(options, pathlib.Path(scratch)))
+        return harness.run_alone(globals()["test_" + options.test],
+                                 Doctor(options, pathlib.Path(scratch)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

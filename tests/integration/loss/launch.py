@@ -9,10 +9,11 @@ import os
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "see"))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE.parent / "see")]
 import seen  # noqa: E402
+from harness import MIB, equal, wait_until  # noqa: E402
 
-MIB = 1 << 20
 PIPELINE = ("videotestsrc pattern=ball num-buffers={} ! "
             "video/x-raw,format=I420,width=640,height=480,framerate=30/1 ! "
             "queue max-size-bytes=32000000 max-size-buffers=0 max-size-time=0 ! "
@@ -49,9 +50,9 @@ def launch(runner, n_buffers, params=""):
         {"G_DEBUG": ""},
         f"filemem(ram=4M,reserve=0{params})")
     try:
-        seen.wait_until(lambda: process.poll() is not None
-                        or on_disk(process, runner.dir) > 16 * MIB,
-                        "16 MiB on disk", 120)
+        wait_until(lambda: process.poll() is not None
+                   or on_disk(process, runner.dir) > 16 * MIB,
+                   "16 MiB on disk", 120)
         os.truncate(backing_file(process, runner.dir), 0)
         os.set_blocking(reader, True)
         while os.read(reader, MIB):
@@ -74,7 +75,7 @@ def test_warn(runner):
     code, said = launch(runner, 64, ",on-loss=warn")
     assert LOST not in said, said
     assert "somebody has cut the backing file short" in said, said
-    seen.equal(code, 0, "exit code")
+    equal(code, 0, "exit code")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ import os
 import pathlib
 import re
 import socket
-import string
 import sys
 import tempfile
 import threading
@@ -39,8 +38,9 @@ from collections import namedtuple
 import shapes
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from driving import (SKIP, Failed, Skipped, environment,  # noqa: E402
-                     lines_of, made_once, python_with_gi)
+from driving import (Driver, Media, all_have_bytes, digests_of,  # noqa: E402
+                     fields_of, made_once)
+from harness import SKIP, Failed, Skipped  # noqa: E402
 
 TIMEOUT = 400
 JOBS = 2
@@ -53,18 +53,6 @@ LEAST_OF_EACH = 0.95
 Queue = namedtuple("Queue", "pad bytes foreign held held_foreign")
 Run = namedtuple("Run", "digests queues records")
 Row = namedtuple("Row", "shape bytes foreign copied left held peak")
-
-
-class Media:
-    """A file, as {name}, {name.uri} or {name.name} in a pipeline."""
-
-    def __init__(self, path):
-        self.path = path
-        self.uri = path.as_uri()
-        self.name = path.name
-
-    def __format__(self, _):
-        return f'"{self.path}"'
 
 
 class Server:
@@ -96,51 +84,37 @@ def reserved_port():
         yield holder.getsockname()[1]
 
 
-class Runner:
+class Runner(Driver):
     def __init__(self, driver, cache):
-        self.driver = os.path.abspath(driver)
-        self.cache = pathlib.Path(cache).resolve()
-        self.cache.mkdir(parents=True, exist_ok=True)
+        super().__init__(driver, cache, TIMEOUT)
         self.server = Server(str(self.cache))
-        self.env = environment()
         self.env.setdefault("GST_REGISTRY", str(self.cache / "registry.bin"))
         self.env["no_proxy"] = "127.0.0.1"
 
-    def start(self, args, program=None, env=None):
-        """Runs the driver, returns the lines of its output."""
-        return lines_of((program or [self.driver]) + args,
-                        {**self.env, **(env or {})}, TIMEOUT)
-
-    def media(self, name):
-        """A media file, which is made if there is none yet."""
+    def file(self, name):
         if name == "hls":
             return Media(made_once(self.cache, name, shapes.HLS, self.make_hls))
-        recipe = shapes.MEDIA[name]
-        return Media(made_once(
-            self.cache, name, recipe,
-            lambda part: self.start([recipe.format(out=Media(part))])))
+        return self.media(name, shapes.MEDIA[name])
 
     def make_hls(self, directory):
         directory.mkdir(exist_ok=True)
         self.start([shapes.HLS.format(out=directory)])
 
     def command(self, shape, work, port):
-        fields = {name.split(".")[0] for _, name, _, _
-                  in string.Formatter().parse(shape.pipeline) if name}
-        values = {name: self.media(name) for name in fields
+        values = {name: self.file(name) for name in fields_of(shape.pipeline)
                   if name == "hls" or name in shapes.MEDIA}
         args = [shape.pipeline.format(work=work, port=port,
                                       http=self.server.address, **values)]
         if shape.feed:
-            args = [f"--feed={self.media(shape.feed).path}",
+            args = [f"--feed={self.file(shape.feed).path}",
                     f"--chunk={shape.chunk}"] + args
         return args
 
     def program(self, shape):
         if not shape.python:
             return None
-        script = pathlib.Path(__file__).with_name("wrapped-app.py")
-        return [python_with_gi(), str(script)]
+        return self.other_program(
+            pathlib.Path(__file__).with_name("wrapped-app.py"))
 
     def run(self, shape, env=None, hold=False):
         # a socket's path must be short
@@ -155,7 +129,7 @@ class Runner:
                        "GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_NO_COLOR": "1",
                        "GST_DEBUG_FILE": str(log), **env}
             lines = self.start(args, self.program(shape), env)
-            found = [line for line in lines if line.startswith("digest ")]
+            found = digests_of(lines)
             if shape.files:
                 found += digests_of_files(os.path.join(work, shape.files))
             return Run(found, queues_of(lines),
@@ -196,8 +170,7 @@ def left_alone(run):
 
 
 def compare(plain, other, label):
-    if not plain.digests or not all(int(line.split()[4])
-                                    for line in plain.digests):
+    if not all_have_bytes(plain.digests):
         raise Failed("the pipeline has nothing to compare")
     if plain.digests != other.digests:
         raise Failed("\n    ".join(
@@ -332,4 +305,5 @@ def main():
     return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

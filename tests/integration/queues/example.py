@@ -17,17 +17,16 @@ import hashlib
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import tempfile
 
-SKIP = 77
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import harness  # noqa: E402
+from harness import MIB, Failed, bytes_of  # noqa: E402
+
 TIMEOUT = 280
-MIB = 1 << 20
 LEAST_KEPT = 16 * MIB
 LEAST_SHARE = 90
-PYTHONS = ("/usr/bin/python3", sys.executable)
-UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": MIB, "GiB": 1 << 30}
 
 # 20 seconds, more than 2 MiB in each
 VIDEO = ("videotestsrc pattern=snow num-buffers=500 ! video/x-raw,format=I420,"
@@ -38,37 +37,12 @@ VIDEO = ("videotestsrc pattern=snow num-buffers=500 ! video/x-raw,format=I420,"
 ELEMENTS = ("x264enc", "h264parse")
 
 
-def skip(why):
-    print(f"skipped: {why}")
-    sys.exit(SKIP)
-
-
-def python_with_gi():
-    for python in PYTHONS:
-        if not subprocess.run([python, "-c", "import gi"],
-                              stderr=subprocess.DEVNULL).returncode:
-            return python
-    return skip("no Python with gi")
-
-
 def command(name, program, output):
     if name == "pre-event":
         return [program, f"--source={VIDEO}", "--seconds=15", "--trigger=18",
                 str(output)]
-    return [python_with_gi(), program, f"--source={VIDEO}", "--delay=15",
+    return [harness.python_with_gi(), program, f"--source={VIDEO}", "--delay=15",
             f"--sink=filesink location={output}"]
-
-
-def run(args, env):
-    done = subprocess.run(args, env=env, timeout=TIMEOUT, text=True,
-                          stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    if done.returncode != 0:
-        sys.exit(f"exit code {done.returncode}: {done.stderr}")
-
-
-def size(text):
-    number, unit = text.split()
-    return float(number) * UNITS[unit]
 
 
 def check_report(text):
@@ -76,14 +50,36 @@ def check_report(text):
     queue = re.search(r"queue +\S*AppSink\S*: ([\d.]+\s\w+), (\d+)% file-backed",
                       text)
     if not queue:
-        sys.exit("the report says nothing of the appsink")
-    if size(queue.group(1)) < LEAST_KEPT:
-        sys.exit("too little came to the appsink to show anything")
+        raise Failed("the report says nothing of the appsink")
+    if bytes_of(queue.group(1)) < LEAST_KEPT:
+        raise Failed("too little came to the appsink to show anything")
     if int(queue.group(2)) < LEAST_SHARE:
-        sys.exit(f"less than {LEAST_SHARE}% of it was file-backed")
+        raise Failed(f"less than {LEAST_SHARE}% of it was file-backed")
     disk = re.search(r"disk +in use now .*, most ([\d.]+\s\w+)", text)
-    if not disk or size(disk.group(1)) < LEAST_KEPT / 2:
-        sys.exit("next to nothing was on disk")
+    if not disk or bytes_of(disk.group(1)) < LEAST_KEPT / 2:
+        raise Failed("next to nothing was on disk")
+
+
+def test(args):
+    harness.need_elements(*ELEMENTS)
+    os.makedirs(args.scratch, exist_ok=True)
+    plain = harness.environment()
+    with tempfile.TemporaryDirectory(dir=args.scratch) as name:
+        work = pathlib.Path(name)
+        outputs = [work / "without", work / "with"]
+        harness.run(command(args.name, args.program, outputs[0]), plain,
+                    TIMEOUT)
+        harness.run(command(args.name, args.program, outputs[1]),
+                    {**plain, "GST_TRACERS": "filemem", "GST_FILEMEM_DIR": name,
+                     "GST_FILEMEM_SIZE": "1G", "GST_FILEMEM_RAM": "8M",
+                     "GST_FILEMEM_REPORT": str(work / "report")}, TIMEOUT)
+        check_report((work / "report").read_text())
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest()
+                   for path in outputs]
+        written = outputs[1].stat().st_size
+    print(f"{written} bytes written, {digests[1][:16]}")
+    if written < LEAST_KEPT or digests[0] != digests[1]:
+        raise Failed(f"without filemem: {digests[0][:16]}")
 
 
 def main():
@@ -91,29 +87,8 @@ def main():
     parser.add_argument("--scratch", required=True)
     parser.add_argument("name", choices=("pre-event", "time-shift"))
     parser.add_argument("program")
-    args = parser.parse_args()
-
-    for element in ELEMENTS:
-        if subprocess.run(["gst-inspect-1.0", "--exists", element]).returncode:
-            skip(f"no element {element}")
-    os.makedirs(args.scratch, exist_ok=True)
-    plain = {name: value for name, value in os.environ.items()
-             if not name.startswith("GST_FILEMEM_") and name != "GST_TRACERS"}
-    with tempfile.TemporaryDirectory(dir=args.scratch) as name:
-        work = pathlib.Path(name)
-        outputs = [work / "without", work / "with"]
-        run(command(args.name, args.program, outputs[0]), plain)
-        run(command(args.name, args.program, outputs[1]),
-            {**plain, "GST_TRACERS": "filemem", "GST_FILEMEM_DIR": name,
-             "GST_FILEMEM_SIZE": "1G", "GST_FILEMEM_RAM": "8M",
-             "GST_FILEMEM_REPORT": str(work / "report")})
-        check_report((work / "report").read_text())
-        digests = [hashlib.sha256(path.read_bytes()).hexdigest()
-                   for path in outputs]
-        written = outputs[1].stat().st_size
-    print(f"{written} bytes written, {digests[1][:16]}")
-    if written < LEAST_KEPT or digests[0] != digests[1]:
-        sys.exit(f"without filemem: {digests[0][:16]}")
+    return harness.run_alone(test, parser.parse_args())
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,20 +9,14 @@
 
 import argparse
 import hashlib
+import pathlib
 import sys
 import threading
 
-SKIP = 77
-PATIENCE = 300
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import harness  # noqa: E402
 
-try:
-    import gi
-    gi.require_version("Gst", "1.0")
-    gi.require_version("GstApp", "1.0")
-    from gi.repository import Gst, GstApp  # noqa: F401
-except (ImportError, ValueError) as error:
-    print(f"no GStreamer for this Python: {error}", file=sys.stderr)
-    sys.exit(SKIP)
+Gst = harness.needed(harness.gst, "GstApp")
 
 
 def on_event(_pad, info, all_came):
@@ -39,7 +33,6 @@ def main():
     parser.add_argument("description")
     args = parser.parse_args()
 
-    Gst.init(None)
     ours = Gst.Allocator.find(None)
     pipeline = Gst.parse_launch(args.description)
     source = pipeline.get_by_name("feed")
@@ -53,7 +46,7 @@ def main():
         while chunk := file.read(args.chunk):
             source.push_buffer(Gst.Buffer.new_wrapped(chunk))
     source.end_of_stream()
-    if not all_came.wait(PATIENCE):
+    if not all_came.wait(harness.PATIENCE):
         sys.exit("the end of the stream has not come to the appsink")
 
     digest = hashlib.sha256()

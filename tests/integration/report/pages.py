@@ -23,9 +23,8 @@ import logs
 from logs import MIB, line
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import parts  # noqa: E402
+from harness import run_classes, skip  # noqa: E402
 
-SKIP = 77
 LIBRARY = pathlib.Path("/usr/share/javascript/dygraphs/dygraph.min.js")
 SOURCE = None
 EVIL = "</script><script>window.evil=1</script><img src=x onerror=window.evil=2>\"'&"
@@ -393,10 +392,7 @@ class Pages(unittest.TestCase):
 if __name__ == "__main__":
     SOURCE = pathlib.Path(sys.argv[1]).resolve()
     if not browser.find():
-        print("chromium is missing")
-        sys.exit(SKIP)
+        skip("chromium is missing")
     if not LIBRARY.exists():
-        print("dygraphs is missing (libjs-dygraphs)")
-        sys.exit(SKIP)
-    arguments = [sys.argv[0], *sys.argv[2:]]
-    unittest.main(argv=parts.choose(arguments, sys.modules["__main__"]))
+        skip("dygraphs is missing (libjs-dygraphs)")
+    run_classes([sys.argv[0], *sys.argv[2:]])

@@ -27,9 +27,8 @@ import logs
 from logs import MIB, line
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import parts  # noqa: E402
+from harness import run_classes, skip  # noqa: E402
 
-SKIP = 77
 LIBRARY = pathlib.Path("/usr/share/javascript/dygraphs/dygraph.min.js")
 SOURCE = BUILD = None
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.S)
@@ -716,7 +715,5 @@ class CommandLine(Report):
 if __name__ == "__main__":
     SOURCE, BUILD = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
     if not LIBRARY.exists():
-        print("dygraphs is missing (libjs-dygraphs)")
-        sys.exit(SKIP)
-    arguments = [sys.argv[0], *sys.argv[3:]]
-    unittest.main(argv=parts.choose(arguments, sys.modules["__main__"]))
+        skip("dygraphs is missing (libjs-dygraphs)")
+    run_classes([sys.argv[0], *sys.argv[3:]])

@@ -8,10 +8,11 @@
 # filesrc in push mode allocates and maps for writing once a buffer; identity
 # and fakesink do what run-seen makes them do, and nothing else.
 
+import json
 import sys
 
-from seen import (Report, Skipped, between, equal, main, need_elements,
-                  own_name)
+from seen import Report, main
+from harness import Skipped, between, equal, need_elements
 
 N = 100
 BLOCK = 65536
@@ -264,7 +265,6 @@ def test_off(runner):
         [runner.driver, f"{source(runner)} ! queue ! fakesink"],
         {"GST_FILEMEM_REPORT": str(runner.dir / "off")},
         "filemem(report-format=json)")
-    import json
     off = Report(json.loads((runner.dir / "off").read_text()))
     equal(off.document["elements"], [])
     equal(off.document["threads"], [])

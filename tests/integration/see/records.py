@@ -9,7 +9,8 @@ import re
 import subprocess
 import sys
 
-from seen import Skipped, between, equal, main
+from seen import main
+from harness import Skipped, between, equal, gst
 from watch import INTERVAL, App
 
 # One line of a log without colours: time, process, thread, level, category,
@@ -50,17 +51,6 @@ def run_logged(runner, tracers=None):
 def messages(log):
     found = [LINE.match(line) for line in log.read_text().splitlines()]
     return [match.group(1) for match in found if match]
-
-
-def gst():
-    try:
-        import gi
-        gi.require_version("Gst", "1.0")
-        from gi.repository import Gst
-    except (ImportError, ValueError):
-        raise Skipped("no Python with gi")
-    Gst.init(None)
-    return Gst
 
 
 def parsed(log):

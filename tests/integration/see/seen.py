@@ -2,35 +2,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # seen.py: what the tests of what is seen share: programs run with filemem, in
-# directories of their own, and tests that are functions.
-#
-# A test is a function test_NAME(runner) that asserts. main() runs all, or a part
-# (parts.py), or those named on the command line, and says which failed. Skipped,
-# if a test needs what is not here.
+# directories of their own. A test is a function test_NAME(runner).
 
 import argparse
-import contextlib
 import json
-import os
 import pathlib
-import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
-import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import parts  # noqa: E402
-
-SKIP = 77
-TIMEOUT = 300
-PYTHON = "/usr/bin/python3"
-
-
-class Skipped(Exception):
-    pass
+import harness  # noqa: E402
+from harness import Failed  # noqa: E402
 
 
 class Runner:
@@ -40,35 +22,19 @@ class Runner:
         self.build = pathlib.Path(build).resolve()
         self.driver = str(self.build / "tests/integration/see/run-seen")
         self.dir = pathlib.Path(directory)
-        # nobody's own settings
-        self.env = {name: value for name, value in os.environ.items()
-                    if not name.startswith(("GST_FILEMEM_", "GST_DEBUG"))
-                    and name not in ("GST_TRACERS", "XDG_RUNTIME_DIR")}
-        self.env["G_DEBUG"] = "fatal-criticals"
-        self.env["GST_FILEMEM_DIR"] = str(self.dir)
-        self.env["GST_FILEMEM_SIZE"] = "1G"
+        self.env = harness.environment(
+            "XDG_RUNTIME_DIR", G_DEBUG="fatal-criticals",
+            GST_FILEMEM_DIR=str(self.dir), GST_FILEMEM_SIZE="1G")
+
+    def environment(self, env, tracers):
+        return {**self.env, "GST_TRACERS": tracers, **(env or {})}
 
     def start(self, argv, env=None, tracers="filemem", **more):
-        return subprocess.Popen(
-            [str(item) for item in argv], text=True,
-            env={**self.env, "GST_TRACERS": tracers, **(env or {})},
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, **more)
+        return harness.start(argv, self.environment(env, tracers), **more)
 
-    def run(self, argv, env=None, tracers="filemem", fails=False, **more):
+    def run(self, argv, env=None, tracers="filemem", **more):
         """The program's stdout and stderr."""
-        process = self.start(argv, env, tracers, **more)
-        try:
-            out, err = process.communicate(timeout=TIMEOUT)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"still running after {TIMEOUT} s: {err}")
-        if process.returncode == SKIP:
-            raise Skipped(err.strip())
-        assert fails or process.returncode == 0, \
-            f"{argv}: exit code {process.returncode}: {err}"
-        return out, err
+        return harness.run(argv, self.environment(env, tracers), **more)
 
     def report(self, args, params="", env=None):
         """Runs the driver with attribution, returns the report."""
@@ -77,7 +43,8 @@ class Runner:
             [self.driver, *args],
             {"GST_FILEMEM_REPORT": str(path), **(env or {})},
             f"filemem(attribution=on,report-format=json{params})")
-        assert not err, err
+        if err:
+            raise Failed(err)
         return Report(json.loads(path.read_text()))
 
     def file(self, length, name="data"):
@@ -107,52 +74,12 @@ class Report:
         """Nothing was lost, nothing was counted twice."""
         for figure in figures:
             for of in "elements", "threads":
-                total = self.sum(figure, of)
-                assert total == self.stats[figure], \
-                    f"{figure}: {total} of {of}, {self.stats[figure]} in all"
+                harness.equal(self.sum(figure, of), self.stats[figure],
+                              f"the sum of {figure} of {of}")
 
 
 def own_name(path):
     return path.rpartition("/")[2].partition(":")[2]
-
-
-def equal(value, expected, what=""):
-    assert value == expected, f"{what} is {value}, not {expected}"
-
-
-def between(value, least, most, what=""):
-    assert least <= value <= most, \
-        f"{what} is {value}, not between {least} and {most}"
-
-
-def wait_until(condition, what, seconds=TIMEOUT):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"{what} did not happen"
-        time.sleep(0.01)
-
-
-def need_elements(*names):
-    for name in names:
-        if subprocess.run(["gst-inspect-1.0", "--exists", name]).returncode:
-            raise Skipped(f"there is no {name}")
-
-
-def run_one(name, test, build):
-    with tempfile.TemporaryDirectory(dir="/var/tmp",
-                                     prefix="filemem-see-") as directory:
-        try:
-            test(Runner(build, directory))
-        except Skipped as reason:
-            print(f"{name:36} skipped: {reason}", flush=True)
-            return "skipped"
-        except Exception as error:
-            print(f"{name:36} FAILED: {error}", flush=True)
-            if not isinstance(error, AssertionError) or not str(error):
-                traceback.print_exc()
-            return "failed"
-    print(f"{name:36} ok", flush=True)
-    return "ok"
 
 
 def main(module):
@@ -160,12 +87,10 @@ def main(module):
     parser.add_argument("--build", required=True)
     parser.add_argument("names", nargs="*")
     args = parser.parse_args()
-    tests = {name[5:]: value for name, value in module.items()
-             if name.startswith("test_")}
-    chosen = args.names or list(tests)
-    if len(args.names) == 1:
-        chosen = parts.part_of(list(tests), args.names[0]) or chosen
-    results = [run_one(name, tests[name], args.build) for name in chosen]
-    if "failed" in results:
-        return 1
-    return 0 if "ok" in results else SKIP
+
+    def call(test):
+        with tempfile.TemporaryDirectory(dir="/var/tmp",
+                                         prefix="filemem-see-") as directory:
+            test(Runner(args.build, directory))
+
+    return harness.run_functions(module, args.names, call)

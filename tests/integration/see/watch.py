@@ -18,7 +18,8 @@ import subprocess
 import sys
 import time
 
-from seen import (PYTHON, Skipped, between, equal, main, own_name, wait_until)
+from seen import main
+from harness import Skipped, between, equal, python_with_gi, wait_until
 
 APP = str(pathlib.Path(__file__).with_name("watched-app.py"))
 FUTEX_WAKE = 1
@@ -31,13 +32,10 @@ class App:
     """watched-app.py, with one command after the other."""
 
     def __init__(self, runner, *args, env=None, tracers="filemem"):
-        if subprocess.run([PYTHON, "-c", "import gi"],
-                          stderr=subprocess.DEVNULL).returncode:
-            raise Skipped("no Python with gi")
         self.err = runner.dir / "stderr"
         self.process = subprocess.Popen(
-            [PYTHON, "-B", APP, *args], text=True, cwd=runner.dir,
-            env={**runner.env, "GST_TRACERS": tracers, **(env or {})},
+            [python_with_gi(), "-B", APP, *args], text=True, cwd=runner.dir,
+            env=runner.environment(env, tracers),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=open(self.err, "w"))
 
@@ -99,13 +97,7 @@ class Page:
         """Fresh figures."""
         before = self.word(16)
         self.poke()
-        found = []
-
-        def answered():
-            found.append(self.read(before))
-            return found[-1]
-        wait_until(answered, "the answer")
-        return found[-1]
+        return wait_until(lambda: self.read(before), "the answer")
 
 
 def runtime(runner):

@@ -19,7 +19,10 @@ import subprocess
 import sys
 import tempfile
 
-SKIP = 77
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import harness  # noqa: E402
+from harness import Failed, Skipped  # noqa: E402
+
 # Without one of these, tests are left out.
 TESTED = ("gstreamer-app-1.0", "gstreamer-base-1.0", "gstreamer-video-1.0",
           "json-glib-1.0", "memkind", "ncursesw", "cmocka")
@@ -58,28 +61,26 @@ def set_up(meson, source, missing):
             text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     print(f"without {', '.join(missing)}: exit status {done.returncode}")
     if done.returncode != 0:
-        sys.exit(done.stdout)
+        raise Failed(done.stdout)
     said = " ".join(re.findall("^Message: No (.*) left out", done.stdout, re.M))
     # Without cmocka meson looks at nothing of the tests.
     unsaid = [package for package in missing
               if package in (["cmocka"] if "cmocka" in missing else TESTED)
               and package not in said]
     if unsaid:
-        sys.exit(f"nothing is said of {', '.join(unsaid)}:\n{done.stdout}")
+        raise Failed(f"nothing is said of {', '.join(unsaid)}:\n{done.stdout}")
 
 
-def main():
-    source = pathlib.Path(sys.argv[1]).resolve()
+def test(source):
     meson = shutil.which("meson")
     if not meson:
-        print("skipped: no meson")
-        return SKIP
+        raise Skipped("no meson")
     set_up(meson, source, [one for one in OPTIONAL if one != "cmocka"])
     if "FILEMEM_LONG_TESTS" in os.environ:
         set_up(meson, source, OPTIONAL)
         for package in OPTIONAL:
             set_up(meson, source, [package])
-    return 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(harness.run_alone(test, pathlib.Path(sys.argv[1]).resolve()))

@@ -10,10 +10,10 @@
 
 import unicodedata
 
-import harness
+import viewing
 
 
-class Hostile(harness.TopTest):
+class Hostile(viewing.TopTest):
     def look_all(self, *cases):
         """What --json says of pages made with these options, None if it is
         silent; and what --once prints, where an honest page is as ever."""
@@ -137,4 +137,4 @@ class Hostile(harness.TopTest):
 
 
 if __name__ == "__main__":
-    harness.main()
+    viewing.main()

@@ -16,13 +16,13 @@ import signal
 import subprocess
 import unittest
 
-import harness
+import viewing
 
 MIB = 1 << 20
 STRANGER = 54321  # no user need have that number
 
 
-class Once(harness.TopTest):
+class Once(viewing.TopTest):
     def line(self, text, start):
         """The one line that starts with that."""
         lines = [line for line in text.splitlines() if line.startswith(start)]
@@ -230,10 +230,10 @@ class Once(harness.TopTest):
         for closed in "<&- >&-", "<&- >&- 2>&-", ">&-", "<&- 2>&-":
             for arguments in ("--json",), ("--once",), ("--json", "1"), ("x",):
                 subprocess.run(
-                    ["sh", "-c", f'exec "$0" "$@" {closed}', harness.top,
+                    ["sh", "-c", f'exec "$0" "$@" {closed}', viewing.top,
                      *arguments],
                     env=self.environment(), capture_output=True,
-                    timeout=harness.PATIENCE)
+                    timeout=viewing.PATIENCE)
                 self.assertEqual(
                     [pathlib.Path(process.path).read_bytes()[:8]
                      for process in processes], pages, (closed, arguments))
@@ -248,10 +248,10 @@ class Once(harness.TopTest):
                                    (">&-", os.strerror(errno.EBADF))):
             for argument in "--once", "--json":
                 result = subprocess.run(
-                    ["sh", "-c", f'exec "$0" "$1" {redirection}', harness.top,
+                    ["sh", "-c", f'exec "$0" "$1" {redirection}', viewing.top,
                      argument],
                     env=self.environment(), stderr=subprocess.PIPE, text=True,
-                    timeout=harness.PATIENCE)
+                    timeout=viewing.PATIENCE)
                 self.assertEqual(result.returncode, 2)
                 self.assertEqual(result.stderr,
                                  f"gst-filemem top: can't write: {error}\n")
@@ -288,14 +288,14 @@ class Once(harness.TopTest):
             self.run_top(argument, "1", status=1, error=whose)
         # and he may look for ours, but can't
         os.chmod(self.runtime, 0o755)
-        top = shutil.copy(harness.top, self.runtime)
+        top = shutil.copy(viewing.top, self.runtime)
         for user, error in ((STRANGER, "Permission denied\n"),
                             (STRANGER + 1, f"Permission denied; {whose}\n")):
             for argument in "--once", "--json":
                 result = subprocess.run(
                     [top, argument], user=user, group=user,
                     extra_groups=[], env=self.environment(),
-                    capture_output=True, text=True, timeout=harness.PATIENCE)
+                    capture_output=True, text=True, timeout=viewing.PATIENCE)
                 self.assertEqual(result.returncode, 2)
                 self.assertEqual(result.stdout, "")
                 self.assertEqual(result.stderr, "gst-filemem top: can't read "
@@ -312,4 +312,4 @@ class Once(harness.TopTest):
 
 
 if __name__ == "__main__":
-    harness.main()
+    viewing.main()

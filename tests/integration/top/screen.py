@@ -17,18 +17,17 @@ import re
 import select
 import signal
 import struct
-import sys
 import termios
 import time
 import unicodedata
 
-import harness
+import viewing
+from harness import skip, wait_until
 
 try:
     import pyte
 except ImportError:
-    print("skipped: no pyte for this Python")
-    sys.exit(harness.SKIP)
+    skip("no pyte for this Python")
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
           signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
@@ -71,7 +70,7 @@ class Terminal:
             for fd in 0, 1, 2:
                 os.dup2(self.slave, fd)
             shell = ["sh", "-mc", script] if script else []
-            command = [*shell, harness.top, *arguments]
+            command = [*shell, viewing.top, *arguments]
             os.execvpe(command[0], command, environment)
         self.status = None
         test.addCleanup(self.close)
@@ -102,16 +101,15 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
 
     def wait_for(self, pattern):
-        harness.wait_until(lambda: f"{pattern!r} in\n{self.text()}",
-                           lambda: re.search(pattern, self.text(), re.M))
+        wait_until(lambda: re.search(pattern, self.text(), re.M),
+                   lambda: f"{pattern!r} in\n{self.text()}")
 
     def press(self, keys):
         os.write(self.master, keys)
 
     def stop(self):
         self.press(b"\x13")
-        harness.wait_until(lambda: "not stopped",
-                           lambda: not self.can_be_written())
+        wait_until(lambda: not self.can_be_written(), "not stopped")
 
     def wait_for_sleep(self):
         """Until top has done what there is to do: no signal is left."""
@@ -120,7 +118,7 @@ class Terminal:
             return (re.search(r"^Name:\s+gst-filemem-top", status, re.M)
                     and re.search(r"^State:\s+S", status, re.M)
                     and not re.search(r"^(Sig|Shd)Pnd:.*[1-9a-f]", status, re.M))
-        harness.wait_until(lambda: "it does not sleep", sleeps)
+        wait_until(sleeps, "it does not sleep")
 
     def can_be_written(self):
         return bool(select.select([], [self.slave], [], 0)[1])
@@ -140,8 +138,8 @@ class Terminal:
         self.press(keys)
         queued = lambda: struct.unpack("i", fcntl.ioctl(
             self.slave, termios.FIONREAD, bytes(4)))[0]
-        harness.wait_until(lambda: f"{queued()} bytes of {keys}",
-                           lambda: queued() == 0)
+        wait_until(lambda: queued() == 0,
+                   lambda: f"{queued()} bytes of {keys}")
 
     def has_ended(self, read=True):
         if read:
@@ -154,8 +152,7 @@ class Terminal:
     def wait_for_end(self, read=True):
         """Its wait status; the terminal must be as it was. Unless READ, nobody
         reads what it writes before it has ended."""
-        harness.wait_until(lambda: "still running",
-                           lambda: self.has_ended(read))
+        wait_until(lambda: self.has_ended(read), "still running")
         self.read()
         self.test.assertEqual(termios.tcgetattr(self.slave), self.before)
         entered = self.output.rfind(ALTERNATE_SCREEN + b"h")
@@ -166,7 +163,7 @@ class Terminal:
         return self.status
 
 
-class Screen(harness.TopTest):
+class Screen(viewing.TopTest):
     def open(self, columns=80, lines=24, *arguments, **environment):
         return Terminal(self, columns, lines, *arguments, **environment)
 
@@ -204,10 +201,9 @@ class Screen(harness.TopTest):
         for columns, lines in (1, 1), (3, 2), (2, 40), (200, 1):
             before = len(terminal.output)
             terminal.resize(columns, lines)
-            harness.wait_until(
-                terminal.text,
+            wait_until(
                 lambda: terminal.text() is not None
-                and len(terminal.output) > before)
+                and len(terminal.output) > before, terminal.text)
         terminal.resize(80, 24)
         terminal.wait_for("^RAM .*most 120 MiB$")
         terminal.press(b"q")
@@ -236,9 +232,9 @@ class Screen(harness.TopTest):
             up = re.search(r"up (\d+):(\d\d)$", terminal.text(), re.M)
             return up and int(up[1]) * 60 + int(up[2]) >= 60 + count
 
-        harness.wait_until(terminal.text, lambda: has_answers(1))
+        wait_until(lambda: has_answers(1), terminal.text)
         terminal.wait_for("Waits +maps 12/s, 33 ms/s")
-        harness.wait_until(terminal.text, lambda: has_answers(4))
+        wait_until(lambda: has_answers(4), terminal.text)
 
     def test_asks_each_second(self):
         """By the clock of who is asked."""
@@ -368,7 +364,7 @@ class Screen(harness.TopTest):
     def test_unreadable(self):
         os.symlink("gst-filemem", self.directory)
         terminal = self.open()
-        harness.wait_until(terminal.text, terminal.has_ended)
+        wait_until(terminal.has_ended, terminal.text)
         self.assertEqual(os.waitstatus_to_exitcode(terminal.status), 2)
         self.assertIn("can't read", terminal.text())
         self.assertNotIn(b"\x1b", terminal.output)
@@ -382,7 +378,7 @@ class Screen(harness.TopTest):
         process.kill()
         terminal.wait_for(rf"^Program {process.pid} has ended")
         terminal = self.open(80, 24, str(process.pid))
-        harness.wait_until(terminal.text, terminal.has_ended)
+        wait_until(terminal.has_ended, terminal.text)
         self.assertEqual(os.waitstatus_to_exitcode(terminal.status), 1)
         self.assertIn(f"no program {process.pid}", terminal.text())
 
@@ -417,7 +413,7 @@ class Screen(harness.TopTest):
                 terminal.resize(60, 20)
                 terminal.wait_for_sleep()
                 os.kill(terminal.pid, number)
-                harness.wait_until(lambda: "still running", terminal.has_ended)
+                wait_until(terminal.has_ended, "still running")
                 self.assert_signalled(terminal.status, number)
 
     def test_signals_while_nobody_reads(self):
@@ -443,7 +439,6 @@ class Screen(harness.TopTest):
         self.assert_signalled(terminal.wait_for_end(), signal.SIGTERM,
                               signal.SIGHUP)
 
-
     def test_interrupt_key(self):
         self.publish("--silent")
         terminal = self.open()
@@ -458,10 +453,10 @@ class Screen(harness.TopTest):
         terminal = self.open()
         terminal.wait_for("^RAM ")
         os.kill(terminal.pid, signal.SIGTSTP)
-        harness.wait_until(
-            terminal.text,
+        wait_until(
             lambda: terminal.text()
-            and terminal.output.count(ALTERNATE_SCREEN + b"h") == 2)
+            and terminal.output.count(ALTERNATE_SCREEN + b"h") == 2,
+            terminal.text)
         self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"l"), 1)
         terminal.wait_for("^RAM ")
         terminal.press(b"q")
@@ -478,9 +473,9 @@ class Screen(harness.TopTest):
             os.kill(top, signal.SIGTSTP)
             return state_of(top) == "T"
 
-        harness.wait_until(lambda: state_of(top), stops)
-        harness.wait_until(lambda: "the terminal is top's still",
-                           lambda: os.tcgetpgrp(terminal.master) != top)
+        wait_until(stops, lambda: state_of(top))
+        wait_until(lambda: os.tcgetpgrp(terminal.master) != top,
+                   "the terminal is top's still")
         return top
 
     def test_killed_while_suspended(self):
@@ -489,7 +484,7 @@ class Screen(harness.TopTest):
         top = self.suspend(terminal)
         os.kill(top, signal.SIGTERM)
         os.kill(top, signal.SIGCONT)
-        harness.wait_until(lambda: state_of(top), lambda: state_of(top) in "ZX")
+        wait_until(lambda: state_of(top) in "ZX", lambda: state_of(top))
         terminal.read()
         self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"h"), 1)
         self.assertEqual(terminal.output.count(ALTERNATE_SCREEN + b"l"), 1)
@@ -511,7 +506,7 @@ class Screen(harness.TopTest):
         os.close(terminal.slave)
         os.close(terminal.master)
         terminal.master, terminal.slave = os.openpty()
-        harness.wait_until(lambda: "still running", terminal.has_ended)
+        wait_until(terminal.has_ended, "still running")
 
     def test_colours(self):
         self.publish()
@@ -534,7 +529,7 @@ class Screen(harness.TopTest):
         for name in "dumb", "no-such-terminal":
             with self.subTest(TERM=name):
                 terminal = self.open(TERM=name)
-                harness.wait_until(terminal.text, terminal.has_ended)
+                wait_until(terminal.has_ended, terminal.text)
                 self.assertEqual(os.waitstatus_to_exitcode(terminal.status), 2)
                 self.assertIn("--once", terminal.text())
                 self.assertNotIn(b"\x1b", terminal.output)
@@ -559,6 +554,5 @@ if __name__ == "__main__":
         for end in pty.openpty():
             os.close(end)
     except OSError as error:
-        print(f"skipped: no terminal is to be had: {error}")
-        sys.exit(harness.SKIP)
-    harness.main()
+        skip(f"no terminal is to be had: {error}")
+    viewing.main()

@@ -1,9 +1,9 @@
 # filemem: GStreamer's buffers on disk
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# harness.py: a runtime directory with publishers (publisher.py) in it, and
-# gst-filemem-top to look at them, for the tests beside it. Those run in parts
-# (parts.py), because most of them wait for top's next second.
+# viewing.py: a runtime directory with publishers (publisher.py) in it, and
+# gst-filemem-top to look at them, for the tests beside it. Those run in parts,
+# because most of them wait for top's next second.
 
 import json
 import os
@@ -12,28 +12,15 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-import parts  # noqa: E402
+import harness  # noqa: E402
+from harness import PATIENCE  # noqa: E402
 
-SKIP = 77
-PATIENCE = 300
 PUBLISHER = pathlib.Path(__file__).with_name("publisher.py")
 
 top = None  # the program
-
-
-def wait_until(what, condition):
-    """Polls; gives what the condition did."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.02)
-    raise AssertionError(f"waited {PATIENCE} s in vain: {what()}")
 
 
 class TopTest(unittest.TestCase):
@@ -43,13 +30,9 @@ class TopTest(unittest.TestCase):
         self.directory = os.path.join(self.runtime, "gst-filemem")
 
     def environment(self, **more):
-        environment = {
-            name: value for name, value in os.environ.items()
-            if name not in ("COLUMNS", "LINES", "NO_COLOR", "LC_CTYPE", "LANG",
-                            "LANGUAGE")}
-        environment.update(XDG_RUNTIME_DIR=self.runtime, LC_ALL="C.UTF-8")
-        environment.update(more)
-        return environment
+        return harness.environment(
+            "COLUMNS", "LINES", "NO_COLOR", "LC_CTYPE", "LANG", "LANGUAGE",
+            **{"XDG_RUNTIME_DIR": self.runtime, "LC_ALL": "C.UTF-8", **more})
 
     def publish(self, *options):
         """A running publisher; .path is its page."""
@@ -88,6 +71,5 @@ def main():
     global top
     top = os.path.abspath(sys.argv.pop(1))
     # The tests name the module, this is the same one.
-    sys.modules["harness"].top = top
-    unittest.main(argv=parts.choose(sys.argv, sys.modules["__main__"]),
-                  verbosity=2)
+    sys.modules["viewing"].top = top
+    harness.run_classes(sys.argv)

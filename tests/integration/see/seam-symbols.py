@@ -16,11 +16,14 @@
 
 import argparse
 import collections
+import pathlib
 import re
 import subprocess
 import sys
 
-SKIP = 77
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness import Failed, Skipped, run_alone  # noqa: E402
+
 SEAM = "seam"
 
 CALLS = set("""
@@ -98,19 +101,21 @@ def problems(calls):
         yield f"there is no object of {name}.c: end its exception"
 
 
+def test(options):
+    calls = calls_of(options.nm, options.archives)
+    if not {"pread", "mmap", "pthread_create"} <= calls[SEAM]:
+        raise Skipped("nm does not tell what the objects call (LTO?)")
+    found = list(problems(calls))
+    print(f"{len(calls)} objects")
+    if found:
+        raise Failed("\n".join(found))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nm", default="nm")
     parser.add_argument("archives", nargs="+")
-    options = parser.parse_args()
-
-    calls = calls_of(options.nm, options.archives)
-    if not {"pread", "mmap", "pthread_create"} <= calls[SEAM]:
-        print("skipped: nm does not tell what the objects call (LTO?)")
-        return SKIP
-    found = list(problems(calls))
-    print(f"{len(calls)} objects", *found, sep="\n")
-    return 1 if found else 0
+    return run_alone(test, parser.parse_args())
 
 
 if __name__ == "__main__":
