@@ -124,20 +124,10 @@ check_blocks (Fixture *fixture)
 static gboolean
 is_on_disk (Fixture *fixture, const guint8 *address)
 {
-  g_autofree gchar *maps = NULL;
-  g_auto (GStrv) lines = NULL;
-  guint i;
+  g_autofree gchar *line = testing_find_mapping (address, NULL);
 
-  assert_true (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL));
-  lines = g_strsplit (maps, "\n", -1);
-  for (i = 0; lines[i] != NULL; i++) {
-    gsize start, end;
-
-    if (sscanf (lines[i], "%zx-%zx", &start, &end) == 2
-        && (gsize) address >= start && (gsize) address < end)
-      return fixture->is_filemem && strstr (lines[i], fixture->dir) != NULL;
-  }
-  return FALSE;
+  return line != NULL && fixture->is_filemem
+      && strstr (line, fixture->dir) != NULL;
 }
 
 /* Far enough from @address to be in another extent. */

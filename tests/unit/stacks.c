@@ -5,13 +5,10 @@
  * a thread has by default, a program with a limit on data or on locked memory
  * pays for 40 MiB that nobody uses.
  */
-#include "seam.h"
-#include "store.h"
-#include "testing.h"
+#include "store-fixture.h"
 
 #include <stdio.h>
 
-#define BLOCK (256 * TESTING_KIB)
 #define N_BLOCKS 64
 
 /* Thread-local storage and what glibc keeps there. */
@@ -40,21 +37,13 @@ stack_pointer (const gchar *tid)
 static gsize
 mapped_below (gsize address)
 {
-  g_autofree gchar *maps = NULL;
-  g_auto (GStrv) lines = NULL;
-  guint i;
+  gsize start;
+  g_autofree gchar *line =
+      testing_find_mapping ((gconstpointer) address, &start);
 
-  assert_true (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL));
-  lines = g_strsplit (maps, "\n", -1);
-  for (i = 0; lines[i] != NULL; i++) {
-    gsize start, end;
-
-    if (sscanf (lines[i], "%zx-%zx", &start, &end) == 2 && address >= start
-        && address < end)
-      return address - start;
-  }
-  fail_msg ("nothing is mapped at %zx", address);
-  return 0;
+  if (line == NULL)
+    fail_msg ("nothing is mapped at %zx", address);
+  return address - start;
 }
 
 static gboolean
@@ -89,53 +78,23 @@ check_stacks (void)
 }
 
 static void
-check_store (const gchar *dir)
-{
-  FmStats *stats = fm_stats_new ();
-  FmStoreBlock blocks[N_BLOCKS];
-  FmOptions options;
-  FmStore *store;
-  guint i;
-
-  fm_options_init (&options);
-  assert_true (fm_options_set (&options, FM_OPTION_DIR, dir, NULL));
-  assert_true (fm_options_set (&options, FM_OPTION_RAM, "0", NULL));
-  assert_true (fm_options_set (&options, FM_OPTION_RESERVE, "0", NULL));
-  assert_true (fm_options_set (&options, FM_OPTION_SIZE, "256M", NULL));
-  store = fm_store_new (&options, stats, NULL);
-  assert_non_null (store);
-  for (i = 0; i < N_BLOCKS; i++) {
-    assert_int_equal (
-        fm_store_alloc (store, BLOCK, 0, 0, &blocks[i]), FM_STORE_DONE);
-    assert_true (fm_store_map (store, &blocks[i], FM_PIN_WRITE));
-    testing_fill (blocks[i].data, BLOCK, i);
-    fm_store_unmap (store, &blocks[i], FM_PIN_WRITE, BLOCK);
-  }
-  assert_true (check_stacks () >= N_THREADS_LEAST);
-
-  for (i = 0; i < N_BLOCKS; i++)
-    fm_store_give (store, &blocks[i]);
-  fm_store_free (store);
-  fm_options_clear (&options);
-  fm_stats_free (stats);
-}
-
-static void
 test_stacks (void **state)
 {
-  gchar *dir;
+  FmStoreBlock blocks[N_BLOCKS];
 
   if (TESTING_SANITIZER)
     testing_skip ("sanitizers need larger stacks");
-  dir = testing_dir_new ();
-  check_store (dir);
-  testing_dir_free (dir);
+  open_small (*state, "256M");
+  write_extents (*state, blocks, N_BLOCKS, 0);
+  assert_true (check_stacks () >= N_THREADS_LEAST);
+  give_blocks (*state, blocks, N_BLOCKS);
 }
 
 int
 main (void)
 {
-  const struct CMUnitTest tests[] = {cmocka_unit_test (test_stacks)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown (
+      test_stacks, fixture_setup, fixture_teardown)};
 
   return cmocka_run_group_tests_name ("stacks", tests, NULL, NULL);
 }

@@ -5,102 +5,45 @@
  * blocks: where a map found them, how old the oldest is, what waits, what is
  * mapped, what was written.
  */
+#include "store-fixture.h"
+
 #include "extent.h"
-#include "seam.h"
-#include "store.h"
-#include "testing.h"
 
 #include <unistd.h>
-
-/* With ram=0. */
-#define LEAST_EXTENT (256 * TESTING_KIB)
 
 /* So many extents don't fit the least budget. */
 #define N_BLOCKS 64
 
-typedef struct
-{
-  gchar *dir;
-  FmOptions options;
-  FmStats *stats;
-  FmStore *store;
-  FmStoreBlock block[N_BLOCKS];
-} Fixture;
+static FmStoreBlock blocks[N_BLOCKS];
 
 static int
 setup (void **state)
 {
-  Fixture *fixture = g_new0 (Fixture, 1);
-
-  fixture->dir = testing_dir_new ();
-  fm_options_init (&fixture->options);
-  if (!fm_options_set (&fixture->options, FM_OPTION_DIR, fixture->dir, NULL)
-      || !fm_options_set (&fixture->options, FM_OPTION_RAM, "0", NULL)
-      || !fm_options_set (&fixture->options, FM_OPTION_SIZE, "256M", NULL)
-      || !fm_options_set (&fixture->options, FM_OPTION_RESERVE, "0", NULL))
+  if (fixture_setup (state) != 0)
     return -1;
-  fixture->stats = fm_stats_new ();
-  fixture->store = fm_store_new (&fixture->options, fixture->stats, NULL);
-  *state = fixture;
-  return fixture->store != NULL ? 0 : -1;
-}
-
-static int
-teardown (void **state)
-{
-  Fixture *fixture = *state;
-
-  fm_store_free (fixture->store);
-  fm_options_clear (&fixture->options);
-  fm_stats_free (fixture->stats);
-  testing_dir_free (fixture->dir);
-  g_free (fixture);
+  open_small (*state, "256M");
   return 0;
-}
-
-static guint64
-figure (Fixture *fixture, FmStatistic id)
-{
-  guint64 values[FM_N_STATISTICS];
-
-  fm_store_update_stats (fixture->store);
-  fm_stats_snapshot (fixture->stats, values);
-  return values[id];
-}
-
-static void
-touch (Fixture *fixture, guint i, FmPinFlags flags)
-{
-  const FmStoreBlock *block = &fixture->block[i];
-
-  assert_true (fm_store_map (fixture->store, block, flags));
-  if ((flags & FM_PIN_WRITE) != 0)
-    testing_fill (block->data, LEAST_EXTENT, i);
-  else
-    assert_true (testing_is_filled (block->data, LEAST_EXTENT, i));
-  fm_store_unmap (fixture->store, block, flags, LEAST_EXTENT);
 }
 
 static void
 fill_store (Fixture *fixture)
 {
-  guint i;
-
-  for (i = 0; i < N_BLOCKS; i++) {
-    assert_int_equal (
-        fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &fixture->block[i]),
-        FM_STORE_DONE);
-    touch (fixture, i, FM_PIN_WRITE);
-  }
+  write_extents (fixture, blocks, N_BLOCKS, 0);
 }
 
 static void
 empty_store (Fixture *fixture)
 {
+  give_blocks (fixture, blocks, N_BLOCKS);
+}
+
+static void
+read_backwards (Fixture *fixture)
+{
   guint i;
 
-  for (i = 0; i < N_BLOCKS; i++)
-    fm_store_give (fixture->store, &fixture->block[i]);
+  for (i = N_BLOCKS; i-- > 0;)
+    check_block (fixture, &blocks[i], LEAST_EXTENT, i);
 }
 
 /* Read from the end, so that nothing is read ahead. What was spilled is told
@@ -113,23 +56,22 @@ test_where_maps_find_blocks (void **state)
   guint i;
 
   fill_store (fixture);
-  assert_int_equal (figure (fixture, FM_STAT_MAPS_WRITE_SPILLED), 0);
-  assert_true (figure (fixture, FM_STAT_EXTENTS_SPILLED) > 0);
-  for (i = N_BLOCKS; i-- > 0;)
-    touch (fixture, i, FM_PIN_READ);
+  assert_int_equal (statistic (fixture, FM_STAT_MAPS_WRITE_SPILLED), 0);
+  assert_true (statistic (fixture, FM_STAT_EXTENTS_SPILLED) > 0);
+  read_backwards (fixture);
 
-  spilled = figure (fixture, FM_STAT_MAPS_READ_SPILLED);
-  prefetching = figure (fixture, FM_STAT_MAPS_READ_PREFETCHING);
-  waits = figure (fixture, FM_STAT_MAP_WAITS);
+  spilled = statistic (fixture, FM_STAT_MAPS_READ_SPILLED);
+  prefetching = statistic (fixture, FM_STAT_MAPS_READ_PREFETCHING);
+  waits = statistic (fixture, FM_STAT_MAP_WAITS);
   assert_true (spilled > 0);
   assert_true (spilled + prefetching <= waits);
   assert_true (waits <= N_BLOCKS);
-  assert_int_equal (figure (fixture, FM_STAT_MAPS_WRITE_SPILLED), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_MAPS_WRITE_SPILLED), 0);
 
   /* A write that changes what is on disk has to bring it back, too. */
   for (i = N_BLOCKS; i-- > 0;)
-    touch (fixture, i, FM_PIN_WRITE);
-  assert_true (figure (fixture, FM_STAT_MAPS_WRITE_SPILLED) > 0);
+    write_block (fixture, &blocks[i], LEAST_EXTENT, i);
+  assert_true (statistic (fixture, FM_STAT_MAPS_WRITE_SPILLED) > 0);
   empty_store (fixture);
 }
 
@@ -158,10 +100,10 @@ read_spilled (gpointer data)
   Fixture *fixture = data;
   guint i = 0;
 
-  while (!is_spilled (&fixture->block[i]))
+  while (!is_spilled (&blocks[i]))
     i++;
   fm_stats_count (fixture->stats, fm_thread_number (), maps_read, 1);
-  touch (fixture, i, FM_PIN_READ);
+  check_block (fixture, &blocks[i], LEAST_EXTENT, i);
   return NULL;
 }
 
@@ -180,12 +122,12 @@ test_map_that_waits (void **state)
   thread = g_thread_new ("reader", read_spilled, fixture);
   while (!atomic_load (&somebody_waits))
     g_usleep (1000);
-  meanwhile = figure (fixture, FM_STAT_MAPS_READ_RESIDENT);
+  meanwhile = statistic (fixture, FM_STAT_MAPS_READ_RESIDENT);
   atomic_store (&is_closed, FALSE);
   g_thread_join (thread);
   fm_seam_set_hook (NULL);
-  assert_int_equal (figure (fixture, FM_STAT_MAPS_READ_SPILLED), 1);
-  assert_int_equal (figure (fixture, FM_STAT_MAPS_READ_RESIDENT), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_MAPS_READ_SPILLED), 1);
+  assert_int_equal (statistic (fixture, FM_STAT_MAPS_READ_RESIDENT), 0);
   assert_int_equal (meanwhile, 0);
   empty_store (fixture);
 }
@@ -199,19 +141,18 @@ test_waits_of_threads (void **state)
   guint i;
 
   fill_store (fixture);
-  for (i = N_BLOCKS; i-- > 0;)
-    touch (fixture, i, FM_PIN_READ);
+  read_backwards (fixture);
   /* This thread is the only one. */
   assert_int_equal (
-      atomic_load (&shard->map_waits), figure (fixture, FM_STAT_MAP_WAITS));
-  assert_int_equal (
-      atomic_load (&shard->map_wait_ns), figure (fixture, FM_STAT_MAP_WAIT_NS));
-  assert_int_equal (
-      atomic_load (&shard->alloc_waits), figure (fixture, FM_STAT_ALLOC_WAITS));
+      atomic_load (&shard->map_waits), statistic (fixture, FM_STAT_MAP_WAITS));
+  assert_int_equal (atomic_load (&shard->map_wait_ns),
+      statistic (fixture, FM_STAT_MAP_WAIT_NS));
+  assert_int_equal (atomic_load (&shard->alloc_waits),
+      statistic (fixture, FM_STAT_ALLOC_WAITS));
   fm_stats_waits (fixture->stats, FM_WAIT_MAP, counts);
   for (i = 0; i < FM_HISTOGRAM_BUCKETS; i++)
     n += counts[i];
-  assert_int_equal (n, figure (fixture, FM_STAT_MAP_WAITS));
+  assert_int_equal (n, statistic (fixture, FM_STAT_MAP_WAITS));
   empty_store (fixture);
 }
 
@@ -222,19 +163,17 @@ test_oldest (void **state)
   FmStoreBlock old, young;
   guint64 age;
 
-  assert_int_equal (figure (fixture, FM_STAT_OLDEST_NS), 0);
-  assert_int_equal (
-      fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &old), FM_STORE_DONE);
+  assert_int_equal (statistic (fixture, FM_STAT_OLDEST_NS), 0);
+  old = alloc_block (fixture, LEAST_EXTENT, 0);
   g_usleep (20000);
-  assert_int_equal (fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &young),
-      FM_STORE_DONE);
-  age = figure (fixture, FM_STAT_OLDEST_NS);
+  young = alloc_block (fixture, LEAST_EXTENT, 0);
+  age = statistic (fixture, FM_STAT_OLDEST_NS);
   assert_true (age >= 20000000);
   fm_store_give (fixture->store, &old);
   g_usleep (1000);
-  assert_true (figure (fixture, FM_STAT_OLDEST_NS) > 0);
+  assert_true (statistic (fixture, FM_STAT_OLDEST_NS) > 0);
   fm_store_give (fixture->store, &young);
-  assert_int_equal (figure (fixture, FM_STAT_OLDEST_NS), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_OLDEST_NS), 0);
 }
 
 static void
@@ -242,18 +181,18 @@ test_disk_and_mappings (void **state)
 {
   Fixture *fixture = *state;
 
-  assert_int_equal (figure (fixture, FM_STAT_DISK_BUSY_NS), 0);
-  assert_true (figure (fixture, FM_STAT_MAPPINGS) > 0);
+  assert_int_equal (statistic (fixture, FM_STAT_DISK_BUSY_NS), 0);
+  assert_true (statistic (fixture, FM_STAT_MAPPINGS) > 0);
   fill_store (fixture);
-  assert_true (figure (fixture, FM_STAT_DISK_BUSY_NS) > 0);
+  assert_true (statistic (fixture, FM_STAT_DISK_BUSY_NS) > 0);
   /* Spilled extents are mappings of their own. */
-  assert_true (figure (fixture, FM_STAT_MAPPINGS) > 2);
+  assert_true (statistic (fixture, FM_STAT_MAPPINGS) > 2);
   /* Transfers go around the cache, or are dropped from it. */
-  assert_true (figure (fixture, FM_STAT_PAGE_CACHE_BYTES) < 8 * TESTING_MIB);
+  assert_true (statistic (fixture, FM_STAT_PAGE_CACHE_BYTES) < 8 * TESTING_MIB);
   empty_store (fixture);
-  assert_int_equal (figure (fixture, FM_STAT_EXTENTS_SPILLED), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_EXTENTS_SPILLED), 0);
   /* The disk space of spilled blocks that are gone is kept for a while. */
-  assert_true (figure (fixture, FM_STAT_EXTENTS_VACANT) > 0);
+  assert_true (statistic (fixture, FM_STAT_EXTENTS_VACANT) > 0);
 }
 
 /* As the kernel sees them. */
@@ -273,8 +212,8 @@ count_requests (const FmCallInfo *info)
 static void
 wait_for_transfers (Fixture *fixture)
 {
-  while (figure (fixture, FM_STAT_EXTENTS_WRITING) > 0
-      || figure (fixture, FM_STAT_EXTENTS_FILLING) > 0)
+  while (statistic (fixture, FM_STAT_EXTENTS_WRITING) > 0
+      || statistic (fixture, FM_STAT_EXTENTS_FILLING) > 0)
     g_usleep (1000);
 }
 
@@ -284,23 +223,24 @@ test_requests (void **state)
   Fixture *fixture = *state;
   guint i;
 
-  assert_int_equal (figure (fixture, FM_STAT_WRITES), 0);
-  assert_int_equal (figure (fixture, FM_STAT_READS), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_WRITES), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_READS), 0);
   fm_seam_set_hook (count_requests);
   fill_store (fixture);
   for (i = 0; i < N_BLOCKS; i++)
-    touch (fixture, i, FM_PIN_READ);
+    check_block (fixture, &blocks[i], LEAST_EXTENT, i);
   wait_for_transfers (fixture);
   fm_seam_set_hook (NULL);
-  assert_true (figure (fixture, FM_STAT_WRITES) > 0);
-  assert_true (figure (fixture, FM_STAT_READS) > 0);
-  assert_int_equal (figure (fixture, FM_STAT_WRITES), atomic_load (&n_writes));
-  assert_int_equal (figure (fixture, FM_STAT_READS), atomic_load (&n_reads));
+  assert_true (statistic (fixture, FM_STAT_WRITES) > 0);
+  assert_true (statistic (fixture, FM_STAT_READS) > 0);
+  assert_int_equal (
+      statistic (fixture, FM_STAT_WRITES), atomic_load (&n_writes));
+  assert_int_equal (statistic (fixture, FM_STAT_READS), atomic_load (&n_reads));
   /* No longer than an extent. */
-  assert_true (figure (fixture, FM_STAT_SPILL_BYTES)
-      <= figure (fixture, FM_STAT_WRITES) * LEAST_EXTENT);
-  assert_true (figure (fixture, FM_STAT_FILL_BYTES)
-      <= figure (fixture, FM_STAT_READS) * LEAST_EXTENT);
+  assert_true (statistic (fixture, FM_STAT_SPILL_BYTES)
+      <= statistic (fixture, FM_STAT_WRITES) * LEAST_EXTENT);
+  assert_true (statistic (fixture, FM_STAT_FILL_BYTES)
+      <= statistic (fixture, FM_STAT_READS) * LEAST_EXTENT);
   empty_store (fixture);
 }
 
@@ -308,20 +248,19 @@ static void
 test_pinned (void **state)
 {
   Fixture *fixture = *state;
-  const FmStoreBlock *block = fixture->block;
   guint i;
 
   fill_store (fixture);
-  assert_int_equal (figure (fixture, FM_STAT_PINNED_BYTES), 0);
+  assert_int_equal (statistic (fixture, FM_STAT_PINNED_BYTES), 0);
   for (i = 0; i < N_BLOCKS; i += 2)
-    assert_true (fm_store_map (fixture->store, &block[i], FM_PIN_READ));
+    assert_true (fm_store_map (fixture->store, &blocks[i], FM_PIN_READ));
   assert_int_equal (
-      figure (fixture, FM_STAT_PINNED_BYTES), N_BLOCKS / 2 * LEAST_EXTENT);
+      statistic (fixture, FM_STAT_PINNED_BYTES), N_BLOCKS / 2 * LEAST_EXTENT);
   for (i = 0; i < N_BLOCKS; i += 2)
-    fm_store_unmap (fixture->store, &block[i], FM_PIN_READ, 0);
-  assert_int_equal (figure (fixture, FM_STAT_PINNED_BYTES), 0);
+    fm_store_unmap (fixture->store, &blocks[i], FM_PIN_READ, 0);
+  assert_int_equal (statistic (fixture, FM_STAT_PINNED_BYTES), 0);
   assert_int_equal (
-      figure (fixture, FM_STAT_PINNED_PEAK), N_BLOCKS / 2 * LEAST_EXTENT);
+      statistic (fixture, FM_STAT_PINNED_PEAK), N_BLOCKS / 2 * LEAST_EXTENT);
   empty_store (fixture);
 }
 
@@ -334,32 +273,34 @@ test_stored (void **state)
 
   fill_store (fixture);
   assert_int_equal (
-      figure (fixture, FM_STAT_STORED_BYTES), N_BLOCKS * LEAST_EXTENT);
+      statistic (fixture, FM_STAT_STORED_BYTES), N_BLOCKS * LEAST_EXTENT);
   for (i = 0; i < N_BLOCKS; i++)
-    touch (fixture, i, FM_PIN_WRITE);
+    write_block (fixture, &blocks[i], LEAST_EXTENT, i);
   assert_int_equal (
-      figure (fixture, FM_STAT_STORED_BYTES), 2 * N_BLOCKS * LEAST_EXTENT);
+      statistic (fixture, FM_STAT_STORED_BYTES), 2 * N_BLOCKS * LEAST_EXTENT);
   for (i = 0; i < N_BLOCKS; i++)
-    touch (fixture, i, FM_PIN_READ);
+    check_block (fixture, &blocks[i], LEAST_EXTENT, i);
   assert_int_equal (
-      figure (fixture, FM_STAT_STORED_BYTES), 2 * N_BLOCKS * LEAST_EXTENT);
+      statistic (fixture, FM_STAT_STORED_BYTES), 2 * N_BLOCKS * LEAST_EXTENT);
   empty_store (fixture);
 }
 
 int
 main (void)
 {
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test_setup_teardown (
-          test_where_maps_find_blocks, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_map_that_waits, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_waits_of_threads, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_oldest, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_requests, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_pinned, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_stored, setup, teardown),
-      cmocka_unit_test_setup_teardown (test_disk_and_mappings, setup, teardown),
+      TEST (test_where_maps_find_blocks),
+      TEST (test_map_that_waits),
+      TEST (test_waits_of_threads),
+      TEST (test_oldest),
+      TEST (test_requests),
+      TEST (test_pinned),
+      TEST (test_stored),
+      TEST (test_disk_and_mappings),
   };
+#undef TEST
 
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -97,6 +97,28 @@ testing_find_backing_file (const gchar *dir)
   return -1;
 }
 
+gchar *
+testing_find_mapping (gconstpointer address, gsize *ret_start)
+{
+  g_autofree gchar *maps = NULL;
+  g_auto (GStrv) lines = NULL;
+  guint i;
+
+  assert_true (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL));
+  lines = g_strsplit (maps, "\n", -1);
+  for (i = 0; lines[i] != NULL; i++) {
+    gsize start, end;
+
+    if (sscanf (lines[i], "%zx-%zx", &start, &end) == 2
+        && (gsize) address >= start && (gsize) address < end) {
+      if (ret_start != NULL)
+        *ret_start = start;
+      return g_strdup (lines[i]);
+    }
+  }
+  return NULL;
+}
+
 /* ---- children ---- */
 
 void

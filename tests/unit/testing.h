@@ -65,6 +65,10 @@ guint testing_dir_count (const gchar *dir);
 /* The backing file in @dir that this process has open; -1 if there is none. */
 int testing_find_backing_file (const gchar *dir);
 
+/* The line of /proc/self/maps on the address, and where that mapping begins
+ * (@ret_start may be NULL); NULL if nothing is mapped there. */
+gchar *testing_find_mapping (gconstpointer address, gsize *ret_start);
+
 typedef void (*TestingChild) (gconstpointer data);
 
 /* Runs @func in a child. The test fails unless that returns, and is skipped if
