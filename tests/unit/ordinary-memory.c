@@ -9,8 +9,8 @@
  * a limit of nothing on the length of files each line that is written there
  * would be a SIGXFSZ.
  */
+#include "gstreamer-child.h"
 #include "observe.h"
-#include "testing.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -65,27 +65,6 @@ teardown (void **state)
 
 /* ---- in the child ---- */
 
-static void
-clean_environment (const Fixture *fixture)
-{
-  g_auto (GStrv) names = g_listenv ();
-  g_autofree gchar *registry =
-      g_build_filename (fixture->dir, "registry.bin", NULL);
-  guint i;
-
-  for (i = 0; names[i] != NULL; i++) {
-    if (g_str_has_prefix (names[i], "GST_FILEMEM_")
-        || g_str_has_prefix (names[i], "GST_DEBUG")
-        || g_str_equal (names[i], "GST_TRACERS"))
-      g_unsetenv (names[i]);
-  }
-  g_unsetenv ("XDG_RUNTIME_DIR");
-  g_setenv ("GST_REGISTRY", registry, TRUE);
-  g_setenv ("GST_REGISTRY_FORK", "no", TRUE);
-  g_setenv ("GST_PLUGIN_SYSTEM_PATH", "", TRUE);
-  g_setenv ("GST_PLUGIN_SYSTEM_PATH_1_0", "", TRUE);
-}
-
 static rlim_t
 addresses_used (void)
 {
@@ -114,12 +93,10 @@ start_gstreamer (const Fixture *fixture)
       g_strdup_printf ("dir=%s,reserve=0,%s", fixture->dir, fixture->options);
   g_autofree gchar *tracers = g_strdup_printf ("filemem(%s)", options);
 
-  clean_environment (fixture);
+  gstreamer_clean_environment (fixture->dir);
   if (fixture->with_tracer)
     g_setenv ("GST_TRACERS", tracers, TRUE);
-  gst_init (NULL, NULL);
-  g_log_set_always_fatal (
-      G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING);
+  gstreamer_start ();
   if (!fixture->with_tracer)
     testing_check (gst_file_mem_allocator_install (options) != NULL);
 }
@@ -166,13 +143,6 @@ use (gconstpointer data)
 }
 
 /* ---- what it said ---- */
-
-static void
-assert_names (const gchar *said, const gchar *what)
-{
-  if (strstr (said, what) == NULL)
-    fail_msg ("it does not name '%s', but said:\n%s", what, said);
-}
 
 static gchar *
 run (const Fixture *fixture, guint n_lines)
