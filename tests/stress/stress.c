@@ -27,15 +27,11 @@
  */
 #include <gst/filemem/filemem.h>
 
-#include <pthread.h>
-#include <stdatomic.h>
+#include "items.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/statvfs.h>
-
-#define KIB ((gsize) 1 << 10)
-#define MIB ((gsize) 1 << 20)
 
 #define SIZE "1G"
 #define DISK_LEAST (3 * (guint64) 1024 * MIB)
@@ -45,41 +41,6 @@
  * that. */
 #define BUDGET_LEAST (4 * MIB)
 #define BUDGET_CHANGES 1000
-/* No extent of small blocks is larger, under this budget. */
-#define EXTENT (256 * KIB)
-
-#if defined(__SANITIZE_THREAD__)
-#define RACES_BY_DESIGN __attribute__ ((no_sanitize_thread, noinline))
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define RACES_BY_DESIGN __attribute__ ((no_sanitize ("thread"), noinline))
-#endif
-#endif
-#ifndef RACES_BY_DESIGN
-#define RACES_BY_DESIGN
-#endif
-
-typedef struct _Item Item;
-
-/* One memory that somebody has to check and free. */
-struct _Item
-{
-  Item *next;
-  GstMemory *mem;
-  guint64 number;     /* of the contents */
-  gsize start;        /* the memory's first byte within the contents */
-  gsize size;         /* what gst_memory_get_sizes() must say */
-  const guint8 *data; /* where the first byte was at the last map */
-  gboolean shared;    /* other memories look into it */
-  guint n_passes;     /* how often it changed hands */
-};
-
-typedef struct
-{
-  pthread_mutex_t lock;
-  Item *head;
-  Item **tail;
-} Inbox;
 
 typedef struct
 {
@@ -93,202 +54,7 @@ static Inbox inbox[MOST_THREADS];
 static guint n_threads = 6;
 static gint64 live_most = 128 * (gint64) MIB;
 static gint64 deadline;
-static _Atomic gint64 live_bytes;
-static _Atomic gint64 pinned_bytes; /* at most */
-static _Atomic gint64 pinned_peak;
 static _Atomic guint64 budget_most = BUDGET_LEAST;
-static atomic_bool failed;
-
-static void G_GNUC_PRINTF (2, 3)
-    complain (const Item *item, const gchar *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  flockfile (stderr);
-  if (item != NULL)
-    fprintf (stderr,
-        "stress: block %" G_GUINT64_FORMAT ", bytes %" G_GSIZE_FORMAT
-        " to %" G_GSIZE_FORMAT ": ",
-        item->number, item->start, item->start + item->size);
-  else
-    fputs ("stress: ", stderr);
-  vfprintf (stderr, format, args);
-  fputc ('\n', stderr);
-  funlockfile (stderr);
-  va_end (args);
-  atomic_store (&failed, TRUE);
-}
-
-/* ---- contents ---- */
-
-static guint64
-word_of (guint64 number, gsize index)
-{
-  guint64 word = (number + 1) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)
-      + index * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
-
-  return word ^ (word >> 29);
-}
-
-static guint8
-byte_of (guint64 number, gsize place)
-{
-  return (guint8) (word_of (number, place / 8) >> (place % 8 * 8));
-}
-
-static void
-write_contents (guint8 *data, guint64 number, gsize start, gsize size)
-{
-  gsize i = 0;
-
-  while (i < size) {
-    const gsize place = start + i;
-
-    if (place % 8 == 0 && size - i >= 8) {
-      const guint64 word = GUINT64_TO_LE (word_of (number, place / 8));
-
-      memcpy (data + i, &word, 8);
-      i += 8;
-    } else {
-      data[i++] = byte_of (number, place);
-    }
-  }
-}
-
-/* The first byte that is wrong; @size if none is. May be called for bytes that
- * the pager is moving, which nobody changes. */
-RACES_BY_DESIGN static gsize
-find_difference (const guint8 *data, guint64 number, gsize start, gsize size)
-{
-  gsize i = 0;
-
-  while (i < size) {
-    const gsize place = start + i;
-
-    if (place % 8 == 0 && size - i >= 8) {
-      guint64 word;
-
-      /* Not memcpy(), which a sanitizer would look into. */
-      __builtin_memcpy (&word, data + i, 8);
-      if (word != GUINT64_TO_LE (word_of (number, place / 8)))
-        return i;
-      i += 8;
-    } else {
-      if (data[i] != byte_of (number, place))
-        return i;
-      i++;
-    }
-  }
-  return size;
-}
-
-static void
-check_contents (const Item *item, const guint8 *data, const gchar *when)
-{
-  gsize wrong = find_difference (data, item->number, item->start, item->size);
-
-  if (wrong < item->size)
-    complain (item, "%s, byte %" G_GSIZE_FORMAT " is %02x and should be %02x",
-        when, item->start + wrong, data[wrong],
-        byte_of (item->number, item->start + wrong));
-}
-
-/* ---- maps ---- */
-
-/* What a memory of @bytes may keep from being spilled. */
-static gint64
-pin_of (gsize bytes)
-{
-  return (gint64) MAX (EXTENT, bytes + 2 * 4096);
-}
-
-static void
-count_pin (gint64 change)
-{
-  gint64 now = atomic_fetch_add (&pinned_bytes, change) + change;
-  gint64 peak = atomic_load (&pinned_peak);
-
-  while (now > peak && !atomic_compare_exchange_weak (&pinned_peak, &peak, now))
-    continue;
-}
-
-static gboolean
-map_item (Item *item, GstMapInfo *info, GstMapFlags flags)
-{
-  count_pin (pin_of (item->mem->maxsize));
-  if (!gst_memory_map (item->mem, info, flags)) {
-    complain (item, "can't be mapped");
-    count_pin (-pin_of (item->mem->maxsize));
-    return FALSE;
-  }
-  if (info->size != item->size)
-    complain (item, "has %" G_GSIZE_FORMAT " bytes mapped", info->size);
-  if (item->data != NULL && item->data != info->data)
-    complain (item, "moved from %p to %p", item->data, info->data);
-  item->data = info->data;
-  return TRUE;
-}
-
-static void
-unmap_item (Item *item, GstMapInfo *info)
-{
-  gst_memory_unmap (item->mem, info);
-  count_pin (-pin_of (item->mem->maxsize));
-}
-
-/* ---- items ---- */
-
-static Item *
-item_new (Worker *worker, GstMemory *mem, guint64 number, gsize start)
-{
-  Item *item = g_new0 (Item, 1);
-
-  item->mem = mem;
-  item->number = number;
-  item->start = start;
-  item->size = gst_memory_get_sizes (mem, NULL, NULL);
-  atomic_fetch_add (&live_bytes, (gint64) item->size);
-  worker->n_items++;
-  return item;
-}
-
-static void
-item_free (Item *item)
-{
-  atomic_fetch_sub (&live_bytes, (gint64) item->size);
-  gst_memory_unref (item->mem);
-  g_free (item);
-}
-
-static void
-put (Item *item, guint to)
-{
-  Inbox *box = &inbox[to];
-
-  item->next = NULL;
-  pthread_mutex_lock (&box->lock);
-  *box->tail = item;
-  box->tail = &item->next;
-  pthread_mutex_unlock (&box->lock);
-}
-
-static Item *
-take (guint from)
-{
-  Inbox *box = &inbox[from];
-  Item *item;
-
-  pthread_mutex_lock (&box->lock);
-  item = box->head;
-  if (item != NULL) {
-    box->head = item->next;
-    if (box->head == NULL)
-      box->tail = &box->head;
-  }
-  pthread_mutex_unlock (&box->lock);
-  return item;
-}
 
 /* ---- what can be done ---- */
 
@@ -371,6 +137,13 @@ check_zeros (GstMemory *mem, const GstAllocationParams *params, gsize size)
   gst_memory_resize (mem, (gssize) params->prefix, size);
 }
 
+static Item *
+own_item (Worker *worker, GstMemory *mem, guint64 number, gsize start)
+{
+  worker->n_items++;
+  return item_new (mem, number, start);
+}
+
 static void
 write_item (Worker *worker, Item *item, GstMapFlags flags)
 {
@@ -407,7 +180,7 @@ make_item (Worker *worker)
   }
   if (params.flags != 0)
     check_zeros (mem, &params, size);
-  item = item_new (worker, mem, 0, 0);
+  item = own_item (worker, mem, 0, 0);
   write_item (worker, item, GST_MAP_WRITE);
   count_pin (-pin);
   if (((gsize) item->data & params.align) != 0 && params.prefix == 0)
@@ -465,7 +238,7 @@ copy_item (Worker *worker, Item *item)
     complain (item, "can't be copied");
     return NULL;
   }
-  return item_new (worker, copy, item->number, item->start + start);
+  return own_item (worker, copy, item->number, item->start + start);
 }
 
 static Item *
@@ -480,7 +253,7 @@ share_item (Worker *worker, Item *item)
     complain (item, "can't be shared");
     return NULL;
   }
-  share = item_new (worker, sub, item->number, item->start + start);
+  share = own_item (worker, sub, item->number, item->start + start);
   item->shared = share->shared = TRUE;
   return share;
 }
@@ -514,7 +287,7 @@ pass_on (Worker *worker, Item *item)
     read_item (worker, item);
     item_free (item);
   } else {
-    put (item, (guint) below (worker, n_threads));
+    put (item, &inbox[below (worker, n_threads)]);
   }
 }
 
@@ -581,7 +354,7 @@ work (void *data)
     if (below (worker, BUDGET_CHANGES) == 0)
       change_budget (worker);
     if (atomic_load (&live_bytes) >= live_most || chance (worker, 20))
-      item = take (worker->index);
+      item = take (&inbox[worker->index]);
     if (item != NULL) {
       handle (worker, item);
     } else {
@@ -607,7 +380,7 @@ drain (void)
   for (i = 0; i < n_threads; i++) {
     Item *item;
 
-    while ((item = take (i)) != NULL) {
+    while ((item = take (&inbox[i])) != NULL) {
       read_item (&worker, item);
       item_free (item);
     }
