@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 
-from . import figures, page, records
+from . import figures, names, page, records
 
 NO_RECORDS, FAILED = 1, 2
 
@@ -60,9 +60,9 @@ def read(logs):
         try:
             found = records.read_log(log)
         except OSError as error:
-            raise Failure(f"{figures.printable(log)}: {reason(error)}") from error
+            raise Failure(f"{names.printable(log)}: {reason(error)}") from error
         if not found:
-            empty.append(figures.printable(log))
+            empty.append(names.printable(log))
         runs += found
     return runs, empty
 
@@ -76,12 +76,12 @@ def write(output, logs, text):
             return
         for log in logs:
             if os.path.exists(output) and os.path.samefile(output, log):
-                raise Failure(f"{figures.printable(output)}: that is a log")
+                raise Failure(f"{names.printable(output)}: that is a log")
         with open(output, "wb") as file:
             file.write(data)
     except OSError as error:
-        raise Failure(f"{figures.printable(output)}: {reason(error)}") from error
-    say(f"wrote {figures.printable(output)}")
+        raise Failure(f"{names.printable(output)}: {reason(error)}") from error
+    say(f"wrote {names.printable(output)}")
 
 
 def report(options):
@@ -94,7 +94,7 @@ def report(options):
     runs, notes = figures.choose_runs(found)
     if runs:
         notes += [f"No filemem records in {name}: {figures.HOW_TO}" for name in empty]
-    figures.label_runs(runs)
+    names.label_runs(runs)
     model = figures.model(runs, options.logs, notes)
     # A page that was not asked for by name may stand in for somebody's own.
     if runs or options.output:

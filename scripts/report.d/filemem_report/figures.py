@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # figures: what the page shows of one or several runs, as plain lists and
-# dictionaries that become JSON: charts, tables, and what is missing.
+# dictionaries that become JSON: charts, and what is missing. Tables are those of
+# tables.py.
 #
 # A colour is a number; what it looks like, in the light and in the dark, is the
 # style sheet's business. So are units: here they are names, of values that are
@@ -10,10 +11,10 @@
 # the axis says.
 
 import math
-import os
-import re
 
 from . import series
+from .names import printable, short_names
+from .tables import tables, totals_table
 
 MIB = 1 << 20
 MS = 1e6
@@ -24,7 +25,6 @@ MOST_POINTS = 800
 # Colours that can be told apart.
 MOST_RUNS = 8
 MOST_QUEUES = 8
-MOST_ROWS = 300
 
 # GStreamer makes the number of the process of %p: each begins its log anew.
 LOG_FILE = "GST_DEBUG_FILE=my-%p.log"
@@ -32,136 +32,6 @@ HOW_TO = (
     f"GST_DEBUG=GST_TRACER:7 {LOG_FILE} GST_FILEMEM_STATS_INTERVAL=1 "
     "GST_FILEMEM_ATTRIBUTION=on gst-filemem run PROGRAM"
 )
-
-# name, label, unit: the columns of the tables by element and by thread
-USERS = (
-    ("map-wait-ns", "waited for maps", "ns"),
-    ("map-waits", "maps that waited", ""),
-    ("alloc-wait-ns", "waited for room", "ns"),
-    ("alloc-waits", "allocations that waited", ""),
-    ("alloc-bytes", "allocated", "bytes"),
-    ("allocs", "allocations", ""),
-    ("maps-read", "maps to read", ""),
-    ("maps-write", "maps to write", ""),
-    ("minor-faults", "minor faults", ""),
-    ("major-faults", "major faults", ""),
-    ("arena-minor-faults", "minor faults, arena", ""),
-    ("arena-major-faults", "major faults, arena", ""),
-    # of elements alone
-    ("mapped-most-bytes", "mapped, most at once", "bytes"),
-    ("mapped-most", "buffers of these", ""),
-    ("mapped-longest-ns", "mapped, longest", "ns"),
-)
-QUEUES = (
-    ("level-bytes", "level at the end", "bytes"),
-    ("buffers", "buffers in all", ""),
-    ("bytes", "bytes in all", "bytes"),
-    ("foreign-bytes", "foreign", "bytes"),
-    ("foreign-peak", "foreign, most at once", "bytes"),
-    ("copies", "buffers copied", ""),
-    ("copied-bytes", "copied", "bytes"),
-    ("shared-bytes", "shared with a branch", "bytes"),
-    ("left-meta", "left: meta", ""),
-    ("left-not-mappable", "left: not mappable", ""),
-    ("left-device", "left: device", ""),
-    ("left-lent", "left: lent", ""),
-    ("left-no-room", "left: no room", ""),
-    ("left-failed", "left: copy failed", ""),
-)
-# The table of totals: a name of a `filemem` record, label, unit. `duration` is
-# no such name; of `highest NAME` it is the highest value in the log.
-TOTALS = (
-    ("duration", "Duration", "ns"),
-    ("budget", "Budget (ram)", "bytes"),
-    ("size", "Most on disk (size)", "bytes"),
-    ("alloc-bytes", "Allocated", "bytes"),
-    ("allocs", "Allocations", ""),
-    ("resident-peak", "Resident, highest", "bytes"),
-    ("spilled-peak", "Spilled, highest", "bytes"),
-    ("disk-peak", "On disk, highest", "bytes"),
-    ("highest page-cache-bytes", "Page cache, highest", "bytes"),
-    ("spill-bytes", "Written to disk", "bytes"),
-    ("fill-bytes", "Read from disk", "bytes"),
-    ("written-permille", "Written per byte", "permille"),
-    ("writes", "Writes", ""),
-    ("mean-write-bytes", "Mean write", "bytes"),
-    ("reads", "Reads", ""),
-    ("mean-read-bytes", "Mean read", "bytes"),
-    ("prefetch-bytes", "Read ahead", "bytes"),
-    ("prefetch-unused-bytes", "Read ahead in vain", "bytes"),
-    ("disk-busy-ns", "Disk busy", "ns"),
-    ("maps-read", "Maps to read", ""),
-    ("maps-read-resident", "\u2026 found in memory", ""),
-    ("maps-read-prefetching", "\u2026 found being read", ""),
-    ("maps-read-spilled", "\u2026 found on disk", ""),
-    ("maps-write", "Maps to write", ""),
-    ("maps-write-resident", "\u2026 found in memory", ""),
-    ("maps-write-prefetching", "\u2026 found being read", ""),
-    ("maps-write-spilled", "\u2026 found on disk", ""),
-    ("map-waits", "Maps that waited", ""),
-    ("map-wait-ns", "Waited for maps", "ns"),
-    ("map-wait-p50-ns", "Map wait, median", "ns"),
-    ("map-wait-p99-ns", "Map wait, 99%", "ns"),
-    ("map-wait-p999-ns", "Map wait, 99.9%", "ns"),
-    ("map-wait-max-ns", "Map wait, longest", "ns"),
-    ("alloc-waits", "Allocations that waited", ""),
-    ("alloc-wait-ns", "Waited for room", "ns"),
-    ("alloc-wait-max-ns", "Wait for room, longest", "ns"),
-    ("highest oldest-ns", "Oldest data, highest", "ns"),
-    ("minor-faults", "Minor page faults", ""),
-    ("major-faults", "Major page faults", ""),
-    ("arena-minor-faults", "Minor page faults, arena", ""),
-    ("arena-major-faults", "Major page faults, arena", ""),
-    ("over-budget", "Over budget, times", ""),
-    ("disk-full", "Disk full, times", ""),
-    ("io-errors", "I/O errors", ""),
-    ("fallbacks", "Became system memory, times", ""),
-    ("fallback-bytes", "Became system memory", "bytes"),
-)
-
-
-def printable(name):
-    """A name of a file or a pad for a line of text or a title: without
-    what a terminal would take for commands."""
-    name = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode() for c in name
-    )
-
-
-# Up to the name of a pad: its type is the last, whatever the element is called.
-_PAD = re.compile(r"\A(.*)\.[A-Za-z_][\w+-]*:", re.S)
-
-
-def short_names(paths):
-    """For each path of a pad what a legend has room for: names without types,
-    and without the pipeline that all are in."""
-
-    def short(path):
-        parts = [part.split(":", 1)[-1] for part in path.split("/")]
-        return printable("/".join([*parts[2:-1], _PAD.sub(r"\1.", parts[-1])]))
-
-    def short_or_whole(path):
-        name = short(path)
-        return name if name and names.count(name) == 1 else printable(path)
-
-    names = [short(path) for path in paths]
-    return {path: short_or_whole(path) for path in paths}
-
-
-def label_runs(runs):
-    """Gives each run its `label`: the name of the log, and as much more as it
-    takes to tell it from the others."""
-    paths = {run.log for run in runs}
-    bases = [os.path.basename(path) for path in paths]
-    seen = {}
-    for run in runs:
-        base = os.path.basename(run.log)
-        name = printable(base if bases.count(base) == 1 else run.log)
-        if sum(other.log == run.log for other in runs) > 1:
-            name += f", pid {run.pid}" if run.pid is not None else ", pid unknown"
-        seen[name] = seen.get(name, 0) + 1
-        run.label = name if seen[name] == 1 else f"{name} ({seen[name]})"
 
 
 def _is_idle(run):
@@ -486,117 +356,6 @@ def compared_charts(runs):
         ),
         chart(
             "major", "Major page faults", "faults/s", rate("major-faults", 1), **fast
-        ),
-    ]
-
-
-# Tables: columns with a unit, rows of values as they were logged.
-
-
-def _total(run, name):
-    if name == "duration":
-        return run.duration()
-    if name.startswith("highest "):
-        return max(series.known(run.columns[name.split(" ", 1)[1]]), default=None)
-    return run.last.get(name)
-
-
-def totals_table(runs):
-    rows = []
-    for name, label, unit in TOTALS:
-        values = [_total(run, name) for run in runs]
-        if any(value is not None for value in values):
-            rows.append({"label": label, "unit": unit, "values": values})
-    return {
-        "name": "totals",
-        "title": "Totals",
-        "columns": [run.label for run in runs],
-        "rows": rows,
-    }
-
-
-def _table(name, title, runs, heads, columns, rows_of, weight):
-    """A table that can be sorted. `rows_of` a run are pairs of the names that
-    begin a row and its figures."""
-    rows = []
-    for run in runs:
-        rows += [(run, names, figures) for names, figures in rows_of(run)]
-    if not rows:
-        return None
-    rows.sort(key=lambda row: [-(row[2].get(w) or 0) for w in weight])
-    columns = [c for c in columns if any(c[0] in figures for _, _, figures in rows)]
-    several = len(runs) > 1
-    note = ""
-    if len(rows) > MOST_ROWS:
-        note = f"The first {MOST_ROWS} of {len(rows)}, by {columns[0][1]}."
-    return {
-        "name": name,
-        "title": title,
-        "note": note,
-        "columns": [
-            {"label": head, "unit": "word" if head == "tid" else "text"}
-            for head in heads
-        ]
-        + ([{"label": "run", "unit": "text"}] if several else [])
-        + [{"label": label, "unit": unit} for _, label, unit in columns],
-        "rows": [
-            [printable(str(n)) if n is not None else "" for n in names]
-            + ([run.label] if several else [])
-            + [figures.get(key) for key, _, _ in columns]
-            for run, names, figures in rows[:MOST_ROWS]
-        ],
-    }
-
-
-def _queue_rows(run):
-    for name, queue in run.queues.items():
-        peak = max(series.known(queue.level.values), default=0)
-        yield (name,), dict(queue.last, peak=int(peak))
-
-
-def _thread_rows(run):
-    for (name, tid, _), figures in run.threads.items():
-        yield (name, tid, figures.get("element")), figures
-
-
-def tables(runs):
-    left = {name for name, _, _ in QUEUES if name.startswith("left-")}
-    used = {
-        name
-        for run in runs
-        for queue in run.queues.values()
-        for name, value in queue.last.items()
-        if value
-    }
-    queue_columns = [c for c in QUEUES if c[0] not in left or c[0] in used]
-    by_wait = ("map-wait-ns", "alloc-wait-ns", "alloc-bytes")
-    return [
-        _table(
-            "queues",
-            "Queues",
-            runs,
-            ["queue"],
-            [("peak", "highest level", "bytes"), *queue_columns],
-            _queue_rows,
-            ("peak", "bytes"),
-        ),
-        _table(
-            "elements",
-            "Elements",
-            runs,
-            ["element"],
-            USERS,
-            lambda run: (((name,), f) for name, f in run.elements.items()),
-            by_wait,
-        ),
-        _table(
-            "threads",
-            "Threads",
-            runs,
-            ["thread", "tid", "element"],
-            USERS,
-            _thread_rows,
-            by_wait,
         ),
     ]
 

@@ -5,28 +5,21 @@
 # pages.py: the page of gst-filemem report in a browser: drawn, in both widths
 # and both colour schemes, without an error and without a request.
 #
-#   pages.py SOURCE [PART/PARTS | TEST...]
-#
-# SOURCE is the directory of gst-filemem in the source tree.
+#   pages.py SOURCE BUILD [PART/PARTS | TEST...]
 #
 # Exit code: 77 without chromium or dygraphs.
 
 import math
 import pathlib
-import subprocess
-import sys
 import tempfile
 import unittest
 
 import browser
 import logs
+import made
+from harness import skip
 from logs import MIB, line
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from harness import run_classes, skip  # noqa: E402
-
-LIBRARY = pathlib.Path("/usr/share/javascript/dygraphs/dygraph.min.js")
-SOURCE = None
 EVIL = "</script><script>window.evil=1</script><img src=x onerror=window.evil=2>\"'&"
 # The middle of all plots of the page: rectangles of canvases.
 BOXES = """
@@ -84,8 +77,7 @@ class Pages(unittest.TestCase):
         names = [f"log{number}" for number in range(len(texts))]
         for name, text in zip(names, texts):
             (self.path / name).write_text(text)
-        program = [SOURCE / "gst-filemem", "report", "-o", "page.html", *names]
-        done = subprocess.run(program, cwd=self.path, capture_output=True, timeout=300)
+        done = made.run_report(self.path, "-o", "page.html", *names)
         self.assertEqual(done.returncode, status, done.stderr)
 
     def open(self, width=1280, dark=False):
@@ -390,9 +382,6 @@ class Pages(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    SOURCE = pathlib.Path(sys.argv[1]).resolve()
     if not browser.find():
         skip("chromium is missing")
-    if not LIBRARY.exists():
-        skip("dygraphs is missing (libjs-dygraphs)")
-    run_classes([sys.argv[0], *sys.argv[2:]])
+    made.main()
