@@ -3,7 +3,8 @@
  *
  * driving.c: see driving.h.
  *
- * Locking: one mutex for the list of digests, not for what is in them.
+ * Locking: one mutex for the hold and for the list of digests, not for what is
+ * in them.
  */
 #include "driving.h"
 
@@ -21,6 +22,9 @@ struct DrivingDigest
 
 static GMutex lock;
 static GPtrArray *digests;
+static GCond released_cond;
+static gboolean released;
+static guint held;
 
 /* ---- digests ---- */
 
@@ -121,6 +125,65 @@ driving_for_each_buffer (
   }
   buffer = GST_PAD_PROBE_INFO_BUFFER (info);
   func (&buffer, 0, data);
+}
+
+static GstPadProbeReturn
+take_digest (GstPad *pad, GstPadProbeInfo *info, gpointer digest)
+{
+  driving_for_each_buffer (info, driving_digest_buffer, digest);
+  return GST_PAD_PROBE_OK;
+}
+
+void
+driving_add_digest (GstPad *pad, const gchar *name, gboolean times)
+{
+  gst_pad_add_probe (
+      pad, DRIVING_DATA, take_digest, driving_digest_new (name, times), NULL);
+}
+
+/* ---- the hold ---- */
+
+void
+driving_wait_for_release (void)
+{
+  g_mutex_lock (&lock);
+  held++;
+  while (!released)
+    g_cond_wait (&released_cond, &lock);
+  g_mutex_unlock (&lock);
+}
+
+void
+driving_release (void)
+{
+  g_mutex_lock (&lock);
+  released = TRUE;
+  g_cond_broadcast (&released_cond);
+  g_mutex_unlock (&lock);
+}
+
+guint
+driving_n_held (void)
+{
+  guint n;
+
+  g_mutex_lock (&lock);
+  n = held;
+  g_mutex_unlock (&lock);
+  return n;
+}
+
+static GstPadProbeReturn
+hold (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
+{
+  driving_wait_for_release ();
+  return GST_PAD_PROBE_REMOVE;
+}
+
+void
+driving_add_hold (GstPad *pad)
+{
+  gst_pad_add_probe (pad, DRIVING_DATA, hold, NULL, NULL);
 }
 
 /* ---- the pipeline ---- */

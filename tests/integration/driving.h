@@ -5,7 +5,8 @@
  * and tell what came out of it.
  *
  * For one pipeline in a process. A digest is written by one thread, the others
- * only look at its name; all else is for the main thread.
+ * only look at its name; holds are for all threads, and all else for the main
+ * thread.
  */
 #ifndef FM_DRIVING_H
 #define FM_DRIVING_H
@@ -39,6 +40,18 @@ void driving_print_digests (void);
 /* The one buffer of a probe, or all of its list. */
 void driving_for_each_buffer (
     GstPadProbeInfo *info, GstBufferListFunc func, gpointer data);
+
+/* Takes the digest of what goes through @pad from now on; see
+ * driving_digest_new(). */
+void driving_add_digest (GstPad *pad, const gchar *name, gboolean times);
+
+/* The first buffer at @pad waits there until driving_release(). */
+void driving_add_hold (GstPad *pad);
+void driving_wait_for_release (void);
+void driving_release (void);
+
+/* How many wait, or have waited. */
+guint driving_n_held (void);
 
 /* The pipeline of that description. Exits if there can't be one. */
 GstElement *driving_parse (const gchar *description);

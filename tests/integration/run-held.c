@@ -42,50 +42,12 @@
 #define HOLD_MAX_US (180 * G_USEC_PER_SEC)
 #define RUN_MAX (300 * GST_SECOND)
 
-static GMutex lock;
-static GCond released_cond;
-static gboolean released;
-static guint held;
-
 static gchar *arg_feed;
 static gchar *arg_needs;
 static gboolean arg_filemem;
 static gboolean arg_free;
 static guint feed_count;
 static gsize feed_size;
-
-static void
-wait_for_release (void)
-{
-  g_mutex_lock (&lock);
-  held++;
-  while (!released)
-    g_cond_wait (&released_cond, &lock);
-  g_mutex_unlock (&lock);
-}
-
-static void
-release (void)
-{
-  g_mutex_lock (&lock);
-  released = TRUE;
-  g_cond_broadcast (&released_cond);
-  g_mutex_unlock (&lock);
-}
-
-static GstPadProbeReturn
-hold_probe (GstPad *pad, GstPadProbeInfo *info, gpointer data)
-{
-  wait_for_release ();
-  return GST_PAD_PROBE_REMOVE;
-}
-
-static GstPadProbeReturn
-digest_probe (GstPad *pad, GstPadProbeInfo *info, gpointer data)
-{
-  driving_for_each_buffer (info, driving_digest_buffer, data);
-  return GST_PAD_PROBE_OK;
-}
 
 static gpointer
 feed_thread (gpointer data)
@@ -124,7 +86,7 @@ pull_thread (gpointer data)
   DrivingDigest *digest = driving_digest_new (GST_OBJECT_NAME (sink), TRUE);
   GstSample *sample;
 
-  wait_for_release ();
+  driving_wait_for_release ();
   while ((sample = gst_app_sink_pull_sample (sink))) {
     GstBuffer *buffer = gst_sample_get_buffer (sample);
 
@@ -150,10 +112,9 @@ watch_element (GstElement *element)
   if (!pad)
     g_error ("%s has no sink pad", name);
   if (hold && !arg_free)
-    gst_pad_add_probe (pad, DRIVING_DATA, hold_probe, NULL, NULL);
+    driving_add_hold (pad);
   if (check || strstr (name, "bytes"))
-    gst_pad_add_probe (pad, DRIVING_DATA, digest_probe,
-        driving_digest_new (name, check), NULL);
+    driving_add_digest (pad, name, check);
   gst_object_unref (pad);
 }
 
@@ -210,15 +171,14 @@ hold_until_full (GstBus *bus)
     cpu = driving_cpu_time ();
     quiet = cpu - before < QUIET_CPU_US ? quiet + 1 : 0;
 
-    g_mutex_lock (&lock);
-    now_held = held;
-    g_mutex_unlock (&lock);
-    if (now_held && quiet >= QUIET_TICKS && (!arg_filemem || has_spilled ()))
+    now_held = driving_n_held ();
+    if (now_held > 0 && quiet >= QUIET_TICKS
+        && (!arg_filemem || has_spilled ()))
       return TRUE;
   } while (g_get_monotonic_time () < deadline);
 
   g_printerr ("%s\n",
-      !now_held ? "no buffer has reached an element to hold"
+      now_held == 0 ? "no buffer has reached an element to hold"
           : quiet < QUIET_TICKS
           ? "the queues were still filling after three minutes"
           : "nothing was spilled while the pipeline was held");
@@ -238,7 +198,7 @@ run (GstElement *pipeline)
   pull = driving_start_thread (pipeline, "pull", pull_thread);
   if (!arg_free)
     well = hold_until_full (bus);
-  release ();
+  driving_release ();
   if (well)
     well = driving_ended_well (gst_bus_timed_pop_filtered (
         bus, RUN_MAX, GST_MESSAGE_ERROR | GST_MESSAGE_EOS));

@@ -336,9 +336,5 @@ static const struct CMUnitTest tests[] = {
 int
 main (int argc, char **argv)
 {
-  int skip = compare_init (&argc, &argv);
-
-  return skip != 0 ? skip
-                   : cmocka_run_group_tests_name (
-                       "allocator-maps", tests, compare_group_setup, NULL);
+  return compare_main (argc, argv, "allocator-maps", tests);
 }

@@ -86,25 +86,6 @@ count_criticals (const gchar *domain, GLogLevelFlags level,
     g_log_default_handler (domain, level, message, data);
 }
 
-int
-compare_init (int *argc, char ***argv)
-{
-  struct statvfs room;
-
-  gst_init (argc, argv);
-  g_log_set_always_fatal (G_LOG_FATAL_MASK);
-  g_log_set_default_handler (count_criticals, NULL);
-
-  if (statvfs (test_parent_directory (), &room) != 0
-      || (guint64) room.f_bavail * room.f_frsize < ROOM_NEEDED) {
-    g_print ("skipped: less than 512 MiB free in %s; FILEMEM_TEST_DIR can "
-             "name another directory\n",
-        test_parent_directory ());
-    return SKIPPED;
-  }
-  return 0;
-}
-
 static GstMemory *
 filler_block (guint seed)
 {
@@ -145,8 +126,8 @@ filler_read (GPtrArray *blocks)
   }
 }
 
-int
-compare_group_setup (void **state)
+static int
+group_setup (void **state)
 {
   directory =
       g_build_filename (test_parent_directory (), "filemem-test-XXXXXX", NULL);
@@ -546,4 +527,24 @@ compare_test (void **state)
     side_clear (&sides[i]);
   if (count > 0)
     fail_msg ("%u differences", count);
+}
+
+int
+compare_run (int argc, char **argv, const gchar *name,
+    const struct CMUnitTest *tests, gsize n_tests)
+{
+  struct statvfs room;
+
+  gst_init (&argc, &argv);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK);
+  g_log_set_default_handler (count_criticals, NULL);
+
+  if (statvfs (test_parent_directory (), &room) != 0
+      || (guint64) room.f_bavail * room.f_frsize < ROOM_NEEDED) {
+    g_print ("skipped: less than 512 MiB free in %s; FILEMEM_TEST_DIR can "
+             "name another directory\n",
+        test_parent_directory ());
+    return SKIPPED;
+  }
+  return _cmocka_run_group_tests (name, tests, n_tests, group_setup, NULL);
 }

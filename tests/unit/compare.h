@@ -45,12 +45,15 @@ typedef void (*Scenario) (Side *side);
     "all of it was filemem's, and went to disk", compare_test_end \
   }
 
-int compare_group_setup (void **state);
 void compare_test (void **state);
 void compare_test_end (void **state);
 
-/* gst_init(), and 77 where there is no room on disk to test with. */
-int compare_init (int *argc, char ***argv);
+/* The exit code of a program with these tests, of which COMPARE_END is the
+ * last; 77 where there is no room on disk to test with. */
+#define compare_main(argc, argv, name, tests) \
+  compare_run (argc, argv, name, tests, G_N_ELEMENTS (tests))
+int compare_run (int argc, char **argv, const gchar *name,
+    const struct CMUnitTest *tests, gsize n_tests);
 
 GstAllocator *compare_allocator (Side *side);
 

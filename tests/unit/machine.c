@@ -19,20 +19,6 @@
 #define V2 "sys/fs/cgroup"
 #define V2_FILE "memory.max"
 
-static int
-setup (void **state)
-{
-  *state = testing_dir_new ();
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  testing_dir_free (*state);
-  return 0;
-}
-
 static void
 put (const gchar *root, const gchar *name, const gchar *text)
 {
@@ -209,7 +195,9 @@ test_nonsense (void **state)
 int
 main (void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name)                  \
+  cmocka_unit_test_setup_teardown ( \
+      name, testing_dir_setup, testing_dir_teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_this_machine),
       TEST (test_mappings),

@@ -17,16 +17,7 @@ static FmStoreBlock blocks[N_BLOCKS];
 static int
 setup (void **state)
 {
-  Fixture *fixture;
-
-  if (fixture_setup (state) != 0)
-    return -1;
-  fixture = *state;
-  keep_warnings ();
-  open_small (fixture, "256M");
-  write_extents (fixture, blocks, N_BLOCKS, 0);
-  assert_true (statistic (fixture, FM_STAT_EXTENTS_SPILLED) > N_BLOCKS / 4);
-  return 0;
+  return fixture_setup_spilled (state, blocks, N_BLOCKS, 0);
 }
 
 static int

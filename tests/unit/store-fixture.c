@@ -126,6 +126,18 @@ write_extents (Fixture *fixture, FmStoreBlock *blocks, guint n, guint seed)
   }
 }
 
+int
+fixture_setup_spilled (void **state, FmStoreBlock *blocks, guint n, guint seed)
+{
+  if (fixture_setup (state) != 0)
+    return -1;
+  keep_warnings ();
+  open_small (*state, "256M");
+  write_extents (*state, blocks, n, seed);
+  assert_true (statistic (*state, FM_STAT_EXTENTS_SPILLED) > n / 4);
+  return 0;
+}
+
 guint
 count_lost (Fixture *fixture, const FmStoreBlock *blocks, guint n, guint seed)
 {

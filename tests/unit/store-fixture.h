@@ -52,6 +52,11 @@ void check_block (
 void write_extents (
     Fixture *fixture, FmStoreBlock *blocks, guint n, guint seed);
 
+/* A setup: fixture_setup(), a small store that keeps its warnings, and as many
+ * of write_extents() that some of them are spilled. */
+int fixture_setup_spilled (
+    void **state, FmStoreBlock *blocks, guint n, guint seed);
+
 /* How many can't be mapped; the others have to be right. */
 guint count_lost (
     Fixture *fixture, const FmStoreBlock *blocks, guint n, guint seed);

@@ -68,6 +68,20 @@ testing_dir_free (gchar *dir)
   return empty;
 }
 
+int
+testing_dir_setup (void **state)
+{
+  *state = testing_dir_new ();
+  return 0;
+}
+
+int
+testing_dir_teardown (void **state)
+{
+  testing_dir_free (*state);
+  return 0;
+}
+
 guint
 testing_dir_count (const gchar *dir)
 {

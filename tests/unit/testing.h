@@ -59,6 +59,10 @@ gchar *testing_dir_new (void);
 /* Removes it with all that is in it. TRUE if there was nothing in it. */
 gboolean testing_dir_free (gchar *dir);
 
+/* For tests whose state is such a directory and no more. */
+int testing_dir_setup (void **state);
+int testing_dir_teardown (void **state);
+
 /* The number of names in @dir. */
 guint testing_dir_count (const gchar *dir);
 

@@ -27,7 +27,7 @@
  * allocator; HELD were in it when the hold ended. Exit code 0; 1 when anything
  * fails; 77 when an element is missing.
  *
- * Locking: one mutex for the state of the hold and what is counted at queues.
+ * Locking: one mutex for what is counted at queues and of packets.
  */
 #include "../driving.h"
 
@@ -61,7 +61,6 @@ typedef struct
 
 static GMutex lock;
 static GCond cond;
-static gboolean released;
 static GPtrArray *passages;
 static GstAllocator *ours;
 
@@ -218,15 +217,6 @@ is_queue (GstElement *element)
 
 /* ---- the ends of the pipeline ---- */
 
-static void
-wait_for_release (void)
-{
-  g_mutex_lock (&lock);
-  while (!released)
-    g_cond_wait (&cond, &lock);
-  g_mutex_unlock (&lock);
-}
-
 /* What is in the queues now was held. */
 static void
 release (void)
@@ -239,23 +229,8 @@ release (void)
 
     passage->held = passage->entered - passage->left;
   }
-  released = TRUE;
-  g_cond_broadcast (&cond);
   g_mutex_unlock (&lock);
-}
-
-static GstPadProbeReturn
-hold (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
-{
-  wait_for_release ();
-  return GST_PAD_PROBE_REMOVE;
-}
-
-static GstPadProbeReturn
-take_digest (GstPad *pad, GstPadProbeInfo *info, gpointer digest)
-{
-  driving_for_each_buffer (info, driving_digest_buffer, digest);
-  return GST_PAD_PROBE_OK;
+  driving_release ();
 }
 
 static gpointer
@@ -286,7 +261,7 @@ pull (gpointer sink)
   DrivingDigest *digest = driving_digest_new ("pull", TRUE);
   GstSample *sample;
 
-  wait_for_release ();
+  driving_wait_for_release ();
   while ((sample = gst_app_sink_pull_sample (sink)) != NULL) {
     GstBuffer *buffer = gst_sample_get_buffer (sample);
 
@@ -382,9 +357,8 @@ watch_element (GstElement *element)
     gst_pad_add_probe (pad, DRIVING_DATA, on_receiving, NULL, NULL);
   else {
     if (arg_hold)
-      gst_pad_add_probe (pad, DRIVING_DATA, hold, NULL, NULL);
-    gst_pad_add_probe (
-        pad, DRIVING_DATA, take_digest, driving_digest_new (name, check), NULL);
+      driving_add_hold (pad);
+    driving_add_digest (pad, name, check);
   }
 }
 

@@ -19,20 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int
-setup (void **state)
-{
-  *state = testing_dir_new ();
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  testing_dir_free (*state);
-  return 0;
-}
-
 /* ---- what a viewer does ---- */
 
 static const FmPage *
@@ -464,7 +450,9 @@ test_asked (void **state)
 int
 main (void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name)                  \
+  cmocka_unit_test_setup_teardown ( \
+      name, testing_dir_setup, testing_dir_teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_file),
       TEST (test_umask),
