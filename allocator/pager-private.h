@@ -28,13 +28,6 @@
 
 G_BEGIN_DECLS
 
-/* The protocol test makes do with one of each. */
-#ifndef FM_N_WRITERS
-#define FM_N_WRITERS 2
-#define FM_N_READERS 2
-#endif
-#define FM_N_THREADS (FM_N_WRITERS + FM_N_READERS)
-
 typedef enum {
   FM_THREADS_NONE,
   FM_THREADS_STARTING,

@@ -22,6 +22,14 @@
 
 G_BEGIN_DECLS
 
+/* Threads that start with the first need for a spill. The protocol test makes
+ * do with one of each. */
+#ifndef FM_N_WRITERS
+#define FM_N_WRITERS 2
+#define FM_N_READERS 2
+#endif
+#define FM_N_THREADS (FM_N_WRITERS + FM_N_READERS)
+
 typedef struct _FmPager FmPager;
 
 typedef struct

@@ -4,10 +4,10 @@
  * sync.h: locks, conditions and threads as the pager uses them.
  *
  * They are GLib's, but for threads, which are the seam's. They stand behind
- * names of our own so that the protocol test (tests/unit/protocol.c) can put a
- * scheduler in their place and walk through every interleaving of the pager's
- * real code: there FM_SCHEDULER is defined, and fm_point(), which is nothing
- * here, marks each place at which another thread may come in between.
+ * names of our own so that the protocol test (tests/protocol/protocol.c) can
+ * put a scheduler in their place and walk through every interleaving of the
+ * pager's real code: there FM_SCHEDULER is defined, and fm_point(), which is
+ * nothing here, marks each place at which another thread may come in between.
  */
 #ifndef FM_SYNC_H
 #define FM_SYNC_H

@@ -12,11 +12,11 @@
 #include "doctor.h"
 
 #include <errno.h>
+#include <gst/filemem/gstfilememallocator.h>
 #include <string.h>
 #include <unistd.h>
 
 #define ALLOCATOR "GstFileMemAllocator"
-#define MEMORY "FileMemory"
 
 /* ---- the plugin ---- */
 
@@ -87,7 +87,7 @@ judge_shim (const Doctor *doctor, const DoctorProbe *probe)
 {
   g_autofree gchar *cure = doctor_probe_cure (probe, DOCTOR_BUG);
 
-  if (g_strcmp0 (probe->memory, MEMORY) == 0)
+  if (g_strcmp0 (probe->memory, GST_ALLOCATOR_FILEMEM) == 0)
     doctor_ok (
         "shim", "%s works: a program's buffer came from filemem", doctor->shim);
   else if (g_strcmp0 (probe->allocator, ALLOCATOR) == 0)

@@ -7,6 +7,7 @@
  */
 #include "doctor.h"
 #include "machine.h"
+#include "pager.h"
 #include "seam.h"
 
 #include <errno.h>
@@ -14,9 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-
-/* The writers and readers of the pager. */
-#define N_THREADS 4
 
 static const struct
 {
@@ -91,11 +89,11 @@ do_nothing (gpointer unused)
 static void
 check_threads (void)
 {
-  FmThread *threads[N_THREADS];
+  FmThread *threads[FM_N_THREADS];
   guint n, i;
   int error = 0;
 
-  for (n = 0; n < N_THREADS; n++) {
+  for (n = 0; n < FM_N_THREADS; n++) {
     threads[n] = fm_seam_thread_start ("doctor", do_nothing, NULL);
     if (threads[n] == NULL) {
       error = errno;
@@ -104,13 +102,13 @@ check_threads (void)
   }
   for (i = 0; i < n; i++)
     fm_thread_join (threads[i]);
-  if (n < N_THREADS)
+  if (n < FM_N_THREADS)
     doctor_problem ("threads", fm_seam_thread_cure (error),
-        "filemem needs %d threads, and only %u could be started: %s", N_THREADS,
-        n, g_strerror (error));
+        "filemem needs %d threads, and only %u could be started: %s",
+        FM_N_THREADS, n, g_strerror (error));
   else
     doctor_ok (
-        "threads", "the %d that filemem needs can be started", N_THREADS);
+        "threads", "the %d that filemem needs can be started", FM_N_THREADS);
 }
 
 static void

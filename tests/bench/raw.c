@@ -40,7 +40,6 @@ typedef struct
   gsize n_written;
   ProcessIo steady_io[2]; /* FIFO full, everything written */
   guint64 steady_ns[2];
-  gsize steady_written; /* extents, at the first of the two */
 } Raw;
 
 typedef struct

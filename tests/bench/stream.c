@@ -22,8 +22,8 @@ stream_most_live (const Stream *stream)
   return stream->room + 2 * stream_batch (stream->block);
 }
 
-void
-stream_fail (const gchar *what, gsize block)
+static void G_GNUC_NORETURN
+fail (const gchar *what, gsize block)
 {
   g_printerr ("block %" G_GSIZE_FORMAT ": %s\n", block, what);
   exit (1);
@@ -37,7 +37,7 @@ block_write (GstMemory *mem, gsize i, guint64 since, Times *times)
   GstMapInfo info;
 
   if (mem == NULL || !gst_memory_map (mem, &info, GST_MAP_WRITE))
-    stream_fail ("can't be written", i);
+    fail ("can't be written", i);
   contents_fill (info.data, info.size, i);
   if (times != NULL)
     times_add (times, clock_ns (CLOCK_MONOTONIC) - since);
@@ -51,9 +51,9 @@ block_read (GstMemory *mem, gsize i, Times *times)
   GstMapInfo info;
 
   if (!gst_memory_map (mem, &info, GST_MAP_READ))
-    stream_fail ("can't be read", i);
+    fail ("can't be read", i);
   if (!contents_right (info.data, info.size, i))
-    stream_fail ("holds other bytes than were written", i);
+    fail ("holds other bytes than were written", i);
   if (times != NULL)
     times_add (times, clock_ns (CLOCK_MONOTONIC) - since);
   gst_memory_unmap (mem, &info);

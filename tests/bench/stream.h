@@ -97,8 +97,6 @@ void group_run (Group *group);
 /* " steady_seconds= steady_bytes= steady_device_write= steady_device_read=" */
 void group_print_steady (const Group *group);
 
-void stream_fail (const gchar *what, gsize block) G_GNUC_NORETURN;
-
 /* Writes and unmaps a block, reads one; the time goes into @times, which may be
  * NULL. */
 void block_write (GstMemory *mem, gsize i, guint64 since, Times *times);

@@ -7,15 +7,14 @@
  */
 #include "store-fixture.h"
 
+#include "pager.h"
+
 #include <stdio.h>
 
 #define N_BLOCKS 64
 
 /* Thread-local storage and what glibc keeps there. */
 #define MORE (128 * TESTING_KIB)
-
-/* Two writers, two readers. */
-#define N_THREADS_LEAST 4
 
 /* The stack pointer of a thread that sleeps in a system call; 0 while it
  * runs. */
@@ -86,7 +85,7 @@ test_stacks (void **state)
     testing_skip ("sanitizers need larger stacks");
   open_small (*state, "256M");
   write_extents (*state, blocks, N_BLOCKS, 0);
-  assert_true (check_stacks () >= N_THREADS_LEAST);
+  assert_true (check_stacks () >= FM_N_THREADS);
   give_blocks (*state, blocks, N_BLOCKS);
 }
 
