@@ -410,7 +410,7 @@ static FmStoreResult
 alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
   guint thread = fm_thread_number (), lane = this_lane (store);
-  FmStoreResult result = FM_STORE_DONE;
+  FmStoreResult result;
   FmExtent *left;
   FmCutResult cut;
   gsize offset;

@@ -64,10 +64,10 @@ fm_cond_init (FmCond *cond)
 static inline gboolean
 fm_cond_wait_until (FmCond *cond, FmMutex *mutex, gint64 deadline)
 {
-  const struct timespec end = {
+  const struct timespec until = {
       deadline / G_USEC_PER_SEC, deadline % G_USEC_PER_SEC * 1000};
 
-  return pthread_cond_timedwait (cond, mutex, &end) == 0;
+  return pthread_cond_timedwait (cond, mutex, &until) == 0;
 }
 
 #else

@@ -78,7 +78,7 @@ static gpointer
 seed_memory_map (GstMemory *mem, gsize maxsize, GstMapFlags flags)
 {
   SeedMemory *memory = (SeedMemory *) mem;
-  int protection = PROT_READ | (flags & GST_MAP_WRITE ? PROT_WRITE : 0);
+  int protection = PROT_READ | ((flags & GST_MAP_WRITE) != 0 ? PROT_WRITE : 0);
   void *data = mmap (NULL, memory->length, protection, MAP_SHARED,
       ((SeedAllocator *) mem->allocator)->fd, (off_t) memory->offset);
 

@@ -489,17 +489,18 @@ main (int argc, char **argv)
       {NULL}};
   GOptionContext *context = g_option_context_new ("- stress of the allocator");
   GError *error = NULL;
+  gboolean parsed;
 
   gst_init (NULL, NULL);
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
   g_option_context_add_main_entries (context, entries, NULL);
-  if (!g_option_context_parse (context, &argc, &argv, &error) || threads < 1
-      || threads > MOST_THREADS || seconds < 1) {
+  parsed = g_option_context_parse (context, &argc, &argv, &error);
+  g_option_context_free (context);
+  if (!parsed || threads < 1 || threads > MOST_THREADS || seconds < 1) {
     fprintf (stderr, "stress: %s\n",
         error != NULL ? error->message : "see stress --help");
     return 2;
   }
-  g_option_context_free (context);
   if (!disk_has_room (dir != NULL ? dir : "/var/tmp")) {
     fputs ("stress: less than 3 GiB free on disk: skipped\n", stderr);
     return 77;

@@ -160,7 +160,7 @@ copy_ranges (Side *side, GstMemory *mem, gsize size)
 }
 
 static void
-copy (Side *side)
+copies (Side *side)
 {
   guint i;
 
@@ -330,7 +330,7 @@ share_ranges (Side *side, GstMemory *mem, gsize size, gsize start)
 }
 
 static void
-share (Side *side)
+shares (Side *side)
 {
   guint i;
 
@@ -483,11 +483,11 @@ span_is_shared (Side *side)
 static const struct CMUnitTest tests[] = {
     COMPARE ("resize", resize),
     COMPARE ("resize and write", resize_and_write),
-    COMPARE ("copy", copy),
+    COMPARE ("copy", copies),
     COMPARE ("copy of a copy, copy of a share", copy_of_copy),
     COMPARE ("copy while mapped", copy_while_mapped),
     COMPARE ("make writable", make_writable),
-    COMPARE ("share, share of a share", share),
+    COMPARE ("share, share of a share", shares),
     COMPARE ("share of prefix and padding", share_beyond),
     COMPARE ("a share keeps its root", free_order),
     COMPARE ("is_span", is_span),

@@ -159,12 +159,12 @@ setup_files (void **state)
 {
   Fixture *fixture = g_new0 (Fixture, 1);
 
+  *state = fixture;
   fixture->dir = testing_dir_new ();
   fixture->fd =
       open (fixture->dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
   if (fixture->fd < 0 || ftruncate (fixture->fd, SIZE) != 0)
     return -1;
-  *state = fixture;
   return 0;
 }
 

@@ -217,7 +217,7 @@ run (gconstpointer data)
   testing_check (count_lost (after, N_BLOCKS, 1000) == 0);
   testing_check (count_lost (before, N_BLOCKS, 1) >= lost);
   testing_check (statistic (FM_STAT_MAPS_FAILED) >= lost);
-  fprintf (stderr, "%u of %u blocks are lost\n", lost, N_BLOCKS);
+  fprintf (stderr, "%u of %d blocks are lost\n", lost, N_BLOCKS);
 
   give (before, N_BLOCKS);
   give (after, N_BLOCKS);

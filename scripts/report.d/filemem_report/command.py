@@ -18,7 +18,8 @@ EPILOG = f"""A log of each process (%p) is made with
 Several logs, or several processes in one, are compared.
 
 Exit status: 0 if all is well; 1 if there are no records (a page is made with -o
-only then, and says how to make them); 2 if a file can't be read or written, or dygraphs is missing.
+only then, and says how to make them); 2 if a file can't be read or written, or
+dygraphs is missing.
 """
 
 

@@ -8,7 +8,7 @@
 #
 # From meson: FM_BUILD (the top build directory), FM_HERE (this one's),
 # FM_SANITIZE (b_sanitize).
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2034,SC2154
 
 shim=$FM_BUILD/inject/libgstfilemem-inject.so
 plugin=$FM_BUILD/tracer/libgstfilemem.so

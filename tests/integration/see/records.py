@@ -43,7 +43,8 @@ def run_logged(runner, tracers=None):
     data = runner.file(200 * 262144)
     runner.run([runner.driver, "--map=sink:1",
                 *(PIPELINE.format(data, pause) for pause in (0, 10000, 0))],
-               logging(log), tracers or "filemem(attribution=on,stats-interval=1,ram=0)")
+               logging(log),
+               tracers or "filemem(attribution=on,stats-interval=1,ram=0)")
     logged[tracers] = log.read_bytes()
     return log
 

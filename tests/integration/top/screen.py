@@ -136,8 +136,11 @@ class Terminal:
     def press_and_wait(self, keys):
         """Until they have been read."""
         self.press(keys)
-        queued = lambda: struct.unpack("i", fcntl.ioctl(
-            self.slave, termios.FIONREAD, bytes(4)))[0]
+
+        def queued():
+            return struct.unpack("i", fcntl.ioctl(
+                self.slave, termios.FIONREAD, bytes(4)))[0]
+
         wait_until(lambda: queued() == 0,
                    lambda: f"{queued()} bytes of {keys}")
 
