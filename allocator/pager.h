@@ -59,8 +59,8 @@ FmPager *fm_pager_new (const FmPagerConfig *config, FmExtentTable *table,
 /* Ends the threads. No extent may be in use. */
 void fm_pager_free (FmPager *pager);
 
-/* The most bytes that may be resident, and another one: up at once, down as soon
- * as so much is spilled; what is pinned stays, with a floor. */
+/* The most bytes that may be resident, and another one: up at once, down as
+ * soon as so much is spilled; what is pinned stays, with a floor. */
 gsize fm_pager_budget (FmPager *pager);
 void fm_pager_set_budget (FmPager *pager, gsize budget);
 

@@ -7,8 +7,8 @@
  * receives messages, the hook of the seam, who has been warned of what. So the
  * plugin links no copy of it but calls the library's. These functions begin
  * with fm_, are in no installed header and may change with every version;
- * plugin and library are of one version. tests/unit/one-core.py sees to it that
- * they are those that the plugin calls and no others.
+ * plugin and library are of one version. tests/integration/see/one-core.py sees
+ * to it that they are those that the plugin calls and no others.
  */
 #ifndef FM_PRIVATE_API_H
 #define FM_PRIVATE_API_H

@@ -250,6 +250,7 @@ def pipelines(context):
 
 SLOW_MEDIUM = 20 * 10**6  # bytes a second, each way
 
+
 class Throttled:
     """An I/O cgroup in which a device reads and writes so many bytes a second.
 

@@ -17,7 +17,9 @@ import pathlib
 import subprocess
 import sys
 
-SKIP = 77
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from harness import Failed, Skipped, run_alone  # noqa: E402
+
 PREFIX = "fm_"
 
 
@@ -45,21 +47,23 @@ def problems(nm, core, library, plugins):
         yield f"nobody asks for {symbol}: it need not be FM_PRIVATE_API"
 
 
+def test(options):
+    core = symbols(options.nm, "TDBRC", options.core)
+    if "fm_message" not in core & symbols(options.nm, "tT", options.library):
+        raise Skipped("nm does not tell what the objects define (LTO?)")
+    found = list(problems(options.nm, core, options.library, options.plugins))
+    print(f"{len(core)} functions and variables")
+    if found:
+        raise Failed("\n".join(found))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nm", default="nm")
     parser.add_argument("core")
     parser.add_argument("library")
     parser.add_argument("plugins", nargs="+")
-    options = parser.parse_args()
-
-    core = symbols(options.nm, "TDBRC", options.core)
-    if "fm_message" not in core & symbols(options.nm, "tT", options.library):
-        print("skipped: nm does not tell what the objects define (LTO?)")
-        return SKIP
-    found = list(problems(options.nm, core, options.library, options.plugins))
-    print(f"{len(core)} functions and variables", *found, sep="\n")
-    return 1 if found else 0
+    return run_alone(test, parser.parse_args())
 
 
 if __name__ == "__main__":
