@@ -11,6 +11,7 @@
  */
 #include <gst/filemem/filemem.h>
 
+#include "filled-memory.h"
 #include "testing.h"
 
 #include <stdatomic.h>
@@ -57,21 +58,13 @@ count_complaint (
 static void
 write_block (GstMemory *mem, guint seed)
 {
-  GstMapInfo info;
-
-  assert_true (gst_memory_map (mem, &info, GST_MAP_WRITE));
-  testing_fill (info.data, info.size, seed);
-  gst_memory_unmap (mem, &info);
+  assert_true (fill_memory (mem, seed));
 }
 
 static void
 check_block (GstMemory *mem, guint seed)
 {
-  GstMapInfo info;
-
-  assert_true (gst_memory_map (mem, &info, GST_MAP_READ));
-  assert_true (testing_is_filled (info.data, info.size, seed));
-  gst_memory_unmap (mem, &info);
+  assert_true (is_memory_filled (mem, seed));
 }
 
 static const guint8 *

@@ -6,6 +6,7 @@
  */
 #include <gst/filemem/filemem.h>
 
+#include "filled-memory.h"
 #include "testing.h"
 
 #define BLOCK TESTING_MIB
@@ -73,23 +74,9 @@ set_ram (Fixture *fixture, guint64 bytes)
 }
 
 static void
-fill (GstMemory *block, guint seed)
-{
-  GstMapInfo info;
-
-  assert_true (gst_memory_map (block, &info, GST_MAP_WRITE));
-  testing_fill (info.data, info.size, seed);
-  gst_memory_unmap (block, &info);
-}
-
-static void
 check_and_free (GstMemory *block, guint seed)
 {
-  GstMapInfo info;
-
-  assert_true (gst_memory_map (block, &info, GST_MAP_READ));
-  assert_true (testing_is_filled (info.data, info.size, seed));
-  gst_memory_unmap (block, &info);
+  assert_true (is_memory_filled (block, seed));
   gst_memory_unref (block);
 }
 
@@ -113,7 +100,7 @@ test_while_in_use (void **state)
 
   for (i = 0; i < BLOCKS; i++) {
     blocks[i] = gst_allocator_alloc (fixture->allocator, BLOCK, NULL);
-    fill (blocks[i], i);
+    assert_true (fill_memory (blocks[i], i));
   }
   assert_ram (fixture, 64 * TESTING_MIB);
   assert_int_equal (figure (fixture, "spills"), 0);

@@ -5,6 +5,8 @@
  */
 #include "bad-input-fixture.h"
 
+#include "filled-memory.h"
+
 int
 fixture_setup (void **state)
 {
@@ -55,25 +57,18 @@ GstMemory *
 new_block (GstAllocator *allocator, gsize size, guint seed)
 {
   GstMemory *mem = gst_allocator_alloc (allocator, size, NULL);
-  GstMapInfo info;
 
   if (mem == NULL)
     return NULL;
-  testing_check (gst_memory_map (mem, &info, GST_MAP_WRITE));
-  testing_check (info.size == size);
-  testing_fill (info.data, size, seed);
-  gst_memory_unmap (mem, &info);
+  testing_check (mem->size == size);
+  testing_check (fill_memory (mem, seed));
   return mem;
 }
 
 void
 check_block (GstMemory *mem, guint seed)
 {
-  GstMapInfo info;
-
-  testing_check (gst_memory_map (mem, &info, GST_MAP_READ));
-  testing_check (testing_is_filled (info.data, info.size, seed));
-  gst_memory_unmap (mem, &info);
+  testing_check (is_memory_filled (mem, seed));
 }
 
 /* Blocks of the default allocator, all alive at once, checked twice. */

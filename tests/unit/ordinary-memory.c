@@ -155,6 +155,16 @@ run (const Fixture *fixture, guint n_lines)
   return said;
 }
 
+/* In one line, of which the other is no part. */
+static void
+assert_says (const Fixture *fixture, const gchar *named, const gchar *other)
+{
+  g_autofree gchar *said = run (fixture, 1);
+
+  assert_names (said, named);
+  assert_null (strstr (said, other));
+}
+
 /* ---- the reasons ---- */
 
 static void
@@ -185,13 +195,10 @@ static void
 test_full_and_wait (void **state)
 {
   Fixture *fixture = *state;
-  g_autofree gchar *said = NULL;
 
   fixture->options = "ram=0,size=16M,when-full=wait";
   fixture->until_first = TRUE;
-  said = run (fixture, 1);
-  assert_names (said, "GST_FILEMEM_SIZE");
-  assert_null (strstr (said, "when-full=wait"));
+  assert_says (fixture, "GST_FILEMEM_SIZE", "when-full=wait");
 }
 
 /* Not size is what has to be raised. */
@@ -199,19 +206,15 @@ static void
 test_short_files (void **state)
 {
   Fixture *fixture = *state;
-  g_autofree gchar *said = NULL;
 
   fixture->limit = 8 * TESTING_MIB;
-  said = run (fixture, 1);
-  assert_names (said, "ulimit -f");
-  assert_null (strstr (said, "GST_FILEMEM_SIZE"));
+  assert_says (fixture, "ulimit -f", "GST_FILEMEM_SIZE");
 }
 
 static void
 test_few_addresses (void **state)
 {
   Fixture *fixture = *state;
-  g_autofree gchar *said = NULL;
 
   if (TESTING_SANITIZER)
     testing_skip ("a sanitizer has addresses without end");
@@ -220,9 +223,7 @@ test_few_addresses (void **state)
   fixture->limit = ADDRESSES_LEFT;
   fixture->block = 4 * TESTING_MIB;
   fixture->until_first = TRUE;
-  said = run (fixture, 1);
-  assert_names (said, "ulimit -v");
-  assert_null (strstr (said, "GST_FILEMEM_SIZE"));
+  assert_says (fixture, "ulimit -v", "GST_FILEMEM_SIZE");
 }
 
 static void
