@@ -184,6 +184,12 @@ check (FmBackingFile *file)
   return error;
 }
 
+gboolean
+fm_backing_file_is_cut (FmBackingFile *file)
+{
+  return check (file) == ENODATA;
+}
+
 void
 fm_backing_file_free (FmBackingFile *file)
 {

@@ -52,6 +52,9 @@ FmBackingFile *fm_backing_file_new (const gchar *dir, GError **error);
 
 void fm_backing_file_free (FmBackingFile *file);
 
+/* Whether somebody has cut it short, ever: what was in it is lost. */
+gboolean fm_backing_file_is_cut (FmBackingFile *file);
+
 /* Below: EBADF, and nothing is touched, where the program has closed the
  * descriptor, whatever is behind its number now; ENODATA where somebody has cut
  * the file short, from then on, because what was written since may have made it

@@ -266,6 +266,11 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
     *ret_error = EIO;
     return FM_FILL_IO_ERROR;
   }
+  /* Or what is there may be zeros, where a spill made it longer again. */
+  if (result == FM_FILL_NO_MEMORY && fm_backing_file_is_cut (pager->file)) {
+    *ret_error = ENODATA;
+    return FM_FILL_IO_ERROR;
+  }
   return result;
 }
 

@@ -241,6 +241,8 @@ fm_pager_lend (FmPager *pager, const FmBlock *block)
 
   fm_pager_leave (pager);
   error = fm_arena_bring_in (pager->arena, offset, length);
+  if (error == 0 && fm_backing_file_is_cut (pager->file))
+    error = ENODATA;
   if (back != NULL) {
     pages_of (pager, &back->block, &offset, &length);
     fm_arena_forget (pager->arena, offset, length);

@@ -122,6 +122,12 @@ fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length)
   return TRUE;
 }
 
+gboolean
+fm_backing_file_is_cut (FmBackingFile *file)
+{
+  return FALSE;
+}
+
 int
 fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
 {

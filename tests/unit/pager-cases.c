@@ -3,8 +3,8 @@
  *
  * pager-cases.c: tests what went wrong in the pager once: what a child of a
  * fork does to its parent's file, what a large block leaves behind when it is
- * gone, a hash of bytes that are no longer those in the file, and an extent that
- * was opened again.
+ * gone, a hash of bytes that are no longer those in the file, and an extent
+ * that was opened again.
  */
 #include "pager-fixture.h"
 #include "seam.h"

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
@@ -379,6 +380,20 @@ test_disk_error (void **state)
   look_at (fixture, FAR, 5);
 }
 
+/* What is there again is zeros. */
+static void
+test_cut (void **state)
+{
+  Fixture *fixture = *state;
+  const int fd = fixture->file->fd;
+
+  begin_reading (fixture);
+  assert_int_equal (ftruncate (fd, 0), 0);
+  assert_int_equal (ftruncate (fd, EXTENTS * EXTENT), 0);
+  assert_false (map (fixture, FAR, 5, FM_PIN_READ));
+  assert_int_equal (figure (fixture, FM_STAT_MAPS_LENT), 0);
+}
+
 #define TEST(name) \
   cmocka_unit_test_setup_teardown (name, set_up, fixture_teardown)
 
@@ -398,6 +413,7 @@ main (void)
       TEST (test_held),
       TEST (test_old_kernel),
       TEST (test_disk_error),
+      TEST (test_cut),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -10,7 +10,8 @@ import re
 import resource
 import sys
 
-from seen import Report, between, equal, main, need_elements
+from seen import Report, main
+from harness import between, equal, need_elements
 
 MIB = 1 << 20
 BLOCK = 262144
