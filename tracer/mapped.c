@@ -15,7 +15,8 @@
 /* Of GstMapInfo's user_data. */
 enum { WHO, CHECK, SINCE, BYTES };
 
-/* As GStreamer counts the locks of a mini object; see gstminiobject.c. */
+/* As GStreamer counts the locks of a mini object; see
+ * gst/gstminiobject.c. */
 #define LOCKS(state) ((guint) (state) % 0x10000 / GST_LOCK_FLAG_LAST)
 
 static struct

@@ -31,7 +31,7 @@ EXCEPTIONS = {("allocator/sync.h", "tests/protocol/scheduler.h")}
 KNOWS_GSTREAMER = ("allocator/gst/", "allocator/gstfilememallocator.c")
 # Files of others that comments name.
 ELSEWHERE = {
-    "gst/gstallocator.c", "gsttracerrecord.c", "gsttr-stats.py",
+    "gst/gstallocator.c", "gst/gstminiobject.c", "gsttracerrecord.c", "gsttr-stats.py",
     "linux/magic.h", "linux/seccomp.h", "linux/filter.h", "term.h", "config.h",
     # stand for any
     "FILE.py", "session.sh", "nightly.sh",

@@ -46,8 +46,8 @@ def check_wear(report):
 
 def deep(runner, n, ram):
     data = runner.file(n * BLOCK)
-    return (["--map=sink:1", f"filesrc location={data} blocksize={BLOCK} ! queue name=q "
-             "max-size-bytes=0 max-size-buffers=0 max-size-time=0 "
+    return (["--map=sink:1", f"filesrc location={data} blocksize={BLOCK} ! "
+             "queue name=q max-size-bytes=0 max-size-buffers=0 max-size-time=0 "
              f"min-threshold-buffers={n} ! fakesink name=sink"], f",ram={ram}")
 
 
