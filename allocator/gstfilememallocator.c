@@ -1,12 +1,8 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * gstfilememallocator.c: the GstAllocator subclass: GstMemory in, blocks out.
- *
- * A GstFileMemory is to the last byte what GStreamer's system memory would have
- * been (alignment, prefix, padding, slack, zeros, sharing); compare
- * gst/gstallocator.c. Its bytes are a block of an FmStore: mapping it pins the
- * block, unmapping unpins it. Sub-memories point into their root's block.
+ * gstfilememallocator.c: the GstAllocator subclass: memory is allocated as a
+ * block of a store (gstfilememory.c), or falls back to system memory.
  *
  * The store, and with it the backing file, is made by the first allocation, and
  * made anew by the first one in the child of a fork. Where there is none to be
@@ -33,53 +29,19 @@
  * The options of filemem are construct-only string properties, in the form that
  * the environment uses ("64M", "50%"); reading one gives the value in force.
  */
-#include <gst/filemem/filemem.h>
+#include "gstfilememallocator-private.h"
 
-#include "fallback.h"
 #include "messages.h"
-#include "observe.h"
-#include "store.h"
 #include "xfsz-guard.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 
-GST_DEBUG_CATEGORY_STATIC (filemem_debug);
+GST_DEBUG_CATEGORY (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
 
-/* Without a look at the type, which is in the cache line that every reference
- * to the allocator writes. */
-#define FILE_MEM_ALLOCATOR_CAST(object) ((GstFileMemAllocator *) (object))
-
 #define WAIT_FOR_ROOM ((gint64) 5 * G_USEC_PER_SEC)
-
-struct _GstFileMemAllocator
-{
-  GstAllocator parent;
-
-  FmOptions options;
-  FmStats *stats; /* of its own, because a GObject is not aligned for it */
-  _Atomic (FmStore *) store;
-  GstAllocator *system; /* system memory, to fall back to */
-  gboolean installed;   /* as the default allocator */
-  _Atomic guint64 ram;  /* set since it was made; 0: not at all */
-  atomic_bool unusable; /* there is no store to be had */
-  atomic_bool warned_fail;
-  FmFallbackWarnings warned;
-
-  /* Who is told when a buffer could not be mapped. */
-  _Atomic (GstFileMemAllocatorLossFunc) lost;
-};
-
-typedef struct
-{
-  GstMemory mem;
-
-  FmStore *store;
-  FmStoreBlock block; /* the root's; given back by the root alone */
-  atomic_uint maps;   /* of this memory, by GstMemory's users */
-} GstFileMemory;
 
 enum {
   PROP_0,
@@ -109,9 +71,6 @@ receive_message (FmMessageLevel level, const gchar *text)
       break;
     case FM_MESSAGE_INFO:
       GST_INFO ("%s", text);
-      break;
-    case FM_MESSAGE_DEBUG:
-      GST_DEBUG ("%s", text);
       break;
   }
   fm_xfsz_guard_end (&guard);
@@ -200,16 +159,6 @@ fall_back (GstFileMemAllocator *self, FmFallback why, gsize size,
   return gst_allocator_alloc (self->system, size, params);
 }
 
-static void
-init_memory (GstFileMemory *memory, GstAllocator *allocator,
-    GstMemoryFlags flags, GstMemory *parent, gsize maxsize, gsize align,
-    gsize offset, gsize size)
-{
-  gst_memory_init (GST_MEMORY_CAST (memory), flags, allocator, parent, maxsize,
-      align, offset, size);
-  atomic_init (&memory->maps, 0);
-}
-
 /* A memory of @maxsize bytes, of which those from @offset on count. NULL, with
  * the reason, if the store has none to give. */
 static GstFileMemory *
@@ -242,8 +191,8 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   }
 
   memory = g_slice_new (GstFileMemory);
-  init_memory (memory, GST_ALLOCATOR_CAST (self), flags, NULL, maxsize, align,
-      offset, size);
+  gst_file_memory_init (memory, GST_ALLOCATOR_CAST (self), flags, NULL, maxsize,
+      align, offset, size);
   memory->store = store;
   memory->block = block;
 
@@ -251,105 +200,6 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   fm_stats_count (self->stats, thread, allocs, 1);
   fm_stats_count (self->stats, thread, alloc_bytes, maxsize);
   return memory;
-}
-
-static void
-tell_lost (GstFileMemAllocator *self)
-{
-  GstFileMemAllocatorLossFunc lost = atomic_load (&self->lost);
-
-  if (lost != NULL)
-    lost ();
-}
-
-static gpointer
-map_memory (GstFileMemory *memory, GstMapFlags map_flags)
-{
-  GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (memory->mem.allocator);
-  FmPinFlags flags = (FmPinFlags) (map_flags & GST_MAP_READWRITE);
-  guint thread = fm_thread_number ();
-
-  if ((flags & FM_PIN_WRITE) != 0)
-    fm_stats_count (self->stats, thread, maps_write, 1);
-  else
-    fm_stats_count (self->stats, thread, maps_read, 1);
-  if (G_UNLIKELY (!fm_store_map (memory->store, &memory->block, flags))) {
-    tell_lost (self);
-    return NULL;
-  }
-  return memory->block.data;
-}
-
-static gpointer
-gst_file_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
-{
-  GstFileMemory *memory = (GstFileMemory *) mem;
-  gpointer data = map_memory (memory, info->flags);
-
-  if (data != NULL)
-    atomic_fetch_add_explicit (&memory->maps, 1, memory_order_relaxed);
-  return data;
-}
-
-/* For writing alone, say, where it is to be unmapped after reading. GStreamer
- * leaves it mapped then. */
-static gboolean
-is_mapped_otherwise (const GstMemory *mem, GstMapFlags flags)
-{
-  gint locked = g_atomic_int_get (&GST_MINI_OBJECT_CAST (mem)->lockstate)
-      & GST_MAP_READWRITE;
-  gint wanted = (gint) flags & GST_MAP_READWRITE;
-
-  return locked != 0 && (locked & wanted) != wanted;
-}
-
-/* FALSE if there is none. GStreamer's own count of locks is no good for this:
- * another thread may change it before we have acted on it, and it is wrong for
- * good once half of the flags were unlocked. */
-static gboolean
-take_map (GstFileMemory *memory)
-{
-  guint maps = atomic_load_explicit (&memory->maps, memory_order_relaxed);
-
-  do {
-    if (G_UNLIKELY (maps == 0))
-      return FALSE;
-  } while (!atomic_compare_exchange_weak_explicit (&memory->maps, &maps,
-      maps - 1, memory_order_relaxed, memory_order_relaxed));
-  return TRUE;
-}
-
-/* gst_memory_unmap() comes here before it finds out whether the memory is
- * mapped at all. A program that unmaps once too often is told by GStreamer; the
- * pin that is not there is not taken from others in the extent. */
-static void
-gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
-{
-  GstFileMemory *memory = (GstFileMemory *) mem;
-
-  if (G_UNLIKELY (
-          is_mapped_otherwise (mem, info->flags) || !take_map (memory))) {
-    GST_DEBUG ("memory %p is unmapped, and was not mapped so", mem);
-    return;
-  }
-  fm_store_unmap (memory->store, &memory->block,
-      (FmPinFlags) (info->flags & GST_MAP_READWRITE), mem->size);
-}
-
-/* Zeros [start, end) of the memory. */
-static gboolean
-clear_bytes (GstFileMemory *memory, gsize start, gsize end)
-{
-  guint8 *data;
-
-  if (start >= end)
-    return TRUE;
-  data = map_memory (memory, GST_MAP_WRITE);
-  if (data == NULL)
-    return FALSE;
-  memset (data + start, 0, end - start);
-  fm_store_unmap (memory->store, &memory->block, FM_PIN_WRITE, end - start);
-  return TRUE;
 }
 
 /* A memory of ours; NULL, with the reason, if there is none to be had. */
@@ -376,9 +226,9 @@ alloc_ours (GstFileMemAllocator *self, gsize size,
     return NULL;
 
   if (((params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED) != 0
-          && !clear_bytes (memory, 0, params->prefix))
+          && !gst_file_memory_clear (memory, 0, params->prefix))
       || ((params->flags & GST_MEMORY_FLAG_ZERO_PADDED) != 0
-          && !clear_bytes (memory, params->prefix + size, maxsize))) {
+          && !gst_file_memory_clear (memory, params->prefix + size, maxsize))) {
     gst_memory_unref (GST_MEMORY_CAST (memory));
     *ret_why = FM_FALLBACK_MEMORY;
     return NULL;
@@ -408,23 +258,13 @@ gst_file_mem_allocator_alloc (
   return fall_back (self, why, size, params);
 }
 
-/* A program that frees memory which is mapped still does not keep the extent,
- * which others are in, from being spilled for ever. */
-static void
-release_maps (GstFileMemory *memory)
-{
-  while (G_UNLIKELY (take_map (memory)))
-    fm_store_unmap (memory->store, &memory->block, FM_PIN_READ | FM_PIN_WRITE,
-        memory->mem.maxsize);
-}
-
 static void
 gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
 {
   GstFileMemAllocator *self = FILE_MEM_ALLOCATOR_CAST (allocator);
   GstFileMemory *memory = (GstFileMemory *) mem;
 
-  release_maps (memory);
+  gst_file_memory_unmap_all (memory);
   if (mem->parent == NULL) {
     guint thread = fm_thread_number ();
 
@@ -433,71 +273,6 @@ gst_file_mem_allocator_free (GstAllocator *allocator, GstMemory *mem)
     fm_stats_count (self->stats, thread, freed_bytes, mem->maxsize);
   }
   g_slice_free (GstFileMemory, memory);
-}
-
-static GstMemory *
-gst_file_memory_copy (GstMemory *mem, gssize offset, gssize size)
-{
-  GstAllocationParams params = {
-      0,
-      mem->align,
-      0,
-      0,
-  };
-  GstFileMemory *memory = (GstFileMemory *) mem;
-  GstMapInfo to = GST_MAP_INFO_INIT;
-  GstMemory *copy;
-  gsize bytes;
-
-  if (size == -1)
-    size = mem->size > (gsize) offset ? (gssize) mem->size - offset : 0;
-  bytes = (gsize) size;
-  copy = gst_file_mem_allocator_alloc (mem->allocator, bytes, &params);
-  if (copy == NULL)
-    return NULL;
-
-  /* Not gst_memory_map(): system memory can be copied while it is mapped for
-   * writing alone, and parsers rely on that. */
-  if (map_memory (memory, GST_MAP_READ) == NULL) {
-    gst_memory_unref (copy);
-    return NULL;
-  }
-  if (gst_memory_map (copy, &to, GST_MAP_WRITE)) {
-    memcpy (to.data, memory->block.data + mem->offset + offset, bytes);
-    gst_memory_unmap (copy, &to);
-  } else {
-    g_clear_pointer (&copy, gst_memory_unref);
-  }
-  fm_store_unmap (memory->store, &memory->block, FM_PIN_READ, 0);
-  return copy;
-}
-
-static GstMemory *
-gst_file_memory_share (GstMemory *mem, gssize offset, gssize size)
-{
-  GstFileMemory *memory = (GstFileMemory *) mem;
-  GstMemory *root = mem->parent != NULL ? mem->parent : mem;
-  GstFileMemory *sub = g_slice_new (GstFileMemory);
-
-  if (size == -1)
-    size = (gssize) mem->size - offset;
-  init_memory (sub, mem->allocator,
-      GST_MINI_OBJECT_FLAGS (root) | GST_MINI_OBJECT_FLAG_LOCK_READONLY, root,
-      mem->maxsize, mem->align, mem->offset + (gsize) offset, (gsize) size);
-  sub->store = memory->store;
-  sub->block = memory->block;
-  return GST_MEMORY_CAST (sub);
-}
-
-static gboolean
-gst_file_memory_is_span (GstMemory *mem1, GstMemory *mem2, gsize *offset)
-{
-  const guint8 *data1 = ((GstFileMemory *) mem1)->block.data;
-  const guint8 *data2 = ((GstFileMemory *) mem2)->block.data;
-
-  if (offset != NULL)
-    *offset = mem1->offset - mem1->parent->offset;
-  return data1 + mem1->offset + mem1->size == data2 + mem2->offset;
 }
 
 /* ---- the class ---- */
@@ -631,11 +406,7 @@ gst_file_mem_allocator_init (GstFileMemAllocator *self)
   GstAllocator *allocator = GST_ALLOCATOR_CAST (self);
 
   allocator->mem_type = GST_ALLOCATOR_FILEMEM;
-  allocator->mem_map_full = gst_file_memory_map;
-  allocator->mem_unmap_full = gst_file_memory_unmap;
-  allocator->mem_copy = gst_file_memory_copy;
-  allocator->mem_share = gst_file_memory_share;
-  allocator->mem_is_span = gst_file_memory_is_span;
+  gst_file_memory_set_functions (allocator);
 
   self->system = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
   self->stats = fm_stats_new ();

@@ -5,9 +5,9 @@
  *
  * They know neither GStreamer nor stderr; they hand a finished line to the
  * function that the subclass (or a test) has set. A WARNING is for the user
- * and says what happened, what filemem did about it and what to do; INFO and
- * DEBUG are for the log. Never call these with a lock held: the receiver may
- * write to a file.
+ * and says what happened, what filemem did about it and what to do; INFO is
+ * for the log. Never call these with a lock held: the receiver may write to a
+ * file.
  */
 #ifndef FM_MESSAGES_H
 #define FM_MESSAGES_H
@@ -19,11 +19,7 @@
 
 G_BEGIN_DECLS
 
-typedef enum {
-  FM_MESSAGE_WARNING,
-  FM_MESSAGE_INFO,
-  FM_MESSAGE_DEBUG
-} FmMessageLevel;
+typedef enum { FM_MESSAGE_WARNING, FM_MESSAGE_INFO } FmMessageLevel;
 
 typedef void (*FmMessageFunc) (FmMessageLevel level, const gchar *text);
 
@@ -36,7 +32,6 @@ void fm_message (FmMessageLevel level, const gchar *format, ...)
 
 #define fm_warning(...) fm_message (FM_MESSAGE_WARNING, __VA_ARGS__)
 #define fm_info(...) fm_message (FM_MESSAGE_INFO, __VA_ARGS__)
-#define fm_debug(...) fm_message (FM_MESSAGE_DEBUG, __VA_ARGS__)
 
 /* TRUE for the first caller only. */
 static inline gboolean

@@ -28,7 +28,7 @@ ROOMS = {
 }
 # With FM_SCHEDULER alone.
 EXCEPTIONS = {("allocator/sync.h", "tests/protocol/scheduler.h")}
-KNOWS_GSTREAMER = ("allocator/gst/", "allocator/gstfilememallocator.c")
+KNOWS_GSTREAMER = ("allocator/gst/", "allocator/gstfilemem")
 # Files of others that comments name.
 ELSEWHERE = {
     "gst/gstallocator.c", "gst/gstminiobject.c", "gsttracerrecord.c", "gsttr-stats.py",

@@ -1,0 +1,62 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * gstfilememallocator-private.h: what the allocator and its memory share.
+ */
+#ifndef GST_FILE_MEM_ALLOCATOR_PRIVATE_H
+#define GST_FILE_MEM_ALLOCATOR_PRIVATE_H
+
+#include "fallback.h"
+#include "observe.h"
+#include "store.h"
+
+#include <gst/filemem/filemem.h>
+
+G_BEGIN_DECLS
+
+/* Without a look at the type, which is in the cache line that every reference
+ * to the allocator writes. */
+#define FILE_MEM_ALLOCATOR_CAST(object) ((GstFileMemAllocator *) (object))
+
+struct _GstFileMemAllocator
+{
+  GstAllocator parent;
+
+  FmOptions options;
+  FmStats *stats; /* of its own, because a GObject is not aligned for it */
+  _Atomic (FmStore *) store;
+  GstAllocator *system; /* system memory, to fall back to */
+  gboolean installed;   /* as the default allocator */
+  _Atomic guint64 ram;  /* set since it was made; 0: not at all */
+  atomic_bool unusable; /* there is no store to be had */
+  atomic_bool warned_fail;
+  FmFallbackWarnings warned;
+
+  /* Who is told when a buffer could not be mapped. */
+  _Atomic (GstFileMemAllocatorLossFunc) lost;
+};
+
+typedef struct
+{
+  GstMemory mem;
+
+  FmStore *store;
+  FmStoreBlock block; /* the root's; given back by the root alone */
+  atomic_uint maps;   /* of this memory, by GstMemory's users */
+} GstFileMemory;
+
+void gst_file_memory_init (GstFileMemory *memory, GstAllocator *allocator,
+    GstMemoryFlags flags, GstMemory *parent, gsize maxsize, gsize align,
+    gsize offset, gsize size);
+
+/* Zeros [start, end) of the memory; FALSE if it can't be mapped. */
+gboolean gst_file_memory_clear (GstFileMemory *memory, gsize start, gsize end);
+
+/* Ends the maps that its users have left. */
+void gst_file_memory_unmap_all (GstFileMemory *memory);
+
+/* How memories of @allocator are mapped, copied and shared. */
+void gst_file_memory_set_functions (GstAllocator *allocator);
+
+G_END_DECLS
+#endif
