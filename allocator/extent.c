@@ -1,12 +1,14 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * extent.c: the table of extents. It is as long as the arena, but only as much
- * of it is memory as the arena was ever used: the rest would count towards the
- * limit on data, and the kernel refuses what is larger than its memory.
+ * extent.c: the table of extents, and the word of each. The table is as long as
+ * the arena, but only as much of it is memory as the arena was ever used: the
+ * rest would count towards the limit on data, and the kernel refuses what is
+ * larger than its memory.
  */
 #include "extent.h"
 #include "seam.h"
+#include "sync.h"
 
 #include <sys/mman.h>
 
@@ -78,4 +80,34 @@ fm_extent_table_clear (FmExtentTable *table)
         (gpointer) table->unused, unused_length (table->n_grains));
   table->extent = NULL;
   table->unused = NULL;
+}
+
+/* ---- the word ---- */
+
+void
+fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear)
+{
+  guint32 before = atomic_load (&extent->word), after;
+
+  fm_point ();
+  do {
+    after =
+        (before & (FM_PINS_MASK | FM_TOUCHED | FM_UNREAD | FM_CLEAN) & ~clear)
+        | FM_WORD (state);
+  } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
+}
+
+gboolean
+fm_extent_commit (FmExtent *extent, FmState from, FmState to)
+{
+  guint32 before = atomic_load (&extent->word), after;
+
+  fm_point ();
+  do {
+    if (FM_WORD_STATE (before) != from || FM_WORD_PINS (before) > 0
+        || (before & FM_TOUCHED) != 0)
+      return FALSE;
+    after = (before & (FM_UNREAD | FM_CLEAN)) | FM_WORD (to);
+  } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
+  return TRUE;
 }

@@ -145,6 +145,12 @@ gboolean fm_extent_table_init (
 gboolean fm_extent_table_make_usable (FmExtentTable *table, guint n_grains);
 void fm_extent_table_clear (FmExtentTable *table);
 
+/* Changes the state, and takes the flags of @clear away. */
+void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
+
+/* Changes the state if the extent is in @from, unpinned and untouched. */
+gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);
+
 /* The offset of its first byte, in arena and file. */
 static inline gsize
 fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)

@@ -38,7 +38,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-GST_DEBUG_CATEGORY (filemem_debug);
+GST_DEBUG_CATEGORY_EXTERN (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
 
 #define WAIT_FOR_ROOM ((gint64) 5 * G_USEC_PER_SEC)

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-GST_DEBUG_CATEGORY_EXTERN (filemem_debug);
+GST_DEBUG_CATEGORY (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
 
 void

@@ -333,21 +333,14 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
     fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
     extent->resident_bytes = 0;
   }
-  if (extent->dead) {
-    fm_pager_vacate (pager, extent);
-    return FM_FILL_GONE;
-  }
   if (result == FM_FILL_DONE) {
     pager->fill_us += (fm_now () - start - pager->fill_us) / 8;
     fm_pager_begin_use (extent);
     atomic_fetch_or (&extent->word, FM_CLEAN);
-    fm_extent_set_state (extent, FM_RESIDENT, 0);
-    fm_pager_add_resident (pager, extent);
-  } else {
-    fm_extent_set_state (extent, FM_SPILLED, 0);
-    fm_pager_add_spilled (pager, extent);
   }
-  fm_cond_broadcast (&pager->changed);
+  if (!fm_pager_settle (
+          pager, extent, result == FM_FILL_DONE ? FM_RESIDENT : FM_SPILLED))
+    result = FM_FILL_GONE;
   fm_pager_wake_fills (pager);
   return result;
 }

@@ -12,14 +12,13 @@
  * want all of it.
  *
  * Whether a stream is read like that is seen from how much is used of what was
- * filled, block by block, until it is released or spilled again.
+ * filled (pager-use.c).
  *
  * What is lent counts as resident, and stays for a while after its pin is gone:
  * the next element maps the same buffer again. What was lent first goes first,
  * when more than a window, or many blocks, are on loan.
  *
- * Locking: all of this with the pager's lock held, but for what is used of an
- * extent.
+ * Locking: all of this with the pager's lock held.
  */
 #include "pager-private.h"
 
@@ -29,71 +28,12 @@
  * it is no more than such a part. */
 #define PART_WORTH_A_READ 4
 
-/* What was used of an extent is taken over about so many. */
-#define USE_OVER 4
-
-/* More than this unused, and nothing is read ahead; or even lent to whoever
- * reads in order. */
-#define MUCH_UNUSED 0.5
+/* More than this unused, and blocks are lent even to whoever reads in order. */
 #define MOST_UNUSED 0.75
 
 /* Blocks in a row that have to be read before such a stream gets a fill again.
  */
 #define RUN_OF_WASTEFUL 2
-
-/* ---- what is used ---- */
-
-void
-fm_pager_note_used (const FmBlock *block)
-{
-  FmExtent *extent = block->extent;
-
-  /* Two who read at once may count a block twice, or not at all. */
-  if (block->start
-      == atomic_load_explicit (&extent->used_last, memory_order_relaxed))
-    return;
-  atomic_store_explicit (
-      &extent->used_last, block->start, memory_order_relaxed);
-  atomic_store_explicit (&extent->used,
-      atomic_load_explicit (&extent->used, memory_order_relaxed)
-          + block->length,
-      memory_order_relaxed);
-}
-
-void
-fm_pager_begin_use (FmExtent *extent)
-{
-  atomic_store_explicit (&extent->used, 0, memory_order_relaxed);
-  atomic_store_explicit (&extent->used_last, G_MAXUINT32, memory_order_relaxed);
-  extent->was_filled = TRUE;
-}
-
-void
-fm_pager_end_use (FmPager *pager, FmExtent *extent)
-{
-  FmStream *stream = &pager->stream[atomic_load_explicit (
-      &extent->stream, memory_order_relaxed)];
-  gsize used = extent->lent_bytes;
-
-  if (extent->shared && (extent->was_filled || extent->lent_bytes > 0)) {
-    if (extent->was_filled)
-      used += atomic_load_explicit (&extent->used, memory_order_relaxed);
-    stream->unused +=
-        (1 - (gdouble) MIN (used, extent->length) / (gdouble) extent->length
-            - stream->unused)
-        / USE_OVER;
-  }
-  extent->was_filled = FALSE;
-  extent->lent_bytes = 0;
-  extent->lent_length = 0;
-  extent->lent_run = 0;
-}
-
-gboolean
-fm_pager_wastes_much (FmPager *pager, guint stream)
-{
-  return pager->stream[stream].unused > MUCH_UNUSED;
-}
 
 /* ---- what is lent ---- */
 

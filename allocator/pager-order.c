@@ -45,20 +45,6 @@
 #define NOT_IN_SIGHT ((gdouble) (G_GINT64_CONSTANT (1) << 60))
 #define LEFT_OPEN (4 * NOT_IN_SIGHT)
 
-gint
-fm_pager_compare_spilled (gconstpointer a, gconstpointer b, gpointer unused)
-{
-  const FmExtentOrder *x = a, *y = b;
-
-  if (x->stream != y->stream)
-    return x->stream < y->stream ? -1 : 1;
-  if (x->position != y->position)
-    return x->position < y->position ? -1 : 1;
-  if (x->first_grain != y->first_grain)
-    return x->first_grain < y->first_grain ? -1 : 1;
-  return 0;
-}
-
 /* ---- cursors ---- */
 
 /* For how long the cursor should have moved on by now. */

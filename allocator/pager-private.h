@@ -3,15 +3,20 @@
  *
  * pager-private.h: what the files of the pager share.
  *
- *   pager.c        extents handed out and taken back
- *   pager-room.c   room in the budget: who may take it, and who waits
- *   pager-loans.c  blocks that are used where they are in the file
- *   pager-pins.c   extents closed, opened again, pinned and unpinned
- *   pager-space.c  idle extents; memory and disk space given back
- *   pager-spill.c, pager-fill.c  the two ways
+ *   pager-state.c    the lock, the lists, who is told
+ *   pager-use.c      how much is used of what is filled
+ *   pager-budget.c   how much may be resident
+ *   pager-order.c    which extent to spill next, which to read ahead
+ *   pager-loans.c    blocks that are used where they are in the file
+ *   pager-space.c    idle extents; memory and disk space given back
+ *   pager-fill.c, pager-spill.c  the two ways
  *   pager-threads.c  who does all that
- *   pager-order.c  which extent to spill next, which to read ahead
- *   pager-fork.c   what a fork() does to all of this
+ *   pager-room.c     whose turn it is to take room, and who waits
+ *   pager-pins.c     extents closed, opened again, pinned and unpinned
+ *   pager-fork.c     what a fork() does to all of this
+ *   pager.c          extents handed out and taken back
+ *
+ * Each calls those above it in this list and none below, which a test checks.
  *
  * One mutex guards everything here that is not atomic. It is never held across
  * a system call that can block: what has to be done to an extent is announced
@@ -70,6 +75,10 @@ typedef struct
   FmBlock block;
   gsize bytes; /* whole pages */
 } FmLoan;
+
+/* For how long, in microseconds, fills may go before an allocation that waits.
+ */
+#define FM_OVERTAKING ((gint64) 100000)
 
 /* What lives on after its pin is gone is no more than this. */
 #define FM_MOST_LOANS 64
@@ -183,13 +192,15 @@ struct _FmPager
   FmThreadsState threads_state;
   FmThread *thread[FM_N_THREADS];
   FmThreadsState keeper_state;
+  gboolean keeper_wanted; /* there is something for it to look after */
   FmThread *keeper;
   gboolean stopping;
   gboolean frozen; /* a fork is about to happen: the threads begin nothing */
   GList link;      /* in the list of all pagers */
 };
 
-/* pager.c */
+/* ---- pager-state.c; with the lock held, where it is not about that ---- */
+
 void fm_pager_lock (FmPager *pager);
 void fm_pager_unlock (FmPager *pager);
 
@@ -197,21 +208,24 @@ void fm_pager_unlock (FmPager *pager);
 void fm_pager_leave (FmPager *pager);
 void fm_pager_return (FmPager *pager);
 
-/* pager-room.c; with the lock held */
+/* Between these the disk is at work; for how long so far. */
+void fm_pager_begin_transfer (FmPager *pager);
+void fm_pager_end_transfer (FmPager *pager);
+void fm_pager_note_busy (FmPager *pager);
 
-/* One step towards @bytes of room: TRUE when they may be taken, because they
- * are there or because there is nothing left to wait for. On FALSE the lock was
- * released meanwhile and everything may have changed. fm_pager_end_waiting() is
- * to be called in the end. */
-gboolean fm_pager_step_towards_room (
-    FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience);
-/* Whether nobody has to be let go first. */
-gboolean fm_pager_is_my_turn (
-    FmPager *pager, FmRoomKind kind, const FmPatience *patience);
+/* That the program has closed the backing file, or somebody has cut it: TRUE if
+ * @error says so. Each once; without the lock. */
+gboolean fm_pager_warn_taken (FmPager *pager, int error);
 
-/* Whether a fill may take room although somebody waits for some. */
-gboolean fm_pager_may_overtake (FmPager *pager);
-void fm_pager_end_waiting (FmPager *pager, FmPatience *patience);
+void fm_pager_add_resident (FmPager *pager, FmExtent *extent);
+void fm_pager_remove_resident (FmPager *pager, FmExtent *extent);
+gint fm_pager_compare_spilled (
+    gconstpointer a, gconstpointer b, gpointer unused);
+void fm_pager_add_spilled (FmPager *pager, FmExtent *extent);
+void fm_pager_remove_spilled (FmPager *pager, FmExtent *extent);
+
+/* NULL if nobody waits. */
+FmPatience *fm_pager_first_in_line (FmPager *pager, FmRoomKind kind);
 gboolean fm_pager_somebody_waits (FmPager *pager);
 
 /* There may be room, or nothing left to wait for: those whose turn it is look
@@ -222,100 +236,13 @@ void fm_pager_wake_waiting (FmPager *pager);
  * wants room. */
 void fm_pager_wake_fills (FmPager *pager);
 
-/* Sets the budget and what is made of it; nothing else happens. */
-void fm_pager_take_budget (FmPager *pager, gsize budget);
+/* Costs nothing where there are none, or none that sleeps. */
+void fm_pager_wake_readers (FmPager *pager);
 
-/* What counts as written just now, and the most that is read ahead: a window,
- * or less where what is pinned leaves little room beside it. */
-gsize fm_pager_window (FmPager *pager);
+/* Something became idle. Where there is no keeper yet, one is wanted. */
+void fm_pager_wake_keeper (FmPager *pager);
 
-/* The most that may be resident now: the budget, or what is pinned and a floor
- * in which the rest takes turns. */
-gsize fm_pager_most_resident (FmPager *pager);
-
-/* Brings the statistics of what is pinned up to date; changes nothing else. */
-void fm_pager_tell_pinned (FmPager *pager);
-
-/* Whether so little of the budget is free that something should be spilled,
- * beyond what is being written already. */
-gboolean fm_pager_is_pressed (FmPager *pager);
-
-/* What has to be spilled to make room for those who wait; *@ret_until is when
- * that may change by itself, or G_MAXINT64. */
-FmUrgency fm_pager_urgency (FmPager *pager, gint64 *ret_until);
-
-/* Changes what counts as resident, and tells those who wait for it. */
-void fm_pager_count_resident (FmPager *pager, gssize change);
-
-/* pager.c */
-
-/* Between these the disk is at work. */
-void fm_pager_begin_transfer (FmPager *pager);
-void fm_pager_end_transfer (FmPager *pager);
-
-void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
-gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);
-
-void fm_pager_retire (FmPager *pager, FmExtent *extent);
-void fm_pager_add_resident (FmPager *pager, FmExtent *extent);
-void fm_pager_remove_resident (FmPager *pager, FmExtent *extent);
-void fm_pager_add_spilled (FmPager *pager, FmExtent *extent);
-void fm_pager_remove_spilled (FmPager *pager, FmExtent *extent);
-
-/* pager-space.c; all with the lock held. Those that give something back release
- * it and take it again. */
-void fm_idle_init (FmIdle *idle);
-void fm_idle_clear (FmIdle *idle);
-
-/* Takes the extent of @n_grains that came last; NULL if there is none. */
-FmExtent *fm_idle_take (FmIdle *idle, guint n_grains);
-FmExtent *fm_pager_take_memory (FmPager *pager, guint n_grains);
-
-/* Takes an idle extent for whose pages fm_pager_fill() can find use; what they
- * take of the budget is @extent's from now on. NULL if there is none. */
-FmExtent *fm_pager_take_donor (FmPager *pager, FmExtent *extent);
-
-/* Puts an extent that nobody uses where the next acquire finds it. */
-void fm_pager_keep_memory (FmPager *pager, FmExtent *extent);
-void fm_pager_keep_disk (FmPager *pager, FmExtent *extent);
-
-/* Gives the memory of the extent that has been idle longest back, if it has
- * been so since before @before; FALSE if there is none. */
-gboolean fm_pager_reclaim_memory (FmPager *pager, gint64 before);
-
-/* The same for the disk space, in the file and in the arena. */
-gboolean fm_pager_reclaim_disk (FmPager *pager, gint64 before);
-
-/* The same for the free pages of one spilled extent. */
-gboolean fm_pager_reclaim_holes (FmPager *pager);
-
-/* Shows nothing at the address of an extent that nobody uses and that is on no
- * list, and files it as vacant. */
-void fm_pager_vacate (FmPager *pager, FmExtent *extent);
-
-/* Reserves the disk space that a WRITING extent lacks; gives up what others
- * have and do not need. 0 or an errno. Without the lock. */
-int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
-
-/* pager-fill.c, pager-spill.c; with the lock held, which they release and take
- * again */
-
-/* Reads a spilled, unpinned extent back; its room is counted already. With a
- * @donor into the pages of that one, which is to be vacated then. */
-FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor);
-gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
-
-/* Of the bytes at the extent's address, as a fill takes it. Without the lock.
- */
-guint64 fm_pager_hash (FmPager *pager, const FmExtent *extent);
-
-/* Spills an extent that is WRITING, if it can. */
-void fm_pager_spill (FmPager *pager, FmExtent *extent);
-/* That the program has closed the backing file, or somebody has cut it: TRUE if
- * @error says so. Each once; without the lock. */
-gboolean fm_pager_warn_taken (FmPager *pager, int error);
-
-/* pager-loans.c; with the lock held, but for the first */
+/* ---- pager-use.c; with the lock held, but for the first ---- */
 
 /* The block was mapped; its extent is resident, and closed. */
 void fm_pager_note_used (const FmBlock *block);
@@ -328,28 +255,40 @@ void fm_pager_end_use (FmPager *pager, FmExtent *extent);
 /* Whether most of what is filled for @stream is in vain. */
 gboolean fm_pager_wastes_much (FmPager *pager, guint stream);
 
-/* Whether the block, of a spilled extent, is better used where it is. */
-gboolean fm_pager_may_lend (
-    FmPager *pager, const FmBlock *block, FmPinFlags flags);
+/* ---- pager-budget.c; with the lock held ---- */
 
-/* Pins it there, and brings it into memory; releases the lock meanwhile. FALSE
- * if that can't be done. */
-gboolean fm_pager_lend (FmPager *pager, const FmBlock *block);
+/* Sets the budget and what is made of it; nothing else happens. */
+void fm_pager_take_budget (FmPager *pager, gsize budget);
 
-/* The extent is about to be filled, or was released: what was lent of it goes
- * with what shows there. */
-void fm_pager_end_loans (FmPager *pager, const FmExtent *extent);
-void fm_pager_free_loans (FmPager *pager);
+/* What counts as written just now, and the most that is read ahead: a window,
+ * or less where what is pinned leaves little room beside it. */
+gsize fm_pager_window (FmPager *pager);
 
-/* pager-threads.c; with the lock held, which they may release */
-void fm_pager_start_threads (FmPager *pager);
-void fm_pager_wake_keeper (FmPager *pager);
+/* The most that may be resident now: the budget, or what is pinned and a floor
+ * in which the rest takes turns. */
+gsize fm_pager_most_resident (FmPager *pager);
 
-/* Costs nothing where there are none, or none that sleeps. */
-void fm_pager_wake_readers (FmPager *pager);
-void fm_pager_stop_threads (FmPager *pager);
+/* Of that, what those of @kind may take. */
+gsize fm_pager_room_limit (FmPager *pager, FmRoomKind kind);
 
-/* pager-order.c; all with the lock held */
+/* Brings the statistics of what is pinned up to date; changes nothing else. */
+void fm_pager_tell_pinned (FmPager *pager);
+
+/* Whether so little of the budget is free that something should be spilled,
+ * beyond what is being written already. */
+gboolean fm_pager_is_pressed (FmPager *pager);
+
+/* What has to be spilled to make room for those who wait; *@ret_until is when
+ * that may change by itself, or G_MAXINT64. */
+FmUrgency fm_pager_urgency (FmPager *pager, gint64 *ret_until);
+
+/* Whether a fill may take room although somebody waits for some. */
+gboolean fm_pager_may_overtake (FmPager *pager);
+
+/* Changes what counts as resident, and tells those who wait for it. */
+void fm_pager_count_resident (FmPager *pager, gssize change);
+
+/* ---- pager-order.c; with the lock held ---- */
 
 /* The extent to spill next, or NULL. */
 FmExtent *fm_pager_pick_victim (FmPager *pager, FmUrgency urgency);
@@ -371,10 +310,105 @@ void fm_pager_note_read (FmPager *pager, FmExtent *extent);
 /* @extent goes, or is spilled: counts it if it was filled for nobody. */
 void fm_pager_note_unused (FmPager *pager, FmExtent *extent);
 
-gint fm_pager_compare_spilled (
-    gconstpointer a, gconstpointer b, gpointer unused);
+/* ---- pager-loans.c; with the lock held ---- */
 
-/* pager-fork.c */
+/* Whether the block, of a spilled extent, is better used where it is. */
+gboolean fm_pager_may_lend (
+    FmPager *pager, const FmBlock *block, FmPinFlags flags);
+
+/* Pins it there, and brings it into memory; releases the lock meanwhile. FALSE
+ * if that can't be done. */
+gboolean fm_pager_lend (FmPager *pager, const FmBlock *block);
+
+/* The extent is about to be filled, or was released: what was lent of it goes
+ * with what shows there. */
+void fm_pager_end_loans (FmPager *pager, const FmExtent *extent);
+void fm_pager_free_loans (FmPager *pager);
+
+/* ---- pager-space.c; with the lock held, which those that give something back
+ * release and take again ---- */
+
+void fm_idle_init (FmIdle *idle);
+void fm_idle_clear (FmIdle *idle);
+
+/* Takes the extent of @n_grains that came last; NULL if there is none. */
+FmExtent *fm_idle_take (FmIdle *idle, guint n_grains);
+FmExtent *fm_pager_take_memory (FmPager *pager, guint n_grains);
+
+/* Takes an idle extent for whose pages fm_pager_fill() can find use; what they
+ * take of the budget is @extent's from now on. NULL if there is none. */
+FmExtent *fm_pager_take_donor (FmPager *pager, FmExtent *extent);
+
+/* Files an extent that is vacant where the next acquire finds it. */
+void fm_pager_keep_disk (FmPager *pager, FmExtent *extent);
+
+/* Its addresses belong to somebody else now: it is never used again. */
+void fm_pager_retire (FmPager *pager, FmExtent *extent);
+
+/* Shows nothing at the address of an extent that nobody uses and that is on no
+ * list, and files it as vacant. */
+void fm_pager_vacate (FmPager *pager, FmExtent *extent);
+
+/* The same, of one that is memory: that is kept where it can be used again. */
+void fm_pager_put_away (FmPager *pager, FmExtent *extent);
+
+/* A transfer of the extent, which is on no list, has ended, and it is memory
+ * (FM_RESIDENT) or the file (FM_SPILLED) now. FALSE if nobody uses it any more,
+ * and it was put away. */
+gboolean fm_pager_settle (FmPager *pager, FmExtent *extent, FmState state);
+
+/* Gives the memory of the extent that has been idle longest back, if it has
+ * been so since before @before; FALSE if there is none. */
+gboolean fm_pager_reclaim_memory (FmPager *pager, gint64 before);
+
+/* The same for the disk space, in the file and in the arena. */
+gboolean fm_pager_reclaim_disk (FmPager *pager, gint64 before);
+
+/* The same for the free pages of one spilled extent. */
+gboolean fm_pager_reclaim_holes (FmPager *pager);
+
+/* Reserves the disk space that a WRITING extent lacks; gives up what others
+ * have and do not need. 0 or an errno. Without the lock. */
+int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
+
+/* ---- pager-fill.c, pager-spill.c; with the lock held, which they release and
+ * take again ---- */
+
+/* Reads a spilled, unpinned extent back; its room is counted already. With a
+ * @donor into the pages of that one, which is to be vacated then. */
+FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor);
+gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
+
+/* Of the bytes at the extent's address, as a fill takes it. Without the lock.
+ */
+guint64 fm_pager_hash (FmPager *pager, const FmExtent *extent);
+
+/* Spills an extent that is WRITING, if it can. */
+void fm_pager_spill (FmPager *pager, FmExtent *extent);
+
+/* ---- pager-threads.c; with the lock held, which they may release ---- */
+
+void fm_pager_start_threads (FmPager *pager);
+/* If one is wanted. */
+void fm_pager_start_keeper (FmPager *pager);
+void fm_pager_stop_threads (FmPager *pager);
+
+/* ---- pager-room.c; with the lock held ---- */
+
+/* Whether nobody has to be let go first. */
+gboolean fm_pager_is_my_turn (
+    FmPager *pager, FmRoomKind kind, const FmPatience *patience);
+
+/* One step towards @bytes of room: TRUE when they may be taken, because they
+ * are there or because there is nothing left to wait for. On FALSE the lock was
+ * released meanwhile and everything may have changed. fm_pager_end_waiting() is
+ * to be called in the end. */
+gboolean fm_pager_step_towards_room (
+    FmPager *pager, gsize bytes, FmRoomKind kind, FmPatience *patience);
+void fm_pager_end_waiting (FmPager *pager, FmPatience *patience);
+
+/* ---- pager-fork.c ---- */
+
 void fm_pager_fork_add (FmPager *pager);
 void fm_pager_fork_remove (FmPager *pager);
 

@@ -101,8 +101,8 @@ idle_take_oldest (FmIdle *idle, gint64 before)
   return oldest;
 }
 
-void
-fm_pager_keep_memory (FmPager *pager, FmExtent *extent)
+static void
+keep_memory (FmPager *pager, FmExtent *extent)
 {
   fm_extent_set_state (extent, FM_FREE, ~0u);
   extent->dead = FALSE;
@@ -163,6 +163,25 @@ fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
 
 /* ---- memory ---- */
 
+/* Its addresses belong to somebody else now: it is never used again. */
+void
+fm_pager_retire (FmPager *pager, FmExtent *extent)
+{
+  fm_extent_set_state (extent, FM_RETIRED, 0);
+  fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
+  extent->resident_bytes = 0;
+  fm_stats_add (pager->stats, FM_STAT_EXTENTS_RETIRED, 1);
+  fm_cond_broadcast (&pager->changed);
+  if (fm_first_time (&pager->warned_lost)) {
+    fm_pager_leave (pager);
+    fm_warning ("the kernel refused to map memory and lost what was there; "
+                "buffers in it can't be mapped any more. Raise the limit on "
+                "address space, data or mappings (ulimit -v, -d, "
+                "vm.max_map_count)");
+    fm_pager_return (pager);
+  }
+}
+
 void
 fm_pager_vacate (FmPager *pager, FmExtent *extent)
 {
@@ -205,6 +224,39 @@ fm_pager_reclaim_memory (FmPager *pager, gint64 before)
   fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
   fm_pager_vacate (pager, extent);
   return TRUE;
+}
+
+/* ---- when a transfer ends ---- */
+
+void
+fm_pager_put_away (FmPager *pager, FmExtent *extent)
+{
+  /* A child of a fork hands out no more of these. */
+  if (atomic_load (&pager->inherited) || extent->holes > 0
+      || pager->resident_bytes > fm_pager_budget (pager))
+    fm_pager_vacate (pager, extent);
+  else
+    keep_memory (pager, extent);
+}
+
+gboolean
+fm_pager_settle (FmPager *pager, FmExtent *extent, FmState state)
+{
+  gboolean dead = extent->dead;
+
+  if (state == FM_RESIDENT && dead) {
+    fm_pager_put_away (pager, extent);
+  } else if (dead) {
+    fm_pager_vacate (pager, extent);
+  } else {
+    fm_extent_set_state (extent, state, FM_TOUCHED);
+    if (state == FM_RESIDENT)
+      fm_pager_add_resident (pager, extent);
+    else
+      fm_pager_add_spilled (pager, extent);
+  }
+  fm_cond_broadcast (&pager->changed);
+  return !dead;
 }
 
 /* ---- disk space ---- */
@@ -300,13 +352,7 @@ punch_free_chunks (FmPager *pager, FmExtent *extent)
     fm_backing_file_uncount (pager->file, freed);
     note_punched (pager, freed);
   }
-  if (extent->dead) {
-    fm_pager_vacate (pager, extent);
-    return;
-  }
-  fm_extent_set_state (extent, FM_SPILLED, 0);
-  fm_pager_add_spilled (pager, extent);
-  fm_cond_broadcast (&pager->changed);
+  fm_pager_settle (pager, extent, FM_SPILLED);
 }
 
 static gboolean
@@ -367,11 +413,9 @@ reclaim_resident (FmPager *pager)
     extent->disk_bytes = 0;
     extent->holes = 0;
   }
-  fm_extent_set_state (extent, FM_RESIDENT, FM_TOUCHED | FM_CLEAN);
-  if (extent->dead) {
-    fm_pager_remove_resident (pager, extent);
-    fm_pager_keep_memory (pager, extent);
-  }
+  atomic_fetch_and (&extent->word, ~FM_CLEAN);
+  fm_pager_remove_resident (pager, extent);
+  fm_pager_settle (pager, extent, FM_RESIDENT);
   return error == 0;
 }
 

@@ -53,22 +53,6 @@ write_extent (FmPager *pager, FmExtent *extent)
   return error;
 }
 
-gboolean
-fm_pager_warn_taken (FmPager *pager, int error)
-{
-  if (error == EBADF && fm_first_time (&pager->warned_closed))
-    fm_warning ("the program has closed the backing file: buffers in "
-                "memory stay there, those on disk are slow. Close all "
-                "descriptors before the first buffer, or leave those alone "
-                "that others have opened");
-  if (error == ENODATA && fm_first_time (&pager->warned_cut))
-    fm_warning ("somebody has cut the backing file short: buffers in memory "
-                "stay there, those on disk are lost. Find out who writes to "
-                "files under /proc/%d/fd, or is tidying up deleted files",
-        (int) getpid ());
-  return error == EBADF || error == ENODATA;
-}
-
 static void
 warn_spill_failed (FmPager *pager, int error)
 {
@@ -106,11 +90,7 @@ give_up_spill (FmPager *pager, FmExtent *extent, int error)
     extent->no_spill_before = now + RESPITE;
     fm_stats_add (pager->stats, FM_STAT_SPILL_CANCELS, 1);
   }
-  fm_extent_set_state (extent, FM_RESIDENT, FM_TOUCHED);
-  if (extent->dead) {
-    fm_pager_remove_resident (pager, extent);
-    fm_pager_keep_memory (pager, extent);
-  }
+  fm_pager_settle (pager, extent, FM_RESIDENT);
 }
 
 /* Makes a written extent a spilled one. One call maps the file over all of it,
@@ -120,7 +100,6 @@ finish_spill (FmPager *pager, FmExtent *extent)
 {
   FmArenaResult result;
 
-  fm_pager_remove_resident (pager, extent);
   fm_pager_leave (pager);
   fm_point ();
   result =
@@ -137,9 +116,7 @@ finish_spill (FmPager *pager, FmExtent *extent)
     return;
   }
   if (result == FM_ARENA_UNCHANGED) {
-    fm_pager_add_resident (pager, extent);
     give_up_spill (pager, extent, ENOMEM);
-    fm_cond_broadcast (&pager->changed);
     return;
   }
   pager->completions++;
@@ -147,15 +124,9 @@ finish_spill (FmPager *pager, FmExtent *extent)
   fm_stats_add (pager->stats, FM_STAT_SPILLS, 1);
   fm_pager_note_unused (pager, extent);
   fm_pager_end_use (pager, extent);
-  if (extent->dead) {
-    fm_pager_vacate (pager, extent);
-    return;
-  }
-  fm_extent_set_state (extent, FM_SPILLED, 0);
-  fm_pager_add_spilled (pager, extent);
   fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
   extent->resident_bytes = 0;
-  fm_cond_broadcast (&pager->changed);
+  fm_pager_settle (pager, extent, FM_SPILLED);
 }
 
 /* Whether the file has the same bytes: it was filled from there and not mapped
@@ -200,6 +171,7 @@ fm_pager_spill (FmPager *pager, FmExtent *extent)
   fm_pager_end_transfer (pager);
   fm_stats_sub (pager->stats, FM_STAT_EXTENTS_WRITING, 1);
 
+  fm_pager_remove_resident (pager, extent);
   if (error == 0 && !extent->dead
       && fm_extent_commit (extent, FM_WRITING, FM_SWAPPING))
     finish_spill (pager, extent);

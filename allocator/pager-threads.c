@@ -131,13 +131,6 @@ reader (gpointer data)
 }
 
 void
-fm_pager_wake_readers (FmPager *pager)
-{
-  if (pager->n_readers_asleep > 0)
-    fm_cond_broadcast (&pager->to_read);
-}
-
-void
 fm_pager_start_threads (FmPager *pager)
 {
   static const struct
@@ -204,26 +197,20 @@ keeper (gpointer data)
 }
 
 void
-fm_pager_wake_keeper (FmPager *pager)
+fm_pager_start_keeper (FmPager *pager)
 {
-  pager->n_kept++;
-  if (atomic_load_explicit (&pager->keeper_awake, memory_order_relaxed)
+  FmThread *thread;
+
+  if (!pager->keeper_wanted || pager->keeper_state != FM_THREADS_NONE
       || atomic_load (&pager->inherited))
     return;
-  atomic_store (&pager->keeper_awake, TRUE);
-  if (pager->keeper_state == FM_THREADS_NONE) {
-    FmThread *thread;
-
-    pager->keeper_state = FM_THREADS_STARTING;
-    fm_pager_leave (pager);
-    thread = fm_seam_thread_start ("filemem-keep", keeper, pager);
-    fm_pager_return (pager);
-    pager->keeper = thread;
-    pager->keeper_state =
-        thread != NULL ? FM_THREADS_RUNNING : FM_THREADS_REFUSED;
-  } else {
-    fm_cond_signal (&pager->to_keep);
-  }
+  pager->keeper_state = FM_THREADS_STARTING;
+  fm_pager_leave (pager);
+  thread = fm_seam_thread_start ("filemem-keep", keeper, pager);
+  fm_pager_return (pager);
+  pager->keeper = thread;
+  pager->keeper_state =
+      thread != NULL ? FM_THREADS_RUNNING : FM_THREADS_REFUSED;
 }
 
 void

@@ -15,161 +15,6 @@
 /* That share is taken over about so many of its extents. */
 #define SHARE_OVER 8
 
-/* ---- the lock ---- */
-
-void
-fm_pager_lock (FmPager *pager)
-{
-  if (!fm_mutex_trylock_for_a_while (&pager->lock)) {
-    fm_stats_add (pager->stats, FM_STAT_LOCK_WAITS, 1);
-    fm_mutex_lock (&pager->lock);
-  }
-}
-
-void
-fm_pager_unlock (FmPager *pager)
-{
-  fm_mutex_unlock (&pager->lock);
-}
-
-void
-fm_pager_leave (FmPager *pager)
-{
-  pager->in_flight++;
-  fm_pager_unlock (pager);
-}
-
-void
-fm_pager_return (FmPager *pager)
-{
-  fm_pager_lock (pager);
-  pager->in_flight--;
-  if (pager->frozen)
-    fm_cond_broadcast (&pager->changed);
-  fm_pager_wake_waiting (pager);
-}
-
-/* ---- the word ---- */
-
-void
-fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear)
-{
-  guint32 before = atomic_load (&extent->word), after;
-
-  fm_point ();
-  do {
-    after =
-        (before & (FM_PINS_MASK | FM_TOUCHED | FM_UNREAD | FM_CLEAN) & ~clear)
-        | FM_WORD (state);
-  } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
-}
-
-/* Changes the state if the extent is in @from, unpinned and untouched. */
-gboolean
-fm_extent_commit (FmExtent *extent, FmState from, FmState to)
-{
-  guint32 before = atomic_load (&extent->word), after;
-
-  fm_point ();
-  do {
-    if (FM_WORD_STATE (before) != from || FM_WORD_PINS (before) > 0
-        || (before & FM_TOUCHED) != 0)
-      return FALSE;
-    after = (before & (FM_UNREAD | FM_CLEAN)) | FM_WORD (to);
-  } while (!atomic_compare_exchange_weak (&extent->word, &before, after));
-  return TRUE;
-}
-
-/* ---- transfers ---- */
-
-void
-fm_pager_begin_transfer (FmPager *pager)
-{
-  if (pager->n_transfers++ == 0)
-    pager->busy_since = fm_now ();
-}
-
-static void
-count_busy (FmPager *pager)
-{
-  gint64 now = fm_now ();
-
-  fm_stats_add (pager->stats, FM_STAT_DISK_BUSY_NS,
-      (guint64) (now - pager->busy_since) * 1000);
-  pager->busy_since = now;
-}
-
-void
-fm_pager_end_transfer (FmPager *pager)
-{
-  if (--pager->n_transfers == 0)
-    count_busy (pager);
-}
-
-/* ---- the lists ---- */
-
-/* Levels are changed, not set: the child of a fork has two pagers, its own and
- * the one that it inherited, with one set of figures. */
-
-/* Its addresses belong to somebody else now: it is never used again. */
-void
-fm_pager_retire (FmPager *pager, FmExtent *extent)
-{
-  fm_extent_set_state (extent, FM_RETIRED, 0);
-  fm_pager_count_resident (pager, -(gssize) extent->resident_bytes);
-  extent->resident_bytes = 0;
-  fm_stats_add (pager->stats, FM_STAT_EXTENTS_RETIRED, 1);
-  fm_cond_broadcast (&pager->changed);
-  if (fm_first_time (&pager->warned_lost)) {
-    fm_pager_leave (pager);
-    fm_warning ("the kernel refused to map memory and lost what was there; "
-                "buffers in it can't be mapped any more. Raise the limit on "
-                "address space, data or mappings (ulimit -v, -d, "
-                "vm.max_map_count)");
-    fm_pager_return (pager);
-  }
-}
-
-void
-fm_pager_add_resident (FmPager *pager, FmExtent *extent)
-{
-  g_queue_push_tail_link (&pager->resident, &extent->link);
-  fm_stats_add (pager->stats, FM_STAT_EXTENTS_RESIDENT, 1);
-}
-
-void
-fm_pager_remove_resident (FmPager *pager, FmExtent *extent)
-{
-  g_queue_unlink (&pager->resident, &extent->link);
-  fm_stats_sub (pager->stats, FM_STAT_EXTENTS_RESIDENT, 1);
-}
-
-void
-fm_pager_add_spilled (FmPager *pager, FmExtent *extent)
-{
-  extent->order.stream =
-      atomic_load_explicit (&extent->stream, memory_order_relaxed);
-  extent->order.position =
-      atomic_load_explicit (&extent->position, memory_order_relaxed);
-  extent->order.first_grain = (guint) (extent - pager->table->extent);
-  g_tree_insert (pager->spilled, &extent->order, extent);
-  pager->spilled_bytes += extent->length;
-  atomic_fetch_add (&pager->n_spilled, 1);
-  fm_stats_add (pager->stats, FM_STAT_EXTENTS_SPILLED, 1);
-  fm_stats_add (pager->stats, FM_STAT_SPILLED_BYTES, extent->length);
-  fm_stats_raise (pager->stats, FM_STAT_SPILLED_PEAK, pager->spilled_bytes);
-}
-
-void
-fm_pager_remove_spilled (FmPager *pager, FmExtent *extent)
-{
-  g_tree_remove (pager->spilled, &extent->order);
-  pager->spilled_bytes -= extent->length;
-  atomic_fetch_sub (&pager->n_spilled, 1);
-  fm_stats_sub (pager->stats, FM_STAT_EXTENTS_SPILLED, 1);
-  fm_stats_sub (pager->stats, FM_STAT_SPILLED_BYTES, extent->length);
-}
-
 /* ---- handing out and taking back ---- */
 
 /* Whole huge pages only where they begin at one. */
@@ -350,6 +195,7 @@ fm_pager_acquire (
     if (pager->threads_state == FM_THREADS_NONE && fm_pager_is_pressed (pager))
       fm_pager_start_threads (pager);
   }
+  fm_pager_start_keeper (pager);
   fm_pager_unlock (pager);
 
   if (since != 0) {
@@ -401,12 +247,7 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
   switch (FM_WORD_STATE (atomic_load (&extent->word))) {
     case FM_RESIDENT:
       fm_pager_remove_resident (pager, extent);
-      /* A child of a fork hands out no more of these. */
-      if (atomic_load (&pager->inherited) || extent->holes > 0
-          || pager->resident_bytes > fm_pager_budget (pager))
-        fm_pager_vacate (pager, extent);
-      else
-        fm_pager_keep_memory (pager, extent);
+      fm_pager_put_away (pager, extent);
       break;
     case FM_WRITING:
     case FM_SWAPPING:
@@ -422,6 +263,7 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
     case FM_RETIRED:
       break;
   }
+  fm_pager_start_keeper (pager);
   fm_pager_unlock (pager);
 }
 
@@ -442,8 +284,7 @@ fm_pager_update_stats (FmPager *pager)
   fm_stats_raise (pager->stats, FM_STAT_STORED_BYTES,
       atomic_load_explicit (&pager->written, memory_order_relaxed));
   fm_pager_tell_pinned (pager);
-  if (pager->n_transfers > 0)
-    count_busy (pager);
+  fm_pager_note_busy (pager);
   fm_pager_unlock (pager);
 }
 

@@ -200,17 +200,6 @@ add_fallbacks (GString *text, const guint64 *stats)
   g_string_append_printf (text, "  %-12s%s\n", "fallbacks", fallbacks);
 }
 
-static gint
-compare_queues (gconstpointer a, gconstpointer b)
-{
-  const guint64 *x = (*(FmQueueRecord *const *) a)->figure;
-  const guint64 *y = (*(FmQueueRecord *const *) b)->figure;
-  FmQueueFigure by =
-      x[FM_QUEUE_LEVEL] != y[FM_QUEUE_LEVEL] ? FM_QUEUE_LEVEL : FM_QUEUE_BYTES;
-
-  return x[by] < y[by] ? 1 : x[by] > y[by] ? -1 : 0;
-}
-
 static void
 add_queue (GString *text, const FmQueueRecord *queue)
 {
@@ -245,22 +234,6 @@ add_queue (GString *text, const FmQueueRecord *queue)
   g_string_append_c (text, '\n');
 }
 
-GPtrArray *
-fm_report_sorted_queues (GPtrArray *queues)
-{
-  GPtrArray *sorted = g_ptr_array_new ();
-  guint i;
-
-  for (i = 0; i < queues->len; i++) {
-    FmQueueRecord *queue = g_ptr_array_index (queues, i);
-
-    if (queue->figure[FM_QUEUE_BYTES] > 0)
-      g_ptr_array_add (sorted, queue);
-  }
-  g_ptr_array_sort (sorted, compare_queues);
-  return sorted;
-}
-
 static void
 add_rest (GString *text, const gchar *label, guint n)
 {
@@ -283,59 +256,9 @@ add_queues (GString *text, GPtrArray *queues)
 /* ---- who ---- */
 
 static guint64
-sum (FmTally *tally, FmTallyFigure a, FmTallyFigure b)
-{
-  return fm_tally_get (tally, a) + fm_tally_get (tally, b);
-}
-
-static guint64
-waited (FmTally *tally)
-{
-  return sum (tally, FM_TALLY_MAP_WAIT_NS, FM_TALLY_ALLOC_WAIT_NS);
-}
-
-static guint64
 mapped (FmTally *tally)
 {
-  return sum (tally, FM_TALLY_MAPS_READ, FM_TALLY_MAPS_WRITE);
-}
-
-/* The figures may go on counting while they are sorted: each is read once. */
-typedef struct
-{
-  FmTally *tally;
-  guint64 waited, mapped;
-} Rank;
-
-static gint
-compare_ranks (gconstpointer a, gconstpointer b)
-{
-  const Rank *x = a, *y = b;
-
-  if (x->waited != y->waited)
-    return x->waited < y->waited ? 1 : -1;
-  return x->mapped < y->mapped ? 1 : x->mapped > y->mapped ? -1 : 0;
-}
-
-GPtrArray *
-fm_report_sorted_tallies (GPtrArray *tallies)
-{
-  g_autoptr (GArray) ranks = g_array_new (FALSE, FALSE, sizeof (Rank));
-  GPtrArray *sorted = g_ptr_array_new ();
-  guint i;
-
-  for (i = 0; i < tallies->len; i++) {
-    FmTally *tally = g_ptr_array_index (tallies, i);
-    const Rank rank = {tally, waited (tally), mapped (tally)};
-
-    if (rank.mapped > 0 || fm_tally_get (tally, FM_TALLY_ALLOCS) > 0
-        || sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS) > 0)
-      g_array_append_val (ranks, rank);
-  }
-  g_array_sort (ranks, compare_ranks);
-  for (i = 0; i < ranks->len; i++)
-    g_ptr_array_add (sorted, g_array_index (ranks, Rank, i).tally);
-  return sorted;
+  return fm_tally_sum (tally, FM_TALLY_MAPS_READ, FM_TALLY_MAPS_WRITE);
 }
 
 /* Buffers only pass through most elements; that takes them a page fault or
@@ -344,7 +267,7 @@ static gboolean
 is_worth_a_line (FmTally *tally)
 {
   return mapped (tally) > 0 || fm_tally_get (tally, FM_TALLY_ALLOCS) > 0
-      || sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS)
+      || fm_tally_sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS)
       >= FAULTS_LEAST;
 }
 
@@ -381,8 +304,9 @@ add_tally (GString *text, FmTally *tally)
       fm_tally_get (tally, FM_TALLY_ALLOCS), allocated, mapped (tally),
       ms (fm_tally_get (tally, FM_TALLY_MAP_WAIT_NS)),
       ms (fm_tally_get (tally, FM_TALLY_ALLOC_WAIT_NS)),
-      sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS),
-      sum (tally, FM_TALLY_ARENA_MINOR_FAULTS, FM_TALLY_ARENA_MAJOR_FAULTS),
+      fm_tally_sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS),
+      fm_tally_sum (
+          tally, FM_TALLY_ARENA_MINOR_FAULTS, FM_TALLY_ARENA_MAJOR_FAULTS),
       fm_tally_get (tally, FM_TALLY_MAJOR_FAULTS));
   if (tally->thread == NULL)
     add_mapped (text, tally);

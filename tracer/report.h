@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * report.h: the report, for people (report.c) and for programs
- * (report-json.c).
+ * (report-json.c), and what comes first in both (report-sort.c).
  */
 #ifndef FM_REPORT_H
 #define FM_REPORT_H

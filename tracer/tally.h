@@ -68,5 +68,11 @@ fm_tally_get (FmTally *tally, FmTallyFigure figure)
   return atomic_load_explicit (&tally->figure[figure], memory_order_relaxed);
 }
 
+static inline guint64
+fm_tally_sum (FmTally *tally, FmTallyFigure a, FmTallyFigure b)
+{
+  return fm_tally_get (tally, a) + fm_tally_get (tally, b);
+}
+
 G_END_DECLS
 #endif

@@ -1,0 +1,71 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pager-use.c: how much is used of what is filled.
+ *
+ * From its fill until an extent is released or spilled again the blocks of it
+ * that somebody maps are counted. Of a stream whose fills are mostly in vain
+ * nothing is read ahead, and single blocks are lent (pager-loans.c).
+ *
+ * Locking: the blocks are counted without a lock, by relaxed atomics: a count
+ * that is wrong makes a worse choice. The rest with the pager's lock held.
+ */
+#include "pager-private.h"
+
+/* What was used of an extent is taken over about so many. */
+#define USE_OVER 4
+
+/* More than this unused, and nothing is read ahead. */
+#define MUCH_UNUSED 0.5
+
+void
+fm_pager_note_used (const FmBlock *block)
+{
+  FmExtent *extent = block->extent;
+
+  /* Two who read at once may count a block twice, or not at all. */
+  if (block->start
+      == atomic_load_explicit (&extent->used_last, memory_order_relaxed))
+    return;
+  atomic_store_explicit (
+      &extent->used_last, block->start, memory_order_relaxed);
+  atomic_store_explicit (&extent->used,
+      atomic_load_explicit (&extent->used, memory_order_relaxed)
+          + block->length,
+      memory_order_relaxed);
+}
+
+void
+fm_pager_begin_use (FmExtent *extent)
+{
+  atomic_store_explicit (&extent->used, 0, memory_order_relaxed);
+  atomic_store_explicit (&extent->used_last, G_MAXUINT32, memory_order_relaxed);
+  extent->was_filled = TRUE;
+}
+
+void
+fm_pager_end_use (FmPager *pager, FmExtent *extent)
+{
+  FmStream *stream = &pager->stream[atomic_load_explicit (
+      &extent->stream, memory_order_relaxed)];
+  gsize used = extent->lent_bytes;
+
+  if (extent->shared && (extent->was_filled || extent->lent_bytes > 0)) {
+    if (extent->was_filled)
+      used += atomic_load_explicit (&extent->used, memory_order_relaxed);
+    stream->unused +=
+        (1 - (gdouble) MIN (used, extent->length) / (gdouble) extent->length
+            - stream->unused)
+        / USE_OVER;
+  }
+  extent->was_filled = FALSE;
+  extent->lent_bytes = 0;
+  extent->lent_length = 0;
+  extent->lent_run = 0;
+}
+
+gboolean
+fm_pager_wastes_much (FmPager *pager, guint stream)
+{
+  return pager->stream[stream].unused > MUCH_UNUSED;
+}
