@@ -98,6 +98,7 @@ add_transfers (GString *text, const guint64 *stats)
   g_autofree gchar *read = size (stats[FM_STAT_FILL_BYTES]);
   g_autofree gchar *ahead = size (stats[FM_STAT_PREFETCH_BYTES]);
   g_autofree gchar *unused = size (stats[FM_STAT_PREFETCH_UNUSED_BYTES]);
+  g_autofree gchar *lent = size (stats[FM_STAT_LENT_BYTES]);
   gdouble moved =
       (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
 
@@ -108,6 +109,10 @@ add_transfers (GString *text, const guint64 *stats)
       ahead);
   if (stats[FM_STAT_PREFETCH_UNUSED_BYTES] > 0)
     g_string_append_printf (text, " (%s in vain)", unused);
+  if (stats[FM_STAT_MAPS_LENT] > 0)
+    g_string_append_printf (text,
+        "; %" N " single blocks, %s, used where they are on disk",
+        stats[FM_STAT_MAPS_LENT], lent);
   if (stats[FM_STAT_DISK_BUSY_NS] > 0)
     g_string_append_printf (text, "; %.0f MiB/s while the disk was busy",
         moved / ((gdouble) stats[FM_STAT_DISK_BUSY_NS] / 1e9) / (1 << 20));

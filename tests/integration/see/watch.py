@@ -390,6 +390,18 @@ def test_children_of_who_logs(runner):
         app.end()
 
 
+# ---- who jumps ----
+
+def test_jumps(runner):
+    path = runner.dir / "report"
+    with App(runner, tracers=f"filemem(ram=16M,report={path})") as app:
+        app.do("allocate 1000")
+        equal(app.do("jump 200"), "200")
+        app.end()
+    assert re.search(r"; [1-9]\d* single blocks, [\d.]+.MiB, used where they "
+                     "are on disk", path.read_text()), path.read_text()
+
+
 # ---- action signals ----
 
 def test_actions(runner):

@@ -9,6 +9,7 @@
 # there.
 
 import os
+import random
 import signal
 import sys
 import threading
@@ -26,6 +27,17 @@ kept = []
 def allocate(n):
     for _ in range(int(n)):
         kept.append(Gst.Buffer.new_allocate(None, SIZE, None))
+    return n
+
+
+def jump(n):
+    """Looks at that many of those that are kept, any of them."""
+    choice = random.Random(1)
+    for _ in range(int(n)):
+        buffer = choice.choice(kept)
+        mapped, info = buffer.map(Gst.MapFlags.READ)
+        assert mapped and info.size == SIZE
+        buffer.unmap(info)
     return n
 
 
@@ -128,7 +140,7 @@ def handled():
 
 
 COMMANDS = {function.__name__.replace("_", "-"): function for function in (
-    allocate, recycle, get_report, emit, active, pages, fork,
+    allocate, jump, recycle, get_report, emit, active, pages, fork,
     fork_while_logging, log_in_threads, close_descriptors, handled)}
 
 
