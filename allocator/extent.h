@@ -108,6 +108,7 @@ typedef struct
   guint32 lent_start; /* of the block that was last */
   guint32 lent_length;
   guint lent_run;      /* that were next to each other */
+  gsize there;         /* bytes that could be used, when that began */
   gboolean was_filled; /* and `used` counts */
   GList link;
 } FmExtent;

@@ -14,9 +14,11 @@
  * Whether a stream is read like that is seen from how much is used of what was
  * filled (pager-use.c).
  *
- * What is lent counts as resident, and stays for a while after its pin is gone:
- * the next element maps the same buffer again. What was lent first goes first,
- * when more than a window, or many blocks, are on loan.
+ * What is lent is clean page cache, which the kernel can take, and no part of
+ * the budget. It stays for a while after its pin is gone: the next element maps
+ * the same buffer again. What was lent first goes first, when more than a
+ * window, or many blocks, are on loan; the extent is SWAPPING meanwhile, so
+ * that nobody makes memory of it, or gives its addresses to others.
  *
  * Locking: all of this with the pager's lock held.
  */
@@ -43,10 +45,10 @@ pages_of (
     FmPager *pager, const FmBlock *block, gsize *ret_offset, gsize *ret_length)
 {
   gsize start = fm_extent_offset (pager->table, block->extent) + block->start;
+  gsize length = block->length > 0 ? block->length : block->extent->length;
 
   *ret_offset = start & ~(FM_PAGE - 1);
-  *ret_length =
-      ((start + block->length + FM_PAGE - 1) & ~(FM_PAGE - 1)) - *ret_offset;
+  *ret_length = ((start + length + FM_PAGE - 1) & ~(FM_PAGE - 1)) - *ret_offset;
 }
 
 /* Whether the block is next to the one that was lent last. */
@@ -71,6 +73,9 @@ fm_pager_may_lend (FmPager *pager, const FmBlock *block, FmPinFlags flags)
   const FmStream *stream = &pager->stream[extent->order.stream];
   gboolean wasteful = stream->unused > MOST_UNUSED;
 
+  /* Nobody may fill it now, whatever is wanted of it. */
+  if (FM_WORD_PINS (atomic_load (&extent->word)) > 0)
+    return extent->is_lent && !atomic_load (&pager->inherited);
   if ((flags & FM_PIN_WRITE) != 0
       || block->length * PART_WORTH_A_READ > extent->length
       || block->length == 0 || extent->not_file > 0
@@ -78,9 +83,6 @@ fm_pager_may_lend (FmPager *pager, const FmBlock *block, FmPinFlags flags)
       || atomic_load (&pager->arena->memory_locked)
       || atomic_load (&pager->arena->no_populate))
     return FALSE;
-  /* Nobody may fill it now, whatever comes next. */
-  if (FM_WORD_PINS (atomic_load (&extent->word)) > 0)
-    return extent->is_lent;
   if (extent->lent_length > 0 && block->start == extent->lent_start)
     return TRUE;
   if (extent->lent_bytes + block->length > extent->length / 2
@@ -97,33 +99,31 @@ note_lent (FmPager *pager, const FmBlock *block, gsize length)
 {
   FmExtent *extent = block->extent;
   FmLoan *loan;
+  GList *link;
 
   if (FM_WORD_PINS (atomic_load (&extent->word)) == 0)
     extent->is_lent = TRUE;
-  if (extent->lent_length > 0 && block->start == extent->lent_start)
-    return;
-  extent->lent_run = is_next (block) ? extent->lent_run + 1 : 0;
-  extent->lent_start = block->start;
-  extent->lent_length = block->length;
-  extent->lent_bytes += block->length;
+  if (extent->lent_length == 0 || block->start != extent->lent_start) {
+    extent->lent_run = is_next (block) ? extent->lent_run + 1 : 0;
+    extent->lent_start = block->start;
+    extent->lent_length = block->length;
+    fm_pager_note_lent (extent, block->length);
+  }
+  for (link = pager->loans.head; link != NULL; link = link->next) {
+    loan = link->data;
+    if (loan->block.extent == extent && loan->block.start == block->start)
+      return;
+  }
 
   loan = g_slice_new (FmLoan);
   loan->block = *block;
   loan->bytes = length;
   g_queue_push_tail (&pager->loans, loan);
-  fm_pager_count_resident (pager, (gssize) length);
   pager->lent_bytes += length;
 }
 
-static void
-uncount (FmPager *pager, const FmLoan *loan)
-{
-  pager->lent_bytes -= loan->bytes;
-  fm_pager_count_resident (pager, -(gssize) loan->bytes);
-}
-
 /* The loan that is to be given back next, if it is time for one; its extent is
- * pinned. NULL if there is none. */
+ * SWAPPING. NULL if there is none. */
 static FmLoan *
 take_back (FmPager *pager)
 {
@@ -135,14 +135,15 @@ take_back (FmPager *pager)
        i++) {
     FmLoan *loan = g_queue_pop_head (&pager->loans);
     FmExtent *extent = loan->block.extent;
+    guint32 word = atomic_load (&extent->word);
 
-    if (FM_WORD_PINS (atomic_load (&extent->word)) > 0) {
+    if (FM_WORD_PINS (word) > 0 || FM_WORD_STATE (word) != FM_SPILLED) {
       g_queue_push_tail (&pager->loans, loan);
       continue;
     }
-    uncount (pager, loan);
-    atomic_fetch_add (&extent->word, 1);
-    extent->is_lent = TRUE;
+    pager->lent_bytes -= loan->bytes;
+    fm_pager_remove_spilled (pager, extent);
+    fm_extent_set_state (extent, FM_SWAPPING, 0);
     return loan;
   }
   return NULL;
@@ -158,7 +159,7 @@ fm_pager_end_loans (FmPager *pager, const FmExtent *extent)
     FmLoan *loan = link->data;
 
     if (loan->block.extent == extent) {
-      uncount (pager, loan);
+      pager->lent_bytes -= loan->bytes;
       g_queue_delete_link (&pager->loans, link);
       g_slice_free (FmLoan, loan);
     }
@@ -191,7 +192,7 @@ fm_pager_lend (FmPager *pager, const FmBlock *block)
   fm_pager_return (pager);
 
   if (back != NULL) {
-    atomic_fetch_sub (&back->block.extent->word, 1);
+    (void) fm_pager_settle (pager, back->block.extent, FM_SPILLED);
     g_slice_free (FmLoan, back);
   }
   if (error != 0) {

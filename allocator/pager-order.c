@@ -208,8 +208,9 @@ static gboolean
 was_left_open (FmPager *pager, const FmExtent *extent, guint64 written)
 {
   return extent->length > pager->config.extent_least
-      && written - atomic_load_explicit (&extent->written, memory_order_relaxed)
-      >= fm_pager_budget (pager);
+      && written
+      >= atomic_load_explicit (&extent->written, memory_order_relaxed)
+          + fm_pager_budget (pager);
 }
 
 /* For each stream the first position of what was read and lives on. */

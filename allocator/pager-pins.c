@@ -139,9 +139,23 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
         fm_cond_wait (&pager->changed, &pager->lock);
         break;
       case FM_SPILLED:
+        /* A fork waits until nothing is under way. */
+        if (pager->frozen) {
+          fm_pager_end_waiting (pager, &patience);
+          fm_cond_wait (&pager->changed, &pager->lock);
+          break;
+        }
         if (donor == NULL && may_lend
             && fm_pager_may_lend (pager, block, flags)) {
           pinned = lent = may_lend = fm_pager_lend (pager, block);
+          break;
+        }
+        /* What can't be brought in there is no good; nor may a child write to
+         * its parent's file. */
+        if (FM_WORD_PINS (word) > 0
+            && ((extent->is_lent && !may_lend)
+                || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))) {
+          failed = TRUE;
           break;
         }
         if (FM_WORD_PINS (word) > 0) {

@@ -247,6 +247,9 @@ void fm_pager_wake_keeper (FmPager *pager);
 /* The block was mapped; its extent is resident, and closed. */
 void fm_pager_note_used (const FmBlock *block);
 
+/* A block of a spilled extent is used where it is. */
+void fm_pager_note_lent (FmExtent *extent, gsize bytes);
+
 /* Between these what is used of the extent is counted: from its fill until it
  * is released, or spilled. */
 void fm_pager_begin_use (FmExtent *extent);

@@ -35,9 +35,29 @@ fm_pager_note_used (const FmBlock *block)
       memory_order_relaxed);
 }
 
+/* What nobody has is in no chunk that is free. */
+static gsize
+bytes_there (FmExtent *extent)
+{
+  guint64 free_chunks = extent->shared ? atomic_load (&extent->free_chunks) : 0;
+
+  return extent->length
+      - extent->length / FM_CHUNKS * (gsize) __builtin_popcountll (free_chunks);
+}
+
+void
+fm_pager_note_lent (FmExtent *extent, gsize bytes)
+{
+  if (extent->lent_bytes == 0)
+    extent->there = bytes_there (extent);
+  extent->lent_bytes += bytes;
+}
+
 void
 fm_pager_begin_use (FmExtent *extent)
 {
+  if (extent->lent_bytes == 0)
+    extent->there = bytes_there (extent);
   atomic_store_explicit (&extent->used, 0, memory_order_relaxed);
   atomic_store_explicit (&extent->used_last, G_MAXUINT32, memory_order_relaxed);
   extent->was_filled = TRUE;
@@ -53,9 +73,10 @@ fm_pager_end_use (FmPager *pager, FmExtent *extent)
   if (extent->shared && (extent->was_filled || extent->lent_bytes > 0)) {
     if (extent->was_filled)
       used += atomic_load_explicit (&extent->used, memory_order_relaxed);
-    stream->unused +=
-        (1 - (gdouble) MIN (used, extent->length) / (gdouble) extent->length
-            - stream->unused)
+    stream->unused += (1
+                          - (gdouble) MIN (used, extent->there)
+                              / (gdouble) MAX (extent->there, 1)
+                          - stream->unused)
         / USE_OVER;
   }
   extent->was_filled = FALSE;

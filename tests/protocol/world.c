@@ -181,7 +181,7 @@ check_counts (void)
     n_resident += FM_WORD_STATE (word) == FM_RESIDENT;
     scheduler_assert (FM_WORD_PINS (word) == 0);
   }
-  scheduler_assert (w.pager->resident_bytes == resident + w.pager->lent_bytes);
+  scheduler_assert (w.pager->resident_bytes == resident);
   scheduler_assert (fm_backing_file_bytes (w.file) == disk);
   scheduler_assert (atomic_load (&w.pager->n_spilled) == n_spilled);
   scheduler_assert ((guint) g_tree_nnodes (w.pager->spilled) == n_spilled);

@@ -283,37 +283,37 @@ static void
 test_again (void **state)
 {
   Fixture *fixture = *state;
-  guint64 resident;
   guint i;
 
   begin_reading (fixture);
-  resident = figure (fixture, FM_STAT_RESIDENT_BYTES);
   for (i = 0; i < BLOCKS; i++)
     look_at (fixture, FAR, 5);
   assert_int_equal (state_of (extents[FAR]), FM_SPILLED);
-  assert_int_equal (figure (fixture, FM_STAT_RESIDENT_BYTES), resident + BLOCK);
+  assert_int_equal (fixture->pager->lent_bytes, BLOCK);
 }
 
 static void
 test_returned (void **state)
 {
   Fixture *fixture = *state;
-  guint64 resident;
   guint i, k, n = 0;
 
   begin_reading (fixture);
-  resident = figure (fixture, FM_STAT_RESIDENT_BYTES);
   for (i = NEAR; i < EXTENTS; i++) {
     for (k = 0; k < BLOCKS / 3; k++, n++)
       look_at (fixture, i, 3 * k);
   }
   assert_int_equal (figure (fixture, FM_STAT_MAPS_LENT), n);
   assert_true (n > FM_MOST_LOANS);
-  assert_int_equal (figure (fixture, FM_STAT_RESIDENT_BYTES),
-      resident + FM_MOST_LOANS * BLOCK);
+  assert_int_equal (fixture->pager->lent_bytes, FM_MOST_LOANS * BLOCK);
   for (k = 0; k < BLOCKS / 3; k++)
     assert_false (is_cached (fixture, NEAR, 3 * k));
+  /* What comes back is on loan again. */
+  for (k = 0; k < 3; k++)
+    look_at (fixture, NEAR, 3 * k);
+  assert_int_equal (fixture->pager->lent_bytes, FM_MOST_LOANS * BLOCK);
   release_all (fixture);
+  assert_int_equal (fixture->pager->lent_bytes, 0);
   /* Idle memory is what was filled. */
   assert_int_equal (figure (fixture, FM_STAT_RESIDENT_BYTES), EXTENT);
 }
@@ -348,6 +348,69 @@ test_held (void **state)
   fm_pager_unpin (fixture->pager, &(FmBlock){extents[FAR]}, FM_PIN_READ, 0, 0);
 }
 
+/* Somebody frees the extent while a loan of it is taken back, and another one
+ * gets its addresses. */
+static Fixture *taking_back;
+static FmExtent *used_again;
+
+static int
+use_again (const FmCallInfo *info)
+{
+  if (info->call == FM_CALL_MADVISE && info->flags == MADV_DONTNEED
+      && used_again == NULL) {
+    used_again = extents[FAR];
+    fm_pager_release (taking_back->pager, extents[FAR]);
+    used_again = acquire (taking_back, EXTENT, TRUE);
+    testing_fill (bytes_of (taking_back, used_again), EXTENT, 4711);
+  }
+  return 0;
+}
+
+static void
+test_released_meanwhile (void **state)
+{
+  Fixture *fixture = *state;
+  guint i, k;
+
+  begin_reading (fixture);
+  look_at (fixture, FAR, 5);
+  taking_back = fixture;
+  used_again = NULL;
+  fm_seam_set_hook (use_again);
+  for (i = NEAR; i < FAR; i++) {
+    for (k = 0; k < BLOCKS; k += 2)
+      look_at (fixture, i, k * 7 % BLOCKS);
+  }
+  fm_seam_set_hook (NULL);
+  assert_non_null (used_again);
+  assert_true (
+      testing_is_filled (bytes_of (fixture, used_again), EXTENT, 4711));
+  assert_int_equal (FM_WORD_PINS (atomic_load (&used_again->word)), 0);
+}
+
+/* What is free is not there to be used. */
+static void
+test_mostly_free (void **state)
+{
+  Fixture *fixture = *state;
+  guint i, k;
+
+  for (i = 0; i < NEAR; i++)
+    atomic_store (
+        &extents[i]->free_chunks, ~G_GUINT64_CONSTANT (0x1111111111111111));
+  for (i = 0; i < NEAR; i++) {
+    for (k = 0; k < 16; k++) {
+      const FmBlock block = {
+          extents[i], (guint32) (k * EXTENT / 16), EXTENT / 64};
+
+      assert_true (fm_pager_pin (fixture->pager, &block, FM_PIN_READ));
+      fm_pager_unpin (fixture->pager, &block, FM_PIN_READ, 0, 0);
+    }
+    fm_pager_release (fixture->pager, extents[i]);
+  }
+  assert_false (fm_pager_wastes_much (fixture->pager, 0));
+}
+
 /* ---- refusals ---- */
 
 /* A kernel that can't be asked is not asked again. */
@@ -378,6 +441,43 @@ test_disk_error (void **state)
   assert_int_equal (figure (fixture, FM_STAT_MAPS_FAILED), 1);
   refusal = read_error = 0;
   look_at (fixture, FAR, 5);
+}
+
+/* Nor is what is mapped beside a loan, for whatever. */
+static void
+test_disk_error_beside (void **state)
+{
+  Fixture *fixture = *state;
+
+  begin_reading (fixture);
+  assert_true (map (fixture, FAR, 5, FM_PIN_READ));
+  refusal = EIO;
+  assert_false (map (fixture, FAR, 9, FM_PIN_READ | FM_PIN_WRITE));
+  refusal = 0;
+  assert_true (map (fixture, FAR, 9, FM_PIN_READ | FM_PIN_WRITE));
+  unmap (fixture, FAR, 9, FM_PIN_READ | FM_PIN_WRITE);
+  unmap (fixture, FAR, 5, FM_PIN_READ);
+}
+
+static void
+write_beside (gconstpointer data)
+{
+  const FmBlock block = block_of (FAR, 9);
+
+  testing_check (
+      !fm_pager_pin (((const Fixture *) data)->pager, &block, FM_PIN_WRITE));
+}
+
+/* A child may not write to its parent's file. */
+static void
+test_child_beside (void **state)
+{
+  Fixture *fixture = *state;
+
+  begin_reading (fixture);
+  assert_true (map (fixture, FAR, 5, FM_PIN_READ));
+  g_free (testing_run_child (write_beside, fixture));
+  unmap (fixture, FAR, 5, FM_PIN_READ);
 }
 
 /* What is there again is zeros. */
@@ -411,8 +511,12 @@ main (void)
       TEST (test_again),
       TEST (test_returned),
       TEST (test_held),
+      TEST (test_released_meanwhile),
+      TEST (test_mostly_free),
       TEST (test_old_kernel),
       TEST (test_disk_error),
+      TEST (test_disk_error_beside),
+      TEST (test_child_beside),
       TEST (test_cut),
   };
 
