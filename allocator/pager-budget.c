@@ -149,6 +149,7 @@ fm_pager_most_resident (FmPager *pager)
     most = MAX (budget, pinned + least);
   } else {
     atomic_store_explicit (&pager->pinned_bytes, 0, memory_order_relaxed);
+    pager->pinned_time = 0;
   }
   pager->beside_pinned = most - pinned;
   return most;

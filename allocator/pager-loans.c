@@ -111,7 +111,8 @@ note_lent (FmPager *pager, const FmBlock *block, gsize length)
   }
   for (link = pager->loans.head; link != NULL; link = link->next) {
     loan = link->data;
-    if (loan->block.extent == extent && loan->block.start == block->start)
+    if (loan->block.extent == extent && loan->block.start == block->start
+        && loan->bytes >= length)
       return;
   }
 
@@ -167,41 +168,50 @@ fm_pager_end_loans (FmPager *pager, const FmExtent *extent)
   }
 }
 
+/* Gives one loan back, if it is time for that; releases the lock meanwhile. */
+static void
+give_back (FmPager *pager)
+{
+  FmLoan *back = take_back (pager);
+  gsize offset, length;
+
+  if (back == NULL)
+    return;
+  pages_of (pager, &back->block, &offset, &length);
+  fm_pager_leave (pager);
+  fm_arena_forget (pager->arena, offset, length);
+  fm_backing_file_drop_cache (pager->file, offset, length);
+  fm_pager_return (pager);
+  (void) fm_pager_settle (pager, back->block.extent, FM_SPILLED);
+  g_slice_free (FmLoan, back);
+}
+
 gboolean
-fm_pager_lend (FmPager *pager, const FmBlock *block)
+fm_pager_lend (FmPager *pager, const FmBlock *block, gboolean *ret_lost)
 {
   FmExtent *extent = block->extent;
-  FmLoan *back;
   gsize offset, length;
   int error;
 
   pages_of (pager, block, &offset, &length);
   note_lent (pager, block, length);
   atomic_fetch_add (&extent->word, 1);
-  back = take_back (pager);
-
   fm_pager_leave (pager);
   error = fm_arena_bring_in (pager->arena, offset, length);
   if (error == 0 && fm_backing_file_is_cut (pager->file))
     error = ENODATA;
-  if (back != NULL) {
-    pages_of (pager, &back->block, &offset, &length);
-    fm_arena_forget (pager->arena, offset, length);
-    fm_backing_file_drop_cache (pager->file, offset, length);
-  }
   fm_pager_return (pager);
 
-  if (back != NULL) {
-    (void) fm_pager_settle (pager, back->block.extent, FM_SPILLED);
-    g_slice_free (FmLoan, back);
-  }
-  if (error != 0) {
+  *ret_lost =
+      error == EFAULT || error == EIO || error == EHWPOISON || error == ENODATA;
+  if (error == 0) {
+    fm_stats_add (pager->stats, FM_STAT_MAPS_LENT, 1);
+    fm_stats_add (pager->stats, FM_STAT_LENT_BYTES, length);
+  } else {
     atomic_fetch_sub (&extent->word, 1);
-    return FALSE;
   }
-  fm_stats_add (pager->stats, FM_STAT_MAPS_LENT, 1);
-  fm_stats_add (pager->stats, FM_STAT_LENT_BYTES, block->length);
-  return TRUE;
+  give_back (pager);
+  return error == 0;
 }
 
 void

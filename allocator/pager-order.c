@@ -189,8 +189,10 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
   /* Read, and alive: it comes round after those that were written before, or
    * lies cold. */
   if (!is_unread && soonest >= NOT_IN_SIGHT) {
-    guint64 idle = moment->written
-        - atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
+    guint64 unmapped =
+        atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
+    /* It may have been unmapped since the moment. */
+    guint64 idle = moment->written - MIN (moment->written, unmapped);
 
     if (idle >= fm_pager_budget (pager))
       soonest = 2 * NOT_IN_SIGHT + (gdouble) idle;
@@ -281,7 +283,8 @@ fm_pager_pick_victim (FmPager *pager, FmUrgency urgency)
     else if (moment.written >= unmapped + moment.window)
       consider (&settled, extent, time);
     else
-      consider (&unsettled, extent, (gdouble) (moment.written - unmapped));
+      consider (&unsettled, extent,
+          (gdouble) (moment.written - MIN (moment.written, unmapped)));
   }
 
   for (i = 0; i < n_kinds[urgency]; i++) {
@@ -428,6 +431,9 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
   gboolean is_first, jumps;
   FmCursor *cursor;
 
+  /* Spilled while it was open: nobody knows where it stands. */
+  if (position == 0)
+    return;
   /* An element that looks at what it has just been given is not the reader of
    * the queue that this is on its way to. */
   if ((atomic_load_explicit (&extent->word, memory_order_relaxed) & FM_CLEAN)

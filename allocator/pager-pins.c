@@ -117,7 +117,7 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
   gint64 start = fm_now ();
   FmPatience patience = {0};
   gboolean pinned = FALSE, failed = FALSE, first_read;
-  gboolean may_lend = TRUE, lent = FALSE;
+  gboolean may_lend = TRUE, lent = FALSE, lost = FALSE;
   FmExtent *donor = NULL;
 
   fm_pager_lock (pager);
@@ -147,13 +147,13 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
         }
         if (donor == NULL && may_lend
             && fm_pager_may_lend (pager, block, flags)) {
-          pinned = lent = may_lend = fm_pager_lend (pager, block);
+          pinned = lent = may_lend = fm_pager_lend (pager, block, &lost);
           break;
         }
         /* What can't be brought in there is no good; nor may a child write to
          * its parent's file. */
         if (FM_WORD_PINS (word) > 0
-            && ((extent->is_lent && !may_lend)
+            && ((extent->is_lent && lost)
                 || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))) {
           failed = TRUE;
           break;
@@ -226,6 +226,11 @@ fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
   if (may_fill ? !fm_pager_pin (pager, &all, FM_PIN_WRITE)
                : !try_pin (extent, FM_PIN_WRITE, &first_read))
     return FALSE;
+  /* Blocks are not cut where the file itself is mapped. */
+  if (FM_WORD_STATE (atomic_load (&extent->word)) == FM_SPILLED) {
+    fm_pager_unpin (pager, &all, FM_PIN_READ, 0, 0);
+    return FALSE;
+  }
   /* It is as good as fresh: nobody has left it open yet. */
   atomic_store_explicit (&extent->written,
       atomic_load_explicit (&pager->written, memory_order_relaxed),

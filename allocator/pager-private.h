@@ -7,8 +7,8 @@
  *   pager-use.c      how much is used of what is filled
  *   pager-budget.c   how much may be resident
  *   pager-order.c    which extent to spill next, which to read ahead
- *   pager-loans.c    blocks that are used where they are in the file
  *   pager-space.c    idle extents; memory and disk space given back
+ *   pager-loans.c    blocks that are used where they are in the file
  *   pager-fill.c, pager-spill.c  the two ways
  *   pager-threads.c  who does all that
  *   pager-room.c     whose turn it is to take room, and who waits
@@ -313,21 +313,6 @@ void fm_pager_note_read (FmPager *pager, FmExtent *extent);
 /* @extent goes, or is spilled: counts it if it was filled for nobody. */
 void fm_pager_note_unused (FmPager *pager, FmExtent *extent);
 
-/* ---- pager-loans.c; with the lock held ---- */
-
-/* Whether the block, of a spilled extent, is better used where it is. */
-gboolean fm_pager_may_lend (
-    FmPager *pager, const FmBlock *block, FmPinFlags flags);
-
-/* Pins it there, and brings it into memory; releases the lock meanwhile. FALSE
- * if that can't be done. */
-gboolean fm_pager_lend (FmPager *pager, const FmBlock *block);
-
-/* The extent is about to be filled, or was released: what was lent of it goes
- * with what shows there. */
-void fm_pager_end_loans (FmPager *pager, const FmExtent *extent);
-void fm_pager_free_loans (FmPager *pager);
-
 /* ---- pager-space.c; with the lock held, which those that give something back
  * release and take again ---- */
 
@@ -373,6 +358,22 @@ gboolean fm_pager_reclaim_holes (FmPager *pager);
 /* Reserves the disk space that a WRITING extent lacks; gives up what others
  * have and do not need. 0 or an errno. Without the lock. */
 int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
+
+/* ---- pager-loans.c; with the lock held ---- */
+
+/* Whether the block, of a spilled extent, is better used where it is. */
+gboolean fm_pager_may_lend (
+    FmPager *pager, const FmBlock *block, FmPinFlags flags);
+
+/* Pins it there, and brings it into memory; releases the lock meanwhile. FALSE
+ * if that can't be done; *@ret_lost: because the disk does not give it back. */
+gboolean fm_pager_lend (
+    FmPager *pager, const FmBlock *block, gboolean *ret_lost);
+
+/* The extent is about to be filled, or was released: what was lent of it goes
+ * with what shows there. */
+void fm_pager_end_loans (FmPager *pager, const FmExtent *extent);
+void fm_pager_free_loans (FmPager *pager);
 
 /* ---- pager-fill.c, pager-spill.c; with the lock held, which they release and
  * take again ---- */

@@ -70,13 +70,14 @@ fm_pager_end_use (FmPager *pager, FmExtent *extent)
       &extent->stream, memory_order_relaxed)];
   gsize used = extent->lent_bytes;
 
-  if (extent->shared && (extent->was_filled || extent->lent_bytes > 0)) {
+  if (extent->shared && extent->there > 0
+      && (extent->was_filled || extent->lent_bytes > 0)
+      && atomic_load_explicit (&extent->position, memory_order_relaxed) > 0) {
     if (extent->was_filled)
       used += atomic_load_explicit (&extent->used, memory_order_relaxed);
-    stream->unused += (1
-                          - (gdouble) MIN (used, extent->there)
-                              / (gdouble) MAX (extent->there, 1)
-                          - stream->unused)
+    stream->unused +=
+        (1 - (gdouble) MIN (used, extent->there) / (gdouble) extent->there
+            - stream->unused)
         / USE_OVER;
   }
   extent->was_filled = FALSE;
