@@ -95,7 +95,7 @@ fm_pager_may_lend (FmPager *pager, const FmBlock *block, FmPinFlags flags)
 }
 
 static void
-note_lent (FmPager *pager, const FmBlock *block, gsize length)
+record_loan (FmPager *pager, const FmBlock *block, gsize length)
 {
   FmExtent *extent = block->extent;
   FmLoan *loan;
@@ -194,7 +194,7 @@ fm_pager_lend (FmPager *pager, const FmBlock *block, gboolean *ret_lost)
   int error;
 
   pages_of (pager, block, &offset, &length);
-  note_lent (pager, block, length);
+  record_loan (pager, block, length);
   atomic_fetch_add (&extent->word, 1);
   fm_pager_leave (pager);
   error = fm_arena_bring_in (pager->arena, offset, length);

@@ -110,6 +110,29 @@ place_of (guint32 word)
   return FM_MAP_RESIDENT;
 }
 
+/* Waits until the state of some extent is another one. */
+static void
+wait_for_change (FmPager *pager, FmPatience *patience)
+{
+  fm_pager_end_waiting (pager, patience);
+  fm_cond_wait (&pager->changed, &pager->lock);
+}
+
+/* Pins an extent that is mapped where it is in the file, by others. FALSE if
+ * that is no good: what is @lost can't be brought in, and a child does not
+ * write to its parent's file. */
+static gboolean
+pin_beside (FmPager *pager, FmExtent *extent, FmPinFlags flags, gboolean lost)
+{
+  if ((extent->is_lent && lost)
+      || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))
+    return FALSE;
+  atomic_fetch_add (&extent->word, 1);
+  if (!extent->is_lent)
+    fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
+  return TRUE;
+}
+
 static gboolean
 pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
 {
@@ -135,14 +158,12 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
         break;
       case FM_SWAPPING:
       case FM_FILLING:
-        fm_pager_end_waiting (pager, &patience);
-        fm_cond_wait (&pager->changed, &pager->lock);
+        wait_for_change (pager, &patience);
         break;
       case FM_SPILLED:
         /* A fork waits until nothing is under way. */
         if (pager->frozen) {
-          fm_pager_end_waiting (pager, &patience);
-          fm_cond_wait (&pager->changed, &pager->lock);
+          wait_for_change (pager, &patience);
           break;
         }
         if (donor == NULL && may_lend
@@ -150,19 +171,9 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
           pinned = lent = may_lend = fm_pager_lend (pager, block, &lost);
           break;
         }
-        /* What can't be brought in there is no good; nor may a child write to
-         * its parent's file. */
-        if (FM_WORD_PINS (word) > 0
-            && ((extent->is_lent && lost)
-                || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))) {
-          failed = TRUE;
-          break;
-        }
         if (FM_WORD_PINS (word) > 0) {
-          atomic_fetch_add (&extent->word, 1);
-          if (!extent->is_lent)
-            fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
-          pinned = TRUE;
+          pinned = pin_beside (pager, extent, flags, lost);
+          failed = !pinned;
           break;
         }
         if (fm_pager_is_my_turn (pager, FM_ROOM_FOR_FILL, &patience))

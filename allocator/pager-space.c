@@ -163,7 +163,6 @@ fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
 
 /* ---- memory ---- */
 
-/* Its addresses belong to somebody else now: it is never used again. */
 void
 fm_pager_retire (FmPager *pager, FmExtent *extent)
 {

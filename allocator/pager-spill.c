@@ -12,7 +12,6 @@
 #include "pager-private.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 /* After one spill that failed another extent is tried; after more than that in
  * a row, none for a while, unless disk space was given back. */

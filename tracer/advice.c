@@ -32,7 +32,8 @@
  * once. */
 #define STREAM_BYTES ((guint64) 1 << 20)
 
-/* What is beside what is mapped, however much that is: pager-room.c's floor. */
+/* What is beside what is mapped, however much that is: pager-budget.c's floor.
+ */
 #define FLOOR ((guint64) 8 << 20)
 
 /* Who has such a part of what is mapped is named, but not more than so many. */

@@ -14,7 +14,7 @@
 #define SMALL (8 * EXTENT)
 #define PINNED 16
 
-/* Of small budgets a half; see pager-room.c. */
+/* Of small budgets a half; see pager-budget.c. */
 #define FLOOR_OF_SMALL (SMALL / 2)
 
 #define LONG_ENOUGH ((gint64) 300 * G_USEC_PER_SEC)

@@ -3,10 +3,10 @@
 #
 # file-order.py: calls go one way.
 #
-#   file-order.py [--nm NM] DESIGN LIBRARY ARCHIVE...
+#   file-order.py [--nm NM] DESIGN CORE ARCHIVE...
 #
 # In none of the archives do files call each other in a circle. The files of
-# LIBRARY, which is one of them, are all named in DESIGN (docs/design.md) in the
+# CORE, which is one of them, are all named in DESIGN (docs/design.md) in the
 # list of what the library consists of, and none calls one that comes before it
 # there.
 #
@@ -95,11 +95,11 @@ def upward_calls(calls, names):
 
 def test(options):
     problems = []
-    for archive in (options.library, *options.archives):
+    for archive in (options.core, *options.archives):
         calls = calls_in(options.nm, archive)
         print(f"{pathlib.Path(archive).name}: {len(calls)} files")
         problems += circles(calls)
-    problems += upward_calls(calls_in(options.nm, options.library),
+    problems += upward_calls(calls_in(options.nm, options.core),
                              listed(options.design))
     if problems:
         raise Failed("\n".join(problems))
@@ -109,7 +109,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nm", default="nm")
     parser.add_argument("design")
-    parser.add_argument("library")
+    parser.add_argument("core")
     parser.add_argument("archives", nargs="*")
     return run_alone(test, parser.parse_args())
 

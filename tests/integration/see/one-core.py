@@ -3,12 +3,12 @@
 #
 # one-core.py: a process has the core once, in the library.
 #
-#   one-core.py [--nm NM] CORE LIBRARY PLUGIN...
+#   one-core.py [--nm NM] CORE SHARED PLUGIN...
 #
-# CORE is the static library that LIBRARY is made of. What is linked into a
+# CORE is the static library that SHARED, the library, is made of. What is linked into a
 # PLUGIN as well has a second copy of its state there: who receives messages, the
 # hook of the seam, who has been warned. So no PLUGIN may define a function or
-# variable of CORE, and what LIBRARY exports of it is what they ask for.
+# variable of CORE, and what SHARED exports of it is what they ask for.
 #
 # Exit code: 0 all well, 1 not, 77 where nm can't read the objects.
 
@@ -32,8 +32,8 @@ def symbols(nm, kinds, file, *options):
             and line[0] in kinds and line[1].startswith(PREFIX)}
 
 
-def problems(nm, core, library, plugins):
-    exported = symbols(nm, "TDBRVWi", library, "-D", "--defined-only")
+def problems(nm, core, shared, plugins):
+    exported = symbols(nm, "TDBRVWi", shared, "-D", "--defined-only")
     wanted = set()
     for plugin in plugins:
         name = pathlib.Path(plugin).name
@@ -49,9 +49,9 @@ def problems(nm, core, library, plugins):
 
 def test(options):
     core = symbols(options.nm, "TDBRC", options.core)
-    if "fm_message" not in core & symbols(options.nm, "tT", options.library):
+    if "fm_message" not in core & symbols(options.nm, "tT", options.shared):
         raise Skipped("nm does not tell what the objects define (LTO?)")
-    found = list(problems(options.nm, core, options.library, options.plugins))
+    found = list(problems(options.nm, core, options.shared, options.plugins))
     print(f"{len(core)} functions and variables")
     if found:
         raise Failed("\n".join(found))
@@ -61,7 +61,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--nm", default="nm")
     parser.add_argument("core")
-    parser.add_argument("library")
+    parser.add_argument("shared")
     parser.add_argument("plugins", nargs="+")
     return run_alone(test, parser.parse_args())
 
