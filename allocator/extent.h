@@ -159,6 +159,16 @@ fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)
   return (gsize) (extent - table->extent) * table->grain;
 }
 
+/* Bytes of it that are in blocks, or may be. */
+static inline gsize
+fm_extent_bytes_there (FmExtent *extent)
+{
+  guint64 bits = extent->shared ? atomic_load (&extent->free_chunks) : 0;
+
+  return extent->length
+      - extent->length / FM_CHUNKS * (gsize) __builtin_popcountll (bits);
+}
+
 /* Of a shared extent: FM_CHUNKS counters. */
 static inline _Atomic guint32 *
 fm_extent_unused (const FmExtentTable *table, const FmExtent *extent)

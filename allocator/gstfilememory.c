@@ -8,11 +8,16 @@
  * gst/gstallocator.c. Mapping it pins the block, unmapping unpins it.
  * Sub-memories point into their root's block.
  *
- * Locking: none; `maps` is atomic, the rest is set when the memory is made.
+ * Locking: none; `maps` and `writes` are atomic, the rest is set when the
+ * memory is made.
  */
 #include "gstfilememallocator-private.h"
 
 #include <string.h>
+
+/* Whoever writes a frame maps it a few times for each plane. After that many it
+ * is another frame, of a pool whose frames nobody maps for reading alone. */
+#define MOST_MAPS_OF_A_FRAME 16
 
 GST_DEBUG_CATEGORY (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
@@ -25,6 +30,7 @@ gst_file_memory_init (GstFileMemory *memory, GstAllocator *allocator,
   gst_memory_init (GST_MEMORY_CAST (memory), flags, allocator, parent, maxsize,
       align, offset, size);
   atomic_init (&memory->maps, 0);
+  atomic_init (&memory->writes, 0);
 }
 
 static void
@@ -34,6 +40,14 @@ tell_lost (GstFileMemAllocator *self)
 
   if (lost != NULL)
     lost ();
+}
+
+static atomic_uint *
+writes_of (GstFileMemory *memory)
+{
+  GstMemory *root = memory->mem.parent;
+
+  return &(root != NULL ? (GstFileMemory *) root : memory)->writes;
 }
 
 static gpointer
@@ -51,7 +65,26 @@ map_memory (GstFileMemory *memory, GstMapFlags map_flags)
     tell_lost (self);
     return NULL;
   }
+  if (flags == FM_PIN_READ
+      && atomic_load_explicit (writes_of (memory), memory_order_relaxed) > 0)
+    atomic_store_explicit (writes_of (memory), 0, memory_order_relaxed);
   return memory->block.data;
+}
+
+static void
+unmap_memory (GstFileMemory *memory, FmPinFlags flags, gsize bytes)
+{
+  /* Two who write at once may count twice. */
+  if ((flags & FM_PIN_WRITE) != 0) {
+    atomic_uint *writes = writes_of (memory);
+    guint n = atomic_load_explicit (writes, memory_order_relaxed);
+
+    if (n > 0)
+      flags |= FM_PIN_AGAIN;
+    atomic_store_explicit (
+        writes, (n + 1) % MOST_MAPS_OF_A_FRAME, memory_order_relaxed);
+  }
+  fm_store_unmap (memory->store, &memory->block, flags, bytes);
 }
 
 static gpointer
@@ -106,8 +139,8 @@ gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
     GST_DEBUG ("memory %p is unmapped, and was not mapped so", mem);
     return;
   }
-  fm_store_unmap (memory->store, &memory->block,
-      (FmPinFlags) (info->flags & GST_MAP_READWRITE), mem->size);
+  unmap_memory (
+      memory, (FmPinFlags) (info->flags & GST_MAP_READWRITE), mem->size);
 }
 
 gboolean
@@ -131,8 +164,7 @@ void
 gst_file_memory_unmap_all (GstFileMemory *memory)
 {
   while (G_UNLIKELY (take_map (memory)))
-    fm_store_unmap (memory->store, &memory->block, FM_PIN_READ | FM_PIN_WRITE,
-        memory->mem.maxsize);
+    unmap_memory (memory, FM_PIN_READ | FM_PIN_WRITE, memory->mem.maxsize);
 }
 
 static GstMemory *
@@ -168,7 +200,7 @@ gst_file_memory_copy (GstMemory *mem, gssize offset, gssize size)
   } else {
     g_clear_pointer (&copy, gst_memory_unref);
   }
-  fm_store_unmap (memory->store, &memory->block, FM_PIN_READ, 0);
+  unmap_memory (memory, FM_PIN_READ, 0);
   return copy;
 }
 

@@ -423,6 +423,18 @@ fm_heap_open (FmHeap *heap, guint lane_index, FmExtent *extent)
   return before;
 }
 
+gsize
+fm_heap_open_bytes (FmHeap *heap, guint lane_index)
+{
+  Lane *lane = &heap->lane[lane_index];
+  gsize bytes;
+
+  fm_mutex_lock (&lane->lock);
+  bytes = lane->open != NULL ? fm_extent_bytes_there (lane->open) : 0;
+  fm_mutex_unlock (&lane->lock);
+  return bytes;
+}
+
 gboolean
 fm_heap_leave (FmHeap *heap, FmExtent *extent)
 {

@@ -77,6 +77,9 @@ gboolean fm_heap_put_back (FmHeap *heap, FmExtent *extent);
  * open before, or NULL; that one is to be given up with fm_heap_leave(). */
 FmExtent *fm_heap_open (FmHeap *heap, guint lane, FmExtent *extent);
 
+/* Bytes of what the lane has open that are in blocks. */
+gsize fm_heap_open_bytes (FmHeap *heap, guint lane);
+
 /* Gives up a lane's hold on an extent. TRUE if no block is left in it. */
 gboolean fm_heap_leave (FmHeap *heap, FmExtent *extent);
 

@@ -36,6 +36,14 @@ try_pin (FmExtent *extent, FmPinFlags flags, gboolean *ret_first_read)
 }
 
 static void
+note_unmapped (FmPager *pager, FmExtent *extent)
+{
+  atomic_store_explicit (&extent->unmapped,
+      atomic_load_explicit (&pager->written, memory_order_relaxed),
+      memory_order_relaxed);
+}
+
+static void
 stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
 {
   guint64 written = bytes
@@ -51,10 +59,20 @@ stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
   atomic_store_explicit (&extent->stream, stream, memory_order_relaxed);
 }
 
+/* Whether @stream goes on writing what it has stamped already. A frame that is
+ * mapped once for each of its planes is one frame, and its order one place. */
+static gboolean
+is_written_on (const FmExtent *extent, guint stream)
+{
+  return atomic_load_explicit (&extent->stream, memory_order_relaxed) == stream
+      && atomic_load_explicit (&extent->position, memory_order_relaxed) > 0;
+}
+
 void
 fm_pager_close (FmPager *pager, FmExtent *extent, guint stream)
 {
-  stamp (pager, extent, extent->length, stream);
+  /* It may have been spilled while it was hardly used. */
+  stamp (pager, extent, MAX (fm_extent_bytes_there (extent), FM_PAGE), stream);
   atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
   atomic_store_explicit (&extent->full, TRUE, memory_order_relaxed);
 }
@@ -141,6 +159,7 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
   FmPatience patience = {0};
   gboolean pinned = FALSE, failed = FALSE, first_read;
   gboolean may_lend = TRUE, lent = FALSE, lost = FALSE;
+  gboolean was_unread = FALSE;
   FmExtent *donor = NULL;
 
   fm_pager_lock (pager);
@@ -150,6 +169,8 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
   while (!pinned && !failed) {
     guint32 word = atomic_load (&extent->word);
     gsize missing;
+
+    was_unread = (word & FM_UNREAD) != 0;
 
     switch (FM_WORD_STATE (word)) {
       case FM_RESIDENT:
@@ -197,7 +218,8 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
     }
   }
   fm_pager_end_waiting (pager, &patience);
-  if (pinned && !lent && (flags & FM_PIN_READ) != 0)
+  if (pinned && !lent && (flags & FM_PIN_READ) != 0
+      && (was_unread || (flags & FM_PIN_WRITE) == 0))
     fm_pager_note_read (pager, extent);
   if (donor != NULL)
     fm_pager_vacate (pager, donor);
@@ -263,14 +285,13 @@ fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
   if (atomic_load_explicit (&extent->full, memory_order_relaxed)) {
     if (block->length > 0)
       fm_pager_note_used (block);
-    if ((flags & FM_PIN_WRITE) != 0) {
+    if ((flags & FM_PIN_WRITE) == 0
+        || ((flags & FM_PIN_AGAIN) != 0 && is_written_on (extent, stream)))
+      note_unmapped (pager, extent);
+    else
       stamp (pager, extent, bytes, stream);
+    if ((flags & FM_PIN_WRITE) != 0)
       atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
-    } else {
-      atomic_store_explicit (&extent->unmapped,
-          atomic_load_explicit (&pager->written, memory_order_relaxed),
-          memory_order_relaxed);
-    }
   }
 
   fm_point ();

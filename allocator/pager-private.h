@@ -64,9 +64,10 @@ typedef struct
   FmCursor cursor[FM_CURSORS]; /* the one that moved last comes first */
   gsize extent_size;           /* that it was given last; 0: none */
   guint64 handed_out;          /* by the pager until then */
-  gdouble own, all;            /* of what was handed out lately */
-  guint64 behind;              /* pager-order.c's, within one look */
-  gdouble unused; /* share of what was filled lately that nobody used */
+  gsize alone;                 /* in extents of their own since then */
+  gdouble own, all; /* of what was cut from those, and handed out, lately */
+  guint64 behind;   /* pager-order.c's, within one look */
+  gdouble unused;   /* share of what was filled lately that nobody used */
 } FmStream;
 
 /* A block that is used where it is in the file. */

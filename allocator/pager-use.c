@@ -35,21 +35,11 @@ fm_pager_note_used (const FmBlock *block)
       memory_order_relaxed);
 }
 
-/* What nobody has is in no chunk that is free. */
-static gsize
-bytes_there (FmExtent *extent)
-{
-  guint64 free_chunks = extent->shared ? atomic_load (&extent->free_chunks) : 0;
-
-  return extent->length
-      - extent->length / FM_CHUNKS * (gsize) __builtin_popcountll (free_chunks);
-}
-
 void
 fm_pager_note_lent (FmExtent *extent, gsize bytes)
 {
   if (extent->lent_bytes == 0)
-    extent->there = bytes_there (extent);
+    extent->there = fm_extent_bytes_there (extent);
   extent->lent_bytes += bytes;
 }
 
@@ -57,7 +47,7 @@ void
 fm_pager_begin_use (FmExtent *extent)
 {
   if (extent->lent_bytes == 0)
-    extent->there = bytes_there (extent);
+    extent->there = fm_extent_bytes_there (extent);
   atomic_store_explicit (&extent->used, 0, memory_order_relaxed);
   atomic_store_explicit (&extent->used_last, G_MAXUINT32, memory_order_relaxed);
   extent->was_filled = TRUE;

@@ -12,8 +12,11 @@
  * its share of the budget an extent takes one part in so many. */
 #define EXTENTS_OF_A_STREAM 16
 
-/* That share is taken over about so many of its extents. */
+/* That share is taken over about so many of its extents. It is never quite as
+ * much as that of N streams that are alike, or of one that is alone but for its
+ * encoder's few bytes. */
 #define SHARE_OVER 8
+#define ABOUT 0.0625
 
 /* ---- handing out and taking back ---- */
 
@@ -207,7 +210,7 @@ fm_pager_acquire (
 }
 
 gsize
-fm_pager_extent_size (FmPager *pager, guint number, gsize least)
+fm_pager_extent_size (FmPager *pager, guint number, gsize used, gsize least)
 {
   FmStream *stream = &pager->stream[number];
   gsize size = pager->config.extent_least;
@@ -215,22 +218,36 @@ fm_pager_extent_size (FmPager *pager, guint number, gsize least)
 
   fm_pager_lock (pager);
   if (stream->extent_size > 0) {
-    stream->own += (gdouble) stream->extent_size - stream->own / SHARE_OVER;
+    /* Where a little is left over, it is full all the same. */
+    if (stream->alone > 0)
+      used = stream->alone;
+    else if (used >= stream->extent_size / 2)
+      used = stream->extent_size;
+    stream->own += (gdouble) used - stream->own / SHARE_OVER;
     stream->all += (gdouble) (pager->handed_out - stream->handed_out)
         - stream->all / SHARE_OVER;
-    share = stream->own / MAX (stream->all, stream->own);
+    share = stream->own / MAX (MAX (stream->all, stream->own), 1);
     /* By one step at a time: many who begin at once all seem to be alone. */
     while (size < MIN (2 * stream->extent_size, pager->extent_size)
-        && (gdouble) (2 * size)
-            <= (gdouble) fm_pager_budget (pager) * share / EXTENTS_OF_A_STREAM)
+        && (gdouble) (2 * size) <= (gdouble) fm_pager_budget (pager) * share
+                * (1 + ABOUT) / EXTENTS_OF_A_STREAM)
       size *= 2;
   }
   while (size < least)
     size *= 2;
   stream->extent_size = size;
   stream->handed_out = pager->handed_out;
+  stream->alone = 0;
   fm_pager_unlock (pager);
   return size;
+}
+
+void
+fm_pager_note_alone (FmPager *pager, guint number, gsize bytes)
+{
+  fm_pager_lock (pager);
+  pager->stream[number].alone += bytes;
+  fm_pager_unlock (pager);
 }
 
 void

@@ -50,7 +50,13 @@ typedef enum {
   FM_ACQUIRE_INHERITED     /* this is the child of a fork: make a pager */
 } FmAcquireResult;
 
-typedef enum { FM_PIN_READ = 1 << 0, FM_PIN_WRITE = 1 << 1 } FmPinFlags;
+typedef enum {
+  FM_PIN_READ = 1 << 0,
+  FM_PIN_WRITE = 1 << 1,
+  /* Of the end of a pin for writing: nobody has read the block since it was
+   * written the last time. */
+  FM_PIN_AGAIN = 1 << 2
+} FmPinFlags;
 
 /* NULL if there is no memory for the tables. Takes none of its arguments. */
 FmPager *fm_pager_new (const FmPagerConfig *config, FmExtentTable *table,
@@ -74,8 +80,13 @@ FmAcquireResult fm_pager_acquire (
 gboolean fm_pager_is_crowded (FmPager *pager);
 
 /* How long the next extent for small blocks of @stream is to be, @least or
- * more: the more of what is written comes from it, the longer. */
-gsize fm_pager_extent_size (FmPager *pager, guint stream, gsize least);
+ * more: the more of what is written comes from it, the longer. Of the one that
+ * it was given last, @used bytes are in blocks. */
+gsize fm_pager_extent_size (
+    FmPager *pager, guint stream, gsize used, gsize least);
+
+/* It was not, because the block of @bytes gets an extent of its own. */
+void fm_pager_note_alone (FmPager *pager, guint stream, gsize bytes);
 
 /* Takes an extent back; nothing of it may be pinned. */
 void fm_pager_release (FmPager *pager, FmExtent *extent);
@@ -91,7 +102,8 @@ gboolean fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill);
  * fm_pager_unpin(). FALSE if the disk did not give them back. */
 gboolean fm_pager_pin (FmPager *pager, const FmBlock *block, FmPinFlags flags);
 
-/* Ends a pin. With FM_PIN_WRITE, @bytes were written by @stream. */
+/* Ends a pin. With FM_PIN_WRITE, @bytes were written by @stream; what it writes
+ * again, plane by plane, counts once. */
 void fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
     gsize bytes, guint stream);
 

@@ -390,10 +390,13 @@ open_extent (FmStore *store, guint lane, gsize size, gsize align)
   gsize length;
 
   if (extent == NULL) {
-    length = fm_pager_extent_size (
-        store->pager, lane, 2 * MIN (size + align, SMALL_MOST));
-    if (is_on_its_own (store, size, align, length))
+    length = fm_pager_extent_size (store->pager, lane,
+        fm_heap_open_bytes (store->heap, lane),
+        2 * MIN (size + align, SMALL_MOST));
+    if (is_on_its_own (store, size, align, length)) {
+      fm_pager_note_alone (store->pager, lane, size + align);
       return FM_STORE_OWN_EXTENT;
+    }
     result = fm_pager_acquire (store->pager, length, TRUE, &extent);
     if (result == FM_ACQUIRED)
       fm_heap_prepare (store->heap, extent);

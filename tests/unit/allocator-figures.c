@@ -1,8 +1,8 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * allocator-ram.c: tests a budget that a program sets while it runs, as the
- * allocator shows it.
+ * allocator-figures.c: tests what the figures of an allocator show: a budget
+ * that a program sets while it runs, and what was written into blocks.
  */
 #include <gst/filemem/filemem.h>
 
@@ -125,6 +125,74 @@ test_least (void **state)
   assert_ram (fixture, 4 * TESTING_MIB);
 }
 
+static void
+map (GstMemory *memory, GstMapFlags flags)
+{
+  GstMapInfo info = GST_MAP_INFO_INIT;
+
+  assert_true (gst_memory_map (memory, &info, flags));
+  gst_memory_unmap (memory, &info);
+}
+
+static guint64
+blocks_written (Fixture *fixture)
+{
+  return figure (fixture, "stored-bytes") / BLOCK;
+}
+
+/* A video frame is mapped once for each of its planes. */
+static void
+test_planes (void **state)
+{
+  Fixture *fixture = *state;
+  GstMemory *block = gst_allocator_alloc (fixture->allocator, BLOCK, NULL);
+  GstMemory *part;
+  guint i;
+
+  for (i = 0; i < 3; i++)
+    map (block, GST_MAP_WRITE);
+  assert_int_equal (blocks_written (fixture), 1);
+  /* Nor by an element that changes it in place. */
+  map (block, GST_MAP_READWRITE);
+  assert_int_equal (blocks_written (fixture), 1);
+
+  /* Another frame of the same pool, when somebody has read this one. */
+  part = gst_memory_share (block, 0, BLOCK / 2);
+  map (part, GST_MAP_READ);
+  gst_memory_unref (part);
+  map (block, GST_MAP_WRITE);
+  assert_int_equal (blocks_written (fixture), 2);
+  gst_memory_unref (block);
+}
+
+/* The clock goes on where nobody ever maps a block for reading alone. */
+static void
+test_nobody_reads (void **state)
+{
+  Fixture *fixture = *state;
+  GstMemory *block = gst_allocator_alloc (fixture->allocator, BLOCK, NULL);
+  guint i;
+
+  for (i = 0; i < 100; i++)
+    map (block, GST_MAP_READWRITE);
+  assert_true (blocks_written (fixture) >= 5);
+  gst_memory_unref (block);
+}
+
+/* The zeros before and after it are not the frame. */
+static void
+test_padding (void **state)
+{
+  Fixture *fixture = *state;
+  GstAllocationParams params = {
+      GST_MEMORY_FLAG_ZERO_PREFIXED | GST_MEMORY_FLAG_ZERO_PADDED, 0, 16, 16};
+  GstMemory *block = gst_allocator_alloc (fixture->allocator, BLOCK, &params);
+
+  map (block, GST_MAP_WRITE);
+  assert_int_equal (blocks_written (fixture), 1);
+  gst_memory_unref (block);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int
@@ -134,6 +202,9 @@ main (int argc, char **argv)
       TEST (test_before),
       TEST (test_while_in_use),
       TEST (test_least),
+      TEST (test_planes),
+      TEST (test_nobody_reads),
+      TEST (test_padding),
   };
 
   gst_init (&argc, &argv);
