@@ -244,7 +244,7 @@ fm_backing_file_reserve (
   if (error != 0)
     return error;
   if (!count_bytes (file, missing))
-    return ENOSPC;
+    return ENOBUFS;
 
   if (fm_seam_file_system (file->fd, &system) < 0)
     error = errno;

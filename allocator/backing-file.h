@@ -37,9 +37,10 @@ typedef struct
   guint64 total_bytes; /* of the file system, at creation */
   guint64 free_bytes;
 
-  guint64 limit;         /* most bytes on disk */
-  guint64 reserve;       /* free bytes of the file system left to others */
-  _Atomic guint64 bytes; /* on disk */
+  guint64 limit;           /* most bytes on disk */
+  const gchar *limited_by; /* what made that less than was asked for; or NULL */
+  guint64 reserve;         /* free bytes of the file system left to others */
+  _Atomic guint64 bytes;   /* on disk */
 
   _Atomic guint64 cached;      /* bytes in the page cache, as known last */
   _Atomic gint64 cached_until; /* when to look again, where that is dear */
@@ -65,7 +66,8 @@ gboolean fm_backing_file_is_cut (FmBackingFile *file);
 int fm_backing_file_set_length (FmBackingFile *file, guint64 length);
 
 /* Reserves disk space for the range, of which @missing bytes have none yet. 0,
- * or ENOSPC, EDQUOT, EFBIG and the like; then nothing was counted. */
+ * ENOBUFS where that is beyond the file's limit, or ENOSPC, EDQUOT, EFBIG and
+ * the like; then nothing was counted. */
 int fm_backing_file_reserve (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing);
 

@@ -24,7 +24,7 @@ fm_fallback_reason (FmStoreResult result)
 
 void
 fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
-    const FmStore *store, const FmOptions *options)
+    const FmStore *store)
 {
   g_autofree gchar *size = NULL;
   const gchar *limit;
@@ -42,12 +42,8 @@ fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
             size, limit);
       else
         fm_warning ("buffers fill the size of %s: what comes beyond is "
-                    "ordinary memory. Raise size (GST_FILEMEM_SIZE)%s",
-            size,
-            fm_options_number (options, FM_OPTION_WHEN_FULL)
-                    == FM_WHEN_FULL_WAIT
-                ? ""
-                : ", or set when-full=wait");
+                    "ordinary memory. Raise size (GST_FILEMEM_SIZE)",
+            size);
       break;
     case FM_FALLBACK_TOO_LARGE:
       fm_warning ("a buffer of %" G_GSIZE_FORMAT " bytes is larger than the "

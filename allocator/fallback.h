@@ -39,7 +39,7 @@ FmFallback fm_fallback_reason (FmStoreResult result);
 /* Warns of each reason once. What was asked for (min-size), and the directory,
  * of which people have heard already, are no reasons to. */
 void fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
-    const FmStore *store, const FmOptions *options);
+    const FmStore *store);
 
 G_END_DECLS
 #endif

@@ -43,9 +43,6 @@ typedef struct
   FmStore *store;
   FmStoreBlock block; /* the root's; given back by the root alone */
   atomic_uint maps;   /* of this memory, by GstMemory's users */
-  /* The root's: how often it was mapped for writing since it was mapped for
-   * reading alone, or since that began to count again. */
-  atomic_uint writes;
 } GstFileMemory;
 
 void gst_file_memory_init (GstFileMemory *memory, GstAllocator *allocator,

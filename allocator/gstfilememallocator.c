@@ -145,7 +145,7 @@ warn_fallback (GstFileMemAllocator *self, FmFallback why, gsize bytes)
   const FmStore *store = atomic_load (&self->store);
 
   if (store != NULL)
-    fm_fallback_warn (&self->warned, why, bytes, store, &self->options);
+    fm_fallback_warn (&self->warned, why, bytes, store);
 }
 
 static GstMemory *
@@ -614,4 +614,12 @@ gst_file_mem_allocator_describe (GstFileMemAllocator *allocator)
   FmStore *store = atomic_load (&allocator->store);
 
   return store != NULL ? fm_store_describe (store) : NULL;
+}
+
+const gchar *
+gst_file_mem_allocator_limited_by (GstFileMemAllocator *allocator)
+{
+  FmStore *store = atomic_load (&allocator->store);
+
+  return store != NULL ? fm_store_limited_by (store) : NULL;
 }

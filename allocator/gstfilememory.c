@@ -8,16 +8,11 @@
  * gst/gstallocator.c. Mapping it pins the block, unmapping unpins it.
  * Sub-memories point into their root's block.
  *
- * Locking: none; `maps` and `writes` are atomic, the rest is set when the
- * memory is made.
+ * Locking: none; `maps` is atomic, the rest is set when the memory is made.
  */
 #include "gstfilememallocator-private.h"
 
 #include <string.h>
-
-/* Whoever writes a frame maps it a few times for each plane. After that many it
- * is another frame, of a pool whose frames nobody maps for reading alone. */
-#define MOST_MAPS_OF_A_FRAME 16
 
 GST_DEBUG_CATEGORY (filemem_debug);
 #define GST_CAT_DEFAULT filemem_debug
@@ -30,7 +25,6 @@ gst_file_memory_init (GstFileMemory *memory, GstAllocator *allocator,
   gst_memory_init (GST_MEMORY_CAST (memory), flags, allocator, parent, maxsize,
       align, offset, size);
   atomic_init (&memory->maps, 0);
-  atomic_init (&memory->writes, 0);
 }
 
 static void
@@ -40,14 +34,6 @@ tell_lost (GstFileMemAllocator *self)
 
   if (lost != NULL)
     lost ();
-}
-
-static atomic_uint *
-writes_of (GstFileMemory *memory)
-{
-  GstMemory *root = memory->mem.parent;
-
-  return &(root != NULL ? (GstFileMemory *) root : memory)->writes;
 }
 
 static gpointer
@@ -65,26 +51,7 @@ map_memory (GstFileMemory *memory, GstMapFlags map_flags)
     tell_lost (self);
     return NULL;
   }
-  if (flags == FM_PIN_READ
-      && atomic_load_explicit (writes_of (memory), memory_order_relaxed) > 0)
-    atomic_store_explicit (writes_of (memory), 0, memory_order_relaxed);
   return memory->block.data;
-}
-
-static void
-unmap_memory (GstFileMemory *memory, FmPinFlags flags, gsize bytes)
-{
-  /* Two who write at once may count twice. */
-  if ((flags & FM_PIN_WRITE) != 0) {
-    atomic_uint *writes = writes_of (memory);
-    guint n = atomic_load_explicit (writes, memory_order_relaxed);
-
-    if (n > 0)
-      flags |= FM_PIN_AGAIN;
-    atomic_store_explicit (
-        writes, (n + 1) % MOST_MAPS_OF_A_FRAME, memory_order_relaxed);
-  }
-  fm_store_unmap (memory->store, &memory->block, flags, bytes);
 }
 
 static gpointer
@@ -110,11 +77,12 @@ is_mapped_otherwise (const GstMemory *mem, GstMapFlags flags)
   return locked != 0 && (locked & wanted) != wanted;
 }
 
-/* FALSE if there is none. GStreamer's own count of locks is no good for this:
- * another thread may change it before we have acted on it, and it is wrong for
- * good once half of the flags were unlocked. */
+/* FALSE if there is none; *@ret_left is how many there are still. GStreamer's
+ * own count of locks is no good for this: another thread may change it before
+ * we have acted on it, and it is wrong for good once half of the flags were
+ * unlocked. */
 static gboolean
-take_map (GstFileMemory *memory)
+take_map (GstFileMemory *memory, guint *ret_left)
 {
   guint maps = atomic_load_explicit (&memory->maps, memory_order_relaxed);
 
@@ -123,6 +91,7 @@ take_map (GstFileMemory *memory)
       return FALSE;
   } while (!atomic_compare_exchange_weak_explicit (&memory->maps, &maps,
       maps - 1, memory_order_relaxed, memory_order_relaxed));
+  *ret_left = maps - 1;
   return TRUE;
 }
 
@@ -133,14 +102,17 @@ static void
 gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
 {
   GstFileMemory *memory = (GstFileMemory *) mem;
+  FmPinFlags flags = (FmPinFlags) (info->flags & GST_MAP_READWRITE);
+  guint left;
 
-  if (G_UNLIKELY (
-          is_mapped_otherwise (mem, info->flags) || !take_map (memory))) {
+  if (G_UNLIKELY (is_mapped_otherwise (mem, info->flags)
+          || !take_map (memory, &left))) {
     GST_DEBUG ("memory %p is unmapped, and was not mapped so", mem);
     return;
   }
-  unmap_memory (
-      memory, (FmPinFlags) (info->flags & GST_MAP_READWRITE), mem->size);
+  if (left > 0)
+    flags |= FM_PIN_PART;
+  fm_store_unmap (memory->store, &memory->block, flags, mem->size);
 }
 
 gboolean
@@ -154,7 +126,7 @@ gst_file_memory_clear (GstFileMemory *memory, gsize start, gsize end)
   if (data == NULL)
     return FALSE;
   memset (data + start, 0, end - start);
-  fm_store_unmap (memory->store, &memory->block, FM_PIN_WRITE, end - start);
+  fm_store_unmap (memory->store, &memory->block, FM_PIN_WRITE | FM_PIN_PART, 0);
   return TRUE;
 }
 
@@ -163,8 +135,11 @@ gst_file_memory_clear (GstFileMemory *memory, gsize start, gsize end)
 void
 gst_file_memory_unmap_all (GstFileMemory *memory)
 {
-  while (G_UNLIKELY (take_map (memory)))
-    unmap_memory (memory, FM_PIN_READ | FM_PIN_WRITE, memory->mem.maxsize);
+  guint left;
+
+  while (G_UNLIKELY (take_map (memory, &left)))
+    fm_store_unmap (memory->store, &memory->block, FM_PIN_READ | FM_PIN_WRITE,
+        memory->mem.maxsize);
 }
 
 static GstMemory *
@@ -200,7 +175,7 @@ gst_file_memory_copy (GstMemory *mem, gssize offset, gssize size)
   } else {
     g_clear_pointer (&copy, gst_memory_unref);
   }
-  unmap_memory (memory, FM_PIN_READ, 0);
+  fm_store_unmap (memory->store, &memory->block, FM_PIN_READ, 0);
   return copy;
 }
 

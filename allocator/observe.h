@@ -58,5 +58,10 @@ gboolean gst_file_mem_allocator_take_replacement (GstAllocator *allocator);
 GST_FILEMEM_API
 gchar *gst_file_mem_allocator_describe (GstFileMemAllocator *allocator);
 
+/* For people: the limit of the system that leaves less than the size that was
+ * asked for; NULL if there is none. */
+GST_FILEMEM_API
+const gchar *gst_file_mem_allocator_limited_by (GstFileMemAllocator *allocator);
+
 G_END_DECLS
 #endif

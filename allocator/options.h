@@ -44,7 +44,7 @@ G_BEGIN_DECLS
   X (MIN_SIZE, "min-size", SIZE, "0", NULL, \
       "smaller allocations stay system memory") \
   X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", \
-      "what an allocation gets when size is reached") \
+      "what an allocation gets when size is reached: system memory, the same after up to 5 seconds in which nothing comes back, or (fail, not for the default allocator) nothing") \
   X (QUEUES, "queues", LIST, FM_OPTIONS_QUEUES, NULL, \
       "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
   X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, \

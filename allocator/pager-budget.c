@@ -113,12 +113,19 @@ pinned_bytes (FmPager *pager)
   return pinned;
 }
 
+static gsize
+floor_bytes (FmPager *pager)
+{
+  return MAX (MIN (FLOOR, fm_pager_budget (pager) / 2), 2 * pager->largest);
+}
+
 void
 fm_pager_tell_pinned (FmPager *pager)
 {
   gsize neighbours;
 
   (void) count_pinned (pager, &neighbours);
+  fm_stats_set (pager->stats, FM_STAT_FLOOR, floor_bytes (pager));
 }
 
 gboolean
@@ -126,12 +133,6 @@ fm_pager_is_crowded (FmPager *pager)
 {
   return atomic_load_explicit (&pager->pinned_bytes, memory_order_relaxed)
       > fm_pager_budget (pager) / CROWDED_PART;
-}
-
-static gsize
-floor_bytes (FmPager *pager)
-{
-  return MAX (MIN (FLOOR, fm_pager_budget (pager) / 2), 2 * pager->largest);
 }
 
 gsize

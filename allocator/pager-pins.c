@@ -59,13 +59,30 @@ stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
   atomic_store_explicit (&extent->stream, stream, memory_order_relaxed);
 }
 
-/* Whether @stream goes on writing what it has stamped already. A frame that is
- * mapped once for each of its planes is one frame, and its order one place. */
-static gboolean
-is_written_on (const FmExtent *extent, guint stream)
+/* What tells one block from the others; never 0. */
+static guint64
+key_of (FmPager *pager, const FmBlock *block)
 {
-  return atomic_load_explicit (&extent->stream, memory_order_relaxed) == stream
-      && atomic_load_explicit (&extent->position, memory_order_relaxed) > 0;
+  return ((guint64) (block->extent - pager->table->extent + 1) << 32)
+      + block->start;
+}
+
+/* Whether it is a frame still that has its place in the order: one that is
+ * mapped once for each plane, or whose writer, or an element in its thread,
+ * maps it again. */
+static gboolean
+is_written_on (
+    FmPager *pager, const FmBlock *block, FmPinFlags flags, guint stream)
+{
+  const FmExtent *extent = block->extent;
+
+  if (atomic_load_explicit (&extent->position, memory_order_relaxed) == 0)
+    return FALSE;
+  return (flags & FM_PIN_PART) != 0
+      || (atomic_load_explicit (&extent->stream, memory_order_relaxed) == stream
+          && atomic_load_explicit (
+                 &pager->stream[stream].last, memory_order_relaxed)
+              == key_of (pager, block));
 }
 
 void
@@ -286,10 +303,13 @@ fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
     if (block->length > 0)
       fm_pager_note_used (block);
     if ((flags & FM_PIN_WRITE) == 0
-        || ((flags & FM_PIN_AGAIN) != 0 && is_written_on (extent, stream)))
+        || is_written_on (pager, block, flags, stream)) {
       note_unmapped (pager, extent);
-    else
+    } else {
       stamp (pager, extent, bytes, stream);
+      atomic_store_explicit (&pager->stream[stream].last, key_of (pager, block),
+          memory_order_relaxed);
+    }
     if ((flags & FM_PIN_WRITE) != 0)
       atomic_fetch_or_explicit (&extent->word, FM_UNREAD, memory_order_relaxed);
   }

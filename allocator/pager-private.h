@@ -58,6 +58,7 @@ typedef struct
 typedef struct
 {
   _Atomic guint64 position; /* bytes written by it so far */
+  _Atomic guint64 last;     /* the block that it wrote last, see key_of() */
   atomic_bool refills;      /* what was filled had to go again, unread */
 
   /* Under the lock. */

@@ -431,7 +431,7 @@ fm_pager_reserve_space (FmPager *pager, FmExtent *extent)
   for (;;) {
     error =
         fm_backing_file_reserve (pager->file, offset, extent->length, missing);
-    if (error != ENOSPC && error != EDQUOT)
+    if (error != ENOBUFS && error != ENOSPC && error != EDQUOT)
       break;
     fm_pager_lock (pager);
     found = fm_pager_reclaim_disk (pager, G_MAXINT64)

@@ -52,22 +52,63 @@ write_extent (FmPager *pager, FmExtent *extent)
   return error;
 }
 
+static gchar *
+size_of (guint64 bytes)
+{
+  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+}
+
+static void
+warn_no_space (FmPager *pager, int error)
+{
+  const FmBackingFile *file = pager->file;
+  g_autofree gchar *used = size_of (fm_backing_file_bytes (pager->file));
+  g_autofree gchar *limit = size_of (file->limit);
+  g_autofree gchar *reserve = size_of (file->reserve);
+  g_autofree gchar *left = file->reserve == 0
+      ? g_strdup ("")
+      : g_strdup_printf (" and %s left to others (reserve)", reserve);
+
+  switch (error) {
+    case ENOBUFS:
+      fm_warning ("buffers on disk fill the size of %s: further ones stay in "
+                  "memory. Raise %s",
+          limit,
+          file->limited_by != NULL ? file->limited_by
+                                   : "size (GST_FILEMEM_SIZE)");
+      break;
+    case EFBIG:
+      fm_warning ("the file of buffers can't grow beyond %s (%s): further ones "
+                  "stay in memory. Raise the limit on the length of files "
+                  "(ulimit -f), or use another disk (dir)",
+          used, g_strerror (error));
+      break;
+    case EDQUOT:
+      fm_warning ("the disk quota is used up, %s of it by buffers: further "
+                  "ones stay in memory. Free some space, have the quota "
+                  "raised, or use another disk (dir)",
+          used);
+      break;
+    default:
+      fm_warning ("the disk is full, with %s of buffers on it%s: further ones "
+                  "stay in memory. Free some space, or use another disk (dir)",
+          used, left);
+      break;
+  }
+}
+
 static void
 warn_spill_failed (FmPager *pager, int error)
 {
-  gboolean full = error == ENOSPC || error == EDQUOT || error == EFBIG;
+  gboolean full =
+      error == ENOBUFS || error == ENOSPC || error == EDQUOT || error == EFBIG;
 
   fm_stats_add (pager->stats, FM_STAT_SPILL_FAILURES, 1);
   fm_stats_add (pager->stats, full ? FM_STAT_DISK_FULL : FM_STAT_IO_ERRORS, 1);
+  if (error == ENOBUFS)
+    fm_stats_add (pager->stats, FM_STAT_SIZE_REACHED, 1);
   if (full && fm_first_time (&pager->warned_full))
-    fm_warning ("no more disk space for buffers (%s; %" G_GUINT64_FORMAT
-                " MiB in use, size %" G_GUINT64_FORMAT
-                " MiB, %" G_GUINT64_FORMAT
-                " MiB of the disk are left alone): buffers "
-                "stay in memory. Free some space, raise size, or use another "
-                "disk (dir)",
-        g_strerror (error), fm_backing_file_bytes (pager->file) >> 20,
-        pager->file->limit >> 20, pager->file->reserve >> 20);
+    warn_no_space (pager, error);
   else if (!full && !fm_pager_warn_taken (pager, error)
       && fm_first_time (&pager->warned_write))
     fm_warning ("the disk refused a write (%s): buffers stay in memory. See "

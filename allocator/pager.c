@@ -146,6 +146,8 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   extent->age_link.data = extent;
   g_queue_push_tail_link (&pager->by_age, &extent->age_link);
   fm_pager_add_resident (pager, extent);
+  fm_stats_raise (pager->stats, FM_STAT_USED_PEAK,
+      pager->resident_bytes - pager->idle_bytes + pager->spilled_bytes);
 }
 
 FmAcquireResult

@@ -53,9 +53,9 @@ typedef enum {
 typedef enum {
   FM_PIN_READ = 1 << 0,
   FM_PIN_WRITE = 1 << 1,
-  /* Of the end of a pin for writing: nobody has read the block since it was
-   * written the last time. */
-  FM_PIN_AGAIN = 1 << 2
+  /* Of the end of a pin for writing: the block is pinned still, by whoever maps
+   * a frame once for each of its planes, or it is not all that is written. */
+  FM_PIN_PART = 1 << 2
 } FmPinFlags;
 
 /* NULL if there is no memory for the tables. Takes none of its arguments. */
@@ -102,8 +102,8 @@ gboolean fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill);
  * fm_pager_unpin(). FALSE if the disk did not give them back. */
 gboolean fm_pager_pin (FmPager *pager, const FmBlock *block, FmPinFlags flags);
 
-/* Ends a pin. With FM_PIN_WRITE, @bytes were written by @stream; what it writes
- * again, plane by plane, counts once. */
+/* Ends a pin. With FM_PIN_WRITE, @bytes were written by @stream; a frame that
+ * it goes on writing counts once. */
 void fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
     gsize bytes, guint stream);
 

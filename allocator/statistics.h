@@ -36,8 +36,10 @@ G_BEGIN_DECLS
   X (RESIDENT_PEAK, "resident-peak", GAUGE, BYTES, "highest resident-bytes so far") \
   X (PINNED_BYTES, "pinned-bytes", GAUGE, BYTES, "bytes of resident extents in which something is mapped") \
   X (PINNED_PEAK, "pinned-peak", GAUGE, BYTES, "highest pinned-bytes that were seen; they are looked at where room is short") \
+  X (FLOOR, "floor", GAUGE, BYTES, "room that there is beside pinned-bytes, however little of the budget is left") \
   X (SPILLED_BYTES, "spilled-bytes", GAUGE, BYTES, "bytes of spilled extents") \
   X (SPILLED_PEAK, "spilled-peak", GAUGE, BYTES, "highest spilled-bytes so far") \
+  X (USED_PEAK, "used-peak", GAUGE, BYTES, "most bytes of extents in use at a time, resident and spilled") \
   X (DISK_BYTES, "disk-bytes", GAUGE, BYTES, "bytes that the backing file takes on disk") \
   X (DISK_PEAK, "disk-peak", GAUGE, BYTES, "highest disk-bytes so far") \
   X (EXTENTS_RESIDENT, "extents-resident", GAUGE, NUMBER, "resident extents in use") \
@@ -91,6 +93,7 @@ G_BEGIN_DECLS
   X (PUNCHED_BYTES, "punched-bytes", COUNTER, BYTES, "bytes of disk space given back") \
   X (OVER_BUDGET, "over-budget", COUNTER, NUMBER, "times that the budget was exceeded for want of room") \
   X (DISK_FULL, "disk-full", COUNTER, NUMBER, "times that disk space was refused: size, reserve or file system") \
+  X (SIZE_REACHED, "size-reached", COUNTER, NUMBER, "of disk-full, the times that size was why") \
   X (IO_ERRORS, "io-errors", COUNTER, NUMBER, "reads and writes of the backing file that failed") \
   X (FALLBACKS, "fallbacks", COUNTER, NUMBER, "allocations that became system memory, for any reason below") \
   X (FALLBACK_BYTES, "fallback-bytes", COUNTER, BYTES, "bytes of allocations that became system memory") \

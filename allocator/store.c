@@ -7,7 +7,8 @@
  * carries extents from one to the other. A fresh one goes from the pager to the
  * thread's lane; one whose last block is gone goes back.
  *
- * Locking: room_lock guards only the wait for `size`.
+ * Locking: room_lock guards only the wait for `size`, and whether it is in
+ * vain.
  */
 #include "store.h"
 #include "machine.h"
@@ -59,7 +60,6 @@ struct _FmStore
   gchar *dir;
   guint64 size;
   gsize extent_size;
-  const gchar *limited_by; /* why there are fewer addresses; or NULL */
   FmExtentTable table;
   FmBackingFile *file;
   FmArena *arena;
@@ -68,8 +68,9 @@ struct _FmStore
   FmStats *stats;
 
   FmMutex room_lock;
-  FmCond room; /* something was given back */
-  atomic_uint waiting_for_room;
+  FmCond room;                  /* something was given back */
+  gboolean in_vain;             /* the last one who waited waited in vain */
+  atomic_uint waiting_for_room; /* who waits, and one more for `in_vain` */
 };
 
 /* ---- creation ---- */
@@ -168,9 +169,9 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   length = MAX ((gsize) MIN (wanted, addresses), least);
   length = (length + FM_HUGE_PAGE - 1) & ~(FM_HUGE_PAGE - 1);
   if (addresses < wanted)
-    store->limited_by = "the limit on address space (ulimit -v)";
+    store->file->limited_by = "the limit on address space (ulimit -v)";
   while (fm_backing_file_set_length (store->file, length) != 0) {
-    store->limited_by = "the limit on the length of files (ulimit -f)";
+    store->file->limited_by = "the limit on the length of files (ulimit -f)";
     length = (length / 2) & ~(FM_HUGE_PAGE - 1);
     if (length < least)
       return refuse (error,
@@ -182,10 +183,10 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   if (store->arena == NULL)
     return refuse (error, "no range of addresses is left (ulimit -v)");
   if (store->arena->size < length)
-    store->limited_by = "the limit on address space (ulimit -v)";
+    store->file->limited_by = "the limit on address space (ulimit -v)";
   if (store->arena->size < wanted) {
     fm_info ("%s: room for %" G_GSIZE_FORMAT " MiB of blocks",
-        store->limited_by, store->arena->size / MIB);
+        store->file->limited_by, store->arena->size / MIB);
     store->size = MIN (store->size, store->arena->size);
   }
   store->arena->huge_pages = store->extent_size >= FM_HUGE_PAGE;
@@ -456,14 +457,18 @@ fm_store_alloc (FmStore *store, gsize size, gsize align, gint64 patience,
     FmStoreBlock *ret_block)
 {
   FmStoreResult result = alloc_once (store, size, align, ret_block);
-  gboolean in_time = TRUE;
-  gint64 deadline;
+  gint64 start, deadline;
+  gboolean waits, in_time;
 
   if (G_LIKELY (result != FM_STORE_FULL || patience == 0))
     return result;
 
-  deadline = fm_now () + patience;
+  start = fm_now ();
+  deadline = start + patience;
   fm_mutex_lock (&store->room_lock);
+  /* The blocks of a pool never come back, and who waits for them again waits
+   * for nothing again. */
+  waits = in_time = !store->in_vain;
   atomic_fetch_add (&store->waiting_for_room, 1);
   while (in_time) {
     /* The lock is not held while the pager may wait for the disk; what is
@@ -478,8 +483,15 @@ fm_store_alloc (FmStore *store, gsize size, gsize align, gint64 patience,
       (void) fm_cond_wait_until (&store->room, &store->room_lock,
           MIN (deadline, fm_now () + G_USEC_PER_SEC / 10));
   }
+  if (waits && result == FM_STORE_FULL && !store->in_vain) {
+    store->in_vain = TRUE;
+    atomic_fetch_add (&store->waiting_for_room, 1);
+  }
   atomic_fetch_sub (&store->waiting_for_room, 1);
   fm_mutex_unlock (&store->room_lock);
+  if (waits)
+    fm_stats_waited (
+        store->stats, FM_WAIT_ALLOC, (guint64) (fm_now () - start) * 1000);
   return result;
 }
 
@@ -492,6 +504,9 @@ fm_store_give (FmStore *store, const FmStoreBlock *block)
           atomic_load_explicit (&store->waiting_for_room, memory_order_relaxed)
           > 0)) {
     fm_mutex_lock (&store->room_lock);
+    if (store->in_vain)
+      atomic_fetch_sub (&store->waiting_for_room, 1);
+    store->in_vain = FALSE;
     fm_cond_broadcast (&store->room);
     fm_mutex_unlock (&store->room_lock);
   }
@@ -534,7 +549,7 @@ fm_store_set_budget (FmStore *store, guint64 budget)
 const gchar *
 fm_store_limited_by (const FmStore *store)
 {
-  return store->limited_by;
+  return store->file->limited_by;
 }
 
 guint64

@@ -32,9 +32,9 @@
  * once. */
 #define STREAM_BYTES ((guint64) 1 << 20)
 
-/* What is beside what is mapped, however much that is: pager-budget.c's floor.
- */
-#define FLOOR ((guint64) 8 << 20)
+/* Who waits for a disk that was at work for less than such a part of that time
+ * waits for something else. */
+#define BUSY_PART 2
 
 /* Who has such a part of what is mapped is named, but not more than so many. */
 #define HOLDER_PART 8
@@ -51,7 +51,8 @@ typedef struct
   guint n_streams;  /* that may have been at work at a time */
   gboolean mapped;  /* takes most of the budget, or more */
   gboolean turns;   /* streams that don't fit the budget take turns in it */
-  gboolean refused; /* the disk has no room */
+  gboolean refused; /* there is no room on disk */
+  gboolean full;    /* that was said, or that size is reached */
   gboolean slow;    /* it was said that the disk is */
 } Matter;
 
@@ -82,14 +83,6 @@ is_worth_a_word (const Matter *matter, guint64 waited)
 {
   return waited
       > MAX (matter->snapshot->uptime / WORTH_A_WORD, WORTH_A_WORD_NS);
-}
-
-/* With how much ram nothing would go to disk; not less than that. */
-static gchar *
-enough (const guint64 *stats)
-{
-  return size (MAX (stats[FM_STAT_BUDGET], stats[FM_STAT_RESIDENT_PEAK])
-      + stats[FM_STAT_SPILLED_PEAK]);
 }
 
 /* ---- what is the matter ---- */
@@ -125,7 +118,9 @@ is_mapped (const Matter *matter)
       ? 2 * matter->n_streams * matter->wear.mean_write
       : 0;
 
-  return stats[FM_STAT_SPILL_BYTES] > 0
+  /* More than the budget is worth a word although nothing had to go for it. */
+  return (stats[FM_STAT_SPILL_BYTES] > 0
+             || stats[FM_STAT_PINNED_PEAK] > stats[FM_STAT_BUDGET])
       && stats[FM_STAT_PINNED_PEAK] >= stats[FM_STAT_BUDGET] / 4 * 3
       && stats[FM_STAT_PINNED_PEAK] > in_passing;
 }
@@ -140,27 +135,41 @@ is_written_often (const Matter *matter)
 
 /* ---- disk space ---- */
 
+static const gchar *
+what_limits (const Matter *matter)
+{
+  return matter->snapshot->limited_by != NULL ? matter->snapshot->limited_by
+                                              : "size";
+}
+
 static void
-about_space (const Matter *matter)
+about_space (Matter *matter)
 {
   const guint64 *stats = matter->stats;
+  guint64 by_size = stats[FM_STAT_SIZE_REACHED];
+  guint64 by_disk =
+      stats[FM_STAT_DISK_FULL] - MIN (stats[FM_STAT_DISK_FULL], by_size);
   g_autofree gchar *peak = size (stats[FM_STAT_DISK_PEAK]);
   g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
   g_autofree gchar *lost = size (stats[FM_STAT_FALLBACK_BYTES]);
-  gboolean reached = stats[FM_STAT_FALLBACKS_FULL] > 0;
 
-  /* Near the size, that is what the disk was refused for. */
-  if (matter->refused
-      && !(reached && stats[FM_STAT_DISK_PEAK] >= stats[FM_STAT_SIZE] / 8 * 7))
+  if (by_disk > 0)
     say (matter,
-        "the disk had no room %" G_GUINT64_FORMAT
-        " times, with %s in use: free some space, raise size, or choose "
-        "another disk (dir)",
-        stats[FM_STAT_DISK_FULL], peak);
-  if (reached)
+        "the disk was full %" G_GUINT64_FORMAT
+        " times, with %s of buffers on it: free some space, or choose another "
+        "disk (dir)",
+        by_disk, peak);
+  if (stats[FM_STAT_FALLBACKS_FULL] > 0)
     say (matter,
-        "the size of %s was reached, and %s stayed ordinary memory: raise size",
-        most, lost);
+        "the size of %s was reached, and %s stayed ordinary memory: raise %s",
+        most, lost, what_limits (matter));
+  else if (by_size > 0)
+    say (matter,
+        "the size of %s was reached, and buffers stayed in memory that were to "
+        "go to disk: raise %s",
+        most, what_limits (matter));
+  matter->full =
+      by_disk > 0 || by_size > 0 || stats[FM_STAT_FALLBACKS_FULL] > 0;
 }
 
 /* ---- the budget ---- */
@@ -292,10 +301,10 @@ about_mapped (const Matter *matter)
   if (!matter->mapped)
     return;
   who = name_holders (matter);
-  least = size (pinned + FLOOR);
+  least = size (pinned + stats[FM_STAT_FLOOR]);
   left = size (budget - MIN (budget, pinned));
-  if (pinned + FLOOR > budget)
-    say (matter, "%s: ram below %s buys nothing%s", who, least, unknown);
+  if (pinned + stats[FM_STAT_FLOOR] > budget)
+    say (matter, "%s: ram below %s saves no memory%s", who, least, unknown);
   else
     say (matter, "%s, which leaves %s of the budget for all else: raise ram%s",
         who, left, unknown);
@@ -334,7 +343,7 @@ about_pool (const Matter *matter)
     return FALSE;
   say (matter,
       "%s of %s came back from disk only to be written anew: a pool has more "
-      "buffers than fit the budget; give it fewer, or raise ram",
+      "buffers than fit the budget; raise ram",
       in_vain, all);
   return TRUE;
 }
@@ -358,37 +367,36 @@ about_wear (const Matter *matter)
 
 /* ---- the disk's speed ---- */
 
-/* Producers waited: how much slower than the stream is the disk? What they did
- * not wait they would have had to move in the rest of the time. Each stream has
- * its producer, and they wait at the same time. */
+/* Whether the disk was at work for much of the time that was spent waiting,
+ * which may have been for room beside what is mapped, or for a processor. */
+static gboolean
+was_waited_for (const Matter *matter, guint64 waited)
+{
+  /* Many may have waited at the same time. */
+  return matter->stats[FM_STAT_DISK_BUSY_NS]
+      >= MIN (waited, matter->snapshot->uptime) / BUSY_PART;
+}
+
 static void
 about_disk (Matter *matter)
 {
   const guint64 *stats = matter->stats;
-  guint n = MAX (matter->n_streams, 1);
-  gdouble waited = seconds (stats[FM_STAT_ALLOC_WAIT_NS]);
+  guint64 waited = stats[FM_STAT_ALLOC_WAIT_NS];
   gdouble busy = seconds (stats[FM_STAT_DISK_BUSY_NS]);
   gdouble moved =
       (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
-  gdouble rate = busy > 0 ? moved / busy / (1 << 20) : 0;
   gboolean failed = stats[FM_STAT_OVER_BUDGET] > 0
       && (matter->refused || stats[FM_STAT_SPILL_FAILURES] > 0);
-  g_autofree gchar *slower = NULL;
 
   /* Where writes failed, that is what was waited for. */
-  if (rate <= 0 || matter->turns || failed
-      || !is_worth_a_word (matter, stats[FM_STAT_ALLOC_WAIT_NS]))
+  if (busy <= 0 || matter->turns || matter->mapped || failed
+      || !is_worth_a_word (matter, waited) || !was_waited_for (matter, waited))
     return;
-  if (waited / n < 0.9 * busy)
-    slower = g_strdup_printf ("slower than the stream%s by %.0f MiB/s",
-        n > 1 ? "s" : "", rate * waited / n / (busy - waited / n));
-  else
-    slower =
-        g_strdup_printf ("much slower than the stream%s", n > 1 ? "s" : "");
   say (matter,
-      "the disk moved %.0f MiB/s both ways, %s: producers waited %.1f s for "
-      "it. No harm, unless they are live; else use a faster disk (dir)%s",
-      rate, slower, waited, matter->mapped ? "" : ", or raise ram");
+      "the disk moved %.0f MiB/s both ways, and producers waited %.1f s for "
+      "it: no harm, unless they are live; else use a faster disk (dir), or "
+      "raise ram",
+      moved / busy / (1 << 20), seconds (waited));
   matter->slow = TRUE;
 }
 
@@ -409,15 +417,18 @@ static void
 about_waits (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
-  g_autofree gchar *ram = enough (stats);
+  guint64 waited = stats[FM_STAT_MAP_WAIT_NS];
+  gboolean by_disk =
+      !matter->slow && !matter->mapped && was_waited_for (matter, waited);
+  g_autofree gchar *ram =
+      size (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
 
-  if (matter->turns || !is_worth_a_word (matter, stats[FM_STAT_MAP_WAIT_NS]))
+  if (matter->turns || !is_worth_a_word (matter, waited))
     return;
   say (matter,
-      "elements waited %.1f s for buffers to come back from disk: %sraise ram; "
-      "with %s nothing would go to disk",
-      seconds (stats[FM_STAT_MAP_WAIT_NS]),
-      matter->slow ? "" : "use a faster disk (dir), or ", ram);
+      "maps waited %.1f s for buffers to come back from disk: %sraise ram; "
+      "with about %s nothing would go there",
+      seconds (waited), by_disk ? "use a faster disk (dir), or " : "", ram);
 }
 
 /* Where there is little room beside what is mapped, what was read ahead may
@@ -450,30 +461,37 @@ static void
 about_escapes (const Matter *matter, const FmQueueRecord *queue)
 {
   const guint64 *stats = matter->stats;
-  const gchar *cure = "";
+  g_autofree gchar *cure = NULL;
   guint64 all = queue->figure[FM_QUEUE_BYTES];
   guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
   g_autofree gchar *escaped_size = size (escaped), *all_size = size (all);
   g_autoptr (GString) why = g_string_new (NULL);
-  guint i;
+  guint i, n_reasons = 0;
 
   if (escaped <= LEAST || escaped <= all / 10)
     return;
   for (i = 0; i < FM_N_LEFT_ALONE; i++) {
-    if (queue->left_alone[i] > 0)
-      g_string_append_printf (why, "%s%" G_GUINT64_FORMAT " buffers: %s",
-          why->len > 0 ? "; " : "", queue->left_alone[i],
-          fm_left_alone_words (i));
+    if (queue->left_alone[i] == 0)
+      continue;
+    g_string_append_printf (why, "%s%" G_GUINT64_FORMAT " buffer%s: %s",
+        why->len > 0 ? "; " : "", queue->left_alone[i],
+        queue->left_alone[i] == 1 ? "" : "s", fm_left_alone_words (i));
+    n_reasons++;
   }
   /* It never held more than copy-above. */
   if (why->len == 0)
     return;
-  if (queue->left_alone[FM_LEFT_NO_ROOM] > 0)
-    cure = stats[FM_STAT_FALLBACKS_DIR] > 0
-        ? ": set dir to a directory that can be used"
-        : ": raise size, or free some space in dir";
+  if (queue->left_alone[FM_LEFT_NO_ROOM] > 0) {
+    /* One thing to be done about it is enough. */
+    if (matter->full && n_reasons == 1)
+      return;
+    if (stats[FM_STAT_FALLBACKS_DIR] > 0)
+      cure = g_strdup (": set dir to a directory that can be used");
+    else if (!matter->full)
+      cure = g_strdup_printf (": raise %s", what_limits (matter));
+  }
   say (matter, "%s of %s that entered %s stayed ordinary memory (%s)%s",
-      escaped_size, all_size, queue->name, why->str, cure);
+      escaped_size, all_size, queue->name, why->str, cure != NULL ? cure : "");
 }
 
 /* Of as many buffers as there may have been at a time. */
@@ -482,8 +500,7 @@ about_objects (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 mean = stats[FM_STAT_ALLOC_BYTES] / MAX (stats[FM_STAT_ALLOCS], 1);
-  guint64 n = (stats[FM_STAT_RESIDENT_PEAK] + stats[FM_STAT_SPILLED_PEAK])
-      / MAX (mean, 1);
+  guint64 n = stats[FM_STAT_USED_PEAK] / MAX (mean, 1);
 
   if (mean < 2 * BYTES_OF_OBJECTS
       && MIN (n, stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS > LEAST)

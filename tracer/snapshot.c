@@ -27,6 +27,7 @@ fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
 
   snapshot->uptime = gst_util_get_timestamp () - start;
   snapshot->active = gst_file_mem_allocator_describe (allocator);
+  snapshot->limited_by = gst_file_mem_allocator_limited_by (allocator);
   take_stats (snapshot, allocator);
   for (i = 0; i < FM_N_WAITS; i++)
     gst_file_mem_allocator_waits (allocator, i, snapshot->waits[i]);

@@ -22,6 +22,8 @@ typedef struct
 {
   guint64 uptime; /* ns since filemem was loaded */
   gchar *active;  /* where buffers live, for people; NULL before the first */
+  const gchar
+      *limited_by; /* what leaves less than the size asked for, likewise */
   guint64 stats[FM_N_STATISTICS];
   guint64 waits[FM_N_WAITS][FM_HISTOGRAM_BUCKETS];
   GPtrArray *queues; /* of FmQueueRecord */

@@ -230,7 +230,7 @@ test_limit (void **state)
   assert_int_equal (fm_backing_file_reserve (file, 0, EXTENT, EXTENT), 0);
   assert_int_equal (fm_backing_file_bytes (file), EXTENT);
   assert_int_equal (
-      fm_backing_file_reserve (file, EXTENT, 4 * EXTENT, 4 * EXTENT), ENOSPC);
+      fm_backing_file_reserve (file, EXTENT, 4 * EXTENT, 4 * EXTENT), ENOBUFS);
   assert_int_equal (fm_backing_file_bytes (file), EXTENT);
   assert_int_equal (
       fm_backing_file_reserve (file, EXTENT, 2 * EXTENT, 2 * EXTENT), 0);
@@ -262,7 +262,7 @@ fill_to_the_limit (Fixture *fixture, gsize piece, gsize stride)
           fm_backing_file_write (file, offset, fixture->data, piece), 0);
     }
   }
-  assert_int_equal (error, ENOSPC);
+  assert_int_equal (error, ENOBUFS);
   assert_int_equal (fm_backing_file_bytes (file), taken * piece);
   /* The limit is used, but for what the file system may need for itself. */
   assert_true (taken * piece > file->limit / 10 * 9);

@@ -42,7 +42,7 @@ test_reserve_above_the_disk (void **state)
   fixture->options = "ram=0,size=64M,reserve=1000000T";
   fixture->n_blocks = 256;
   said = testing_run_child (use_installed, fixture);
-  assert_int_equal (testing_count_lines (said, PREFIX "no more disk space"), 1);
+  assert_int_equal (testing_count_lines (said, PREFIX "the disk is full"), 1);
   assert_warnings (said, testing_count_lines (said, PREFIX));
 }
 
@@ -93,7 +93,7 @@ assert_survives_full_disk (Fixture *fixture)
   fixture->n_blocks = 1024;
   fixture->mem_type = GST_ALLOCATOR_FILEMEM;
   said = testing_run_child (use_installed, fixture);
-  assert_int_equal (testing_count_lines (said, PREFIX "no more disk space"), 1);
+  assert_int_equal (testing_count_lines (said, PREFIX "the disk is full"), 1);
   assert_warnings (said, testing_count_lines (said, PREFIX));
 }
 

@@ -38,18 +38,43 @@ test_planes_count_once (void **state)
 {
   Fixture *fixture = *state;
   FmExtent *extent = acquire (fixture, EXTENT, FALSE);
+  FmExtent *other = acquire (fixture, EXTENT, FALSE);
   guint i;
 
-  write_as (fixture, extent, 0, 0);
   for (i = 0; i < 3; i++)
-    write_as (fixture, extent, FM_PIN_AGAIN, 0);
+    write_as (fixture, extent, i < 2 ? FM_PIN_PART : 0, 0);
   assert_int_equal (written (fixture), EXTENT);
   assert_int_equal (extent->position, EXTENT);
   assert_true ((atomic_load (&extent->word) & FM_UNREAD) != 0);
+
+  /* The next frame in the same block of a pool. */
+  write_as (fixture, other, 0, 0);
+  for (i = 0; i < 3; i++)
+    write_as (fixture, extent, i < 2 ? FM_PIN_PART : 0, 0);
+  assert_int_equal (written (fixture), 3 * EXTENT);
+  assert_int_equal (extent->position, 3 * EXTENT);
 }
 
-/* An element that goes on with another one's frame gives it a place in its own
- * order. */
+/* Nor does an element that changes in place what it is given, in the thread of
+ * who wrote it. */
+static void
+test_written_in_place (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extents[] = {
+      acquire (fixture, EXTENT, FALSE), acquire (fixture, EXTENT, FALSE)};
+  guint turn, i;
+
+  for (turn = 0; turn < 2; turn++) {
+    for (i = 0; i < 2; i++) {
+      write_as (fixture, extents[i], 0, 0);
+      write_as (fixture, extents[i], 0, 0);
+    }
+  }
+  assert_int_equal (written (fixture), 4 * EXTENT);
+}
+
+/* An element in another thread gives the frame a place in its own order. */
 static void
 test_another_stream (void **state)
 {
@@ -57,10 +82,13 @@ test_another_stream (void **state)
   FmExtent *extent = acquire (fixture, EXTENT, FALSE);
 
   write_as (fixture, extent, 0, 0);
-  write_as (fixture, extent, FM_PIN_AGAIN, 1);
+  write_as (fixture, extent, 0, 1);
   assert_int_equal (extent->stream, 1);
   assert_int_equal (extent->position, EXTENT);
   assert_int_equal (fixture->pager->stream[1].position, EXTENT);
+  write_as (fixture, extent, 0, 0);
+  assert_int_equal (extent->stream, 0);
+  assert_int_equal (extent->position, 2 * EXTENT);
 }
 
 /* Where it stands in the order is seen when it is closed. */
@@ -71,7 +99,7 @@ test_written_while_open (void **state)
   FmExtent *extent = acquire (fixture, EXTENT, TRUE);
 
   atomic_store (&extent->free_chunks, 0);
-  write_as (fixture, extent, FM_PIN_AGAIN, 0);
+  write_as (fixture, extent, FM_PIN_PART, 0);
   assert_int_equal (written (fixture), 0);
   fm_pager_close (fixture->pager, extent, 0);
   assert_int_equal (written (fixture), EXTENT);
@@ -179,6 +207,7 @@ main (void)
   cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_planes_count_once),
+      TEST (test_written_in_place),
       TEST (test_another_stream),
       TEST (test_written_while_open),
       TEST (test_closed_early),

@@ -258,10 +258,6 @@ test_wait_for_room (void **state)
 
   open_small (fixture, "8M");
   blocks = alloc_until_full (fixture, LEAST_EXTENT);
-  assert_int_equal (
-      fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 1000, &block),
-      FM_STORE_FULL);
-
   giver = (Giver){fixture, blocks};
   thread = g_thread_new ("give", give_some, &giver);
   assert_int_equal (fm_store_alloc (fixture->store, LEAST_EXTENT, 0,
@@ -270,6 +266,46 @@ test_wait_for_room (void **state)
   g_thread_join (thread);
   fm_store_give (fixture->store, &block);
   for (i = 0; i < blocks->len; i++)
+    fm_store_give (fixture->store, &g_array_index (blocks, FmStoreBlock, i));
+  g_array_unref (blocks);
+}
+
+/* Whoever has waited in vain, for the blocks of a pool say, waits no more
+ * before something has come back. */
+static void
+test_wait_in_vain (void **state)
+{
+  Fixture *fixture = *state;
+  const gint64 for_ever = (gint64) 3600 * G_USEC_PER_SEC;
+  GArray *blocks;
+  FmStoreBlock block;
+  guint64 waits;
+  guint i;
+
+  open_small (fixture, "8M");
+  blocks = alloc_until_full (fixture, LEAST_EXTENT);
+  waits = statistic (fixture, FM_STAT_ALLOC_WAITS);
+  assert_int_equal (
+      fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 1000, &block),
+      FM_STORE_FULL);
+  assert_int_equal (statistic (fixture, FM_STAT_ALLOC_WAITS), waits + 1);
+  /* These would exceed the time limit of the test. */
+  for (i = 0; i < 3; i++)
+    assert_int_equal (
+        fm_store_alloc (fixture->store, LEAST_EXTENT, 0, for_ever, &block),
+        FM_STORE_FULL);
+  assert_int_equal (statistic (fixture, FM_STAT_ALLOC_WAITS), waits + 1);
+
+  fm_store_give (fixture->store, &g_array_index (blocks, FmStoreBlock, 0));
+  assert_int_equal (fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 0, &block),
+      FM_STORE_DONE);
+  waits = statistic (fixture, FM_STAT_ALLOC_WAITS);
+  assert_int_equal (
+      fm_store_alloc (fixture->store, LEAST_EXTENT, 0, 1000, &block),
+      FM_STORE_FULL);
+  assert_int_equal (statistic (fixture, FM_STAT_ALLOC_WAITS), waits + 1);
+  fm_store_give (fixture->store, &block);
+  for (i = 1; i < blocks->len; i++)
     fm_store_give (fixture->store, &g_array_index (blocks, FmStoreBlock, i));
   g_array_unref (blocks);
 }
@@ -320,6 +356,7 @@ main (void)
       TEST (test_full_of_slack),
       TEST (test_room_behind_small_blocks),
       TEST (test_wait_for_room),
+      TEST (test_wait_in_vain),
       TEST (test_no_wait_for_the_impossible),
       TEST (test_disk),
   };

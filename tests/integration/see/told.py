@@ -123,7 +123,7 @@ def test_who_holds(runner):
     assert advice, "no advice"
     said = re.fullmatch(
         r"x264enc0 holds up to (\d+) buffers \((.*)\u00a0MiB\) mapped, for up to "
-        r"[\d.]+ s: ram below (.*)\u00a0MiB buys nothing", advice[0])
+        r"[\d.]+ s: ram below (.*)\u00a0MiB saves no memory", advice[0])
     assert said, advice
     holder = report.elements["x264enc0"]
     equal(int(said[1]), holder["mapped-most"], "buffers")
@@ -141,8 +141,8 @@ def test_who_holds(runner):
 def test_nobody_knows_who_holds(runner):
     advice = advice_for_encoder(runner, "").document["advice"]
     assert re.fullmatch(
-        r"elements have up to .*MiB mapped at a time: ram below .*MiB buys "
-        r"nothing; attribution=on names who", advice[0]), advice
+        r"elements have up to .*MiB mapped at a time: ram below .*MiB saves "
+        r"no memory; attribution=on names who", advice[0]), advice
     assert "streams" not in " ".join(advice), advice
 
 
