@@ -245,6 +245,7 @@ set_up_world (void **state)
   assert_non_null (g_strerror (EIO));
   assert_non_null (g_strerror (ENOSPC));
   assert_non_null (g_strerror (ENOMEM));
+  g_free (g_format_size_full (1, G_FORMAT_SIZE_IEC_UNITS));
   w.stats = fm_stats_new ();
   assert_true (fm_extent_table_init (&w.table, N_PAGES * FM_PAGE, FM_PAGE));
   fm_seam_set_hook (hook);
