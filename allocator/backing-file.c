@@ -75,6 +75,25 @@ static const struct
     {FUSE_SUPER_MAGIC, "fuse", KIND_DISK},
 };
 
+static const gchar *
+cure_for (int error)
+{
+  switch (error) {
+    case ENOENT:
+      return "create that directory, or set dir, GST_FILEMEM_DIR, to another";
+    case ENOSPC:
+    case EDQUOT:
+      return "free some space, or set dir, GST_FILEMEM_DIR, to another disk";
+    case EMFILE:
+      return "raise the limit on open files, ulimit -n";
+    case ENFILE:
+      return "raise the limit of the system on open files, fs.file-max";
+    default:
+      return "set dir, GST_FILEMEM_DIR, to a directory on a disk in which the "
+             "program may make files";
+  }
+}
+
 static int
 open_nameless (const gchar *dir)
 {
@@ -142,7 +161,8 @@ fm_backing_file_new (const gchar *dir, GError **error)
     if (fd >= 0)
       close (fd);
     g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (saved),
-        "no file can be made in \"%s\": %s", dir, g_strerror (saved));
+        "no file can be made in \"%s\": %s (%s)", dir, g_strerror (saved),
+        cure_for (saved));
     return NULL;
   }
 

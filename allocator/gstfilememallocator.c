@@ -114,9 +114,7 @@ make_store (GstFileMemAllocator *self, FmStore *before)
   store = fm_store_new (&self->options, self->stats, &error);
   if (store == NULL) {
     if (!atomic_exchange (&self->unusable, TRUE))
-      fm_warning ("%s; buffers stay in system memory. Set dir, size or ram "
-                  "(GST_FILEMEM_DIR, …) to what can be used",
-          error->message);
+      fm_warning ("%s: buffers stay in system memory", error->message);
     return NULL;
   }
   if (!atomic_compare_exchange_strong (&self->store, &before, store)) {
@@ -451,6 +449,15 @@ is_this_program (const gchar *names)
       || (name != NULL && fm_options_list_has (names, name));
 }
 
+static void
+check_variables (void)
+{
+  g_auto (GStrv) names = g_listenv ();
+
+  if (getauxval (AT_SECURE) == 0)
+    fm_options_check_variables ((const gchar *const *) names);
+}
+
 /**
  * gst_file_mem_allocator_install:
  * @options: (nullable): options as the tracer's parameters give them,
@@ -482,6 +489,7 @@ gst_file_mem_allocator_install (const gchar *options)
     gst_object_unref (self);
     return NULL;
   }
+  check_variables ();
 
   self->installed = TRUE;
   installed = self;

@@ -19,6 +19,10 @@ G_DEFINE_QUARK (fm-options-error-quark, fm_options_error)
 
 #define VARIABLE_PREFIX "GST_FILEMEM_"
 
+/* Variables that are no options, of the launcher and of the build. */
+static const gchar *const other_variables[] = {
+    VARIABLE_PREFIX "PLUGIN", VARIABLE_PREFIX "BUILD"};
+
 static const FmOptionSpec specs[FM_N_OPTIONS] = {
 #define X(symbol, name, type, text, choices, description) \
   [FM_OPTION_##symbol] = {name, VARIABLE_PREFIX #symbol,  \
@@ -59,7 +63,11 @@ fm_option_accepted (FmOptionId id)
     case FM_OPTION_TYPE_CHOICE:
     case FM_OPTION_TYPE_SWITCH: {
       g_auto (GStrv) choices = g_strsplit (specs[id].choices, ":", -1);
-      return g_strjoinv (" or ", choices);
+      guint last = g_strv_length (choices) - 1;
+      g_autofree gchar *end = g_steal_pointer (&choices[last]);
+      g_autofree gchar *begin = g_strjoinv (", ", choices);
+
+      return g_strdup_printf ("%s or %s", begin, end);
     }
     case FM_OPTION_TYPE_SECONDS:
       return g_strdup ("whole seconds such as 1, or off");
@@ -321,6 +329,37 @@ fm_options_find (const gchar *name, FmOptionId *ret_id)
     }
   }
   return FALSE;
+}
+
+gboolean
+fm_options_knows_variable (const gchar *name)
+{
+  guint i;
+
+  if (!g_str_has_prefix (name, VARIABLE_PREFIX))
+    return TRUE;
+  for (i = 0; i < FM_N_OPTIONS; i++) {
+    if (strcmp (specs[i].variable, name) == 0)
+      return TRUE;
+  }
+  for (i = 0; i < G_N_ELEMENTS (other_variables); i++) {
+    if (strcmp (other_variables[i], name) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+void
+fm_options_check_variables (const gchar *const *names)
+{
+  guint i;
+
+  for (i = 0; names[i] != NULL; i++) {
+    if (!fm_options_knows_variable (names[i]))
+      fm_warning (
+          "%s is not a variable of filemem; gst-filemem(1) lists the options",
+          names[i]);
+  }
 }
 
 void

@@ -152,6 +152,13 @@ gboolean fm_options_set (
 /* Looks an option up by its name; FALSE if there is none. */
 gboolean fm_options_find (const gchar *name, FmOptionId *ret_id);
 
+/* FALSE for what has the name of filemem's variables and is none of them: it is
+ * misspelt, and says nothing. */
+gboolean fm_options_knows_variable (const gchar *name);
+
+/* Warns of those among @names, once each. */
+void fm_options_check_variables (const gchar *const *names);
+
 /* Takes what the environment says. What can't be read is skipped with one
  * warning each. With @secure (a set-uid program) it takes nothing. */
 void fm_options_set_from_environment (

@@ -45,11 +45,14 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
   if (fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
-    fm_warning ("more than the budget of %" G_GSIZE_FORMAT " MiB (ram) has to "
-                "be in memory, because what is there is in use or can't be "
-                "written; the program goes on. If this happens often, raise "
-                "ram, or see whether the disk is full or slow",
-        fm_pager_budget (pager) >> 20);
+    g_autofree gchar *budget =
+        g_format_size_full (fm_pager_budget (pager), G_FORMAT_SIZE_IEC_UNITS);
+
+    fm_warning ("more than the budget of %s (ram) has to be in memory, because "
+                "what is there is in use or can't be written; the program goes "
+                "on. If this happens often, raise ram, or see whether the disk "
+                "is full or slow",
+        budget);
     fm_pager_return (pager);
   }
 }

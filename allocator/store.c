@@ -175,13 +175,15 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
     length = (length / 2) & ~(FM_HUGE_PAGE - 1);
     if (length < least)
       return refuse (error,
-          "the file can't be made large enough (ulimit -f, "
-          "quota, file system)");
+          "the file can't be made large enough (raise the limit on the length "
+          "of files, ulimit -f, or set dir, GST_FILEMEM_DIR, to another disk)");
   }
   store->arena =
       fm_arena_new (length, least, FM_HUGE_PAGE, store->file->fd, dontdump);
   if (store->arena == NULL)
-    return refuse (error, "no range of addresses is left (ulimit -v)");
+    return refuse (error,
+        "no range of addresses is left (raise the limit on address space, "
+        "ulimit -v)");
   if (store->arena->size < length)
     store->file->limited_by = "the limit on address space (ulimit -v)";
   if (store->arena->size < wanted) {
@@ -191,8 +193,26 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   }
   store->arena->huge_pages = store->extent_size >= FM_HUGE_PAGE;
   if (!fm_extent_table_init (&store->table, store->arena->size, grain))
-    return refuse (error, "no memory for the tables");
+    return refuse (error,
+        "there is no memory for the tables (raise the limits on address space "
+        "and data, ulimit -v, -d)");
   return TRUE;
+}
+
+/* 0 asks for as little as there can be. */
+static void
+warn_of_small_budget (const FmOptions *options, gsize budget)
+{
+  const FmOptionValue *ram = &options->value[FM_OPTION_RAM];
+  g_autofree gchar *wanted = NULL, *least = NULL;
+
+  if (ram->text[0] == '\0' || ram->number == 0 || ram->number >= budget)
+    return;
+  wanted = g_format_size_full (ram->number, G_FORMAT_SIZE_IEC_UNITS);
+  least = g_format_size_full (budget, G_FORMAT_SIZE_IEC_UNITS);
+  fm_warning ("ram is %s, and filemem can't work with less than %s: that much "
+              "is used",
+      wanted, least);
 }
 
 static gboolean
@@ -208,6 +228,7 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
     return FALSE;
 
   choice = fm_store_choose (options, store->file);
+  warn_of_small_budget (options, choice.budget);
   store->file->reserve = choice.reserve;
   store->size = choice.size;
   store->extent_size = choice.extent_size;
@@ -215,7 +236,7 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
         "size is %" G_GUINT64_FORMAT
         " KiB, less than one extent of %" G_GSIZE_FORMAT
-        " KiB (raise size, or free space in \"%s\")",
+        " KiB (raise size, GST_FILEMEM_SIZE, or free some space in \"%s\")",
         store->size / KIB, store->extent_size / KIB, dir);
     return FALSE;
   }
@@ -233,7 +254,9 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
   store->pager = fm_pager_new (
       &config, &store->table, store->arena, store->file, store->stats);
   if (store->pager == NULL)
-    return refuse (error, "no memory for the tables");
+    return refuse (error,
+        "there is no memory for the tables (raise the limits on address space "
+        "and data, ulimit -v, -d)");
   store->heap = fm_heap_new (
       &store->table, store->extent_size / 2, config.n_streams, store->size);
   fm_stats_set (store->stats, FM_STAT_SIZE, store->size);

@@ -91,8 +91,7 @@ judge_shim (const Doctor *doctor, const DoctorProbe *probe)
     doctor_ok (
         "shim", "%s works: a program's buffer came from filemem", doctor->shim);
   else if (g_strcmp0 (probe->allocator, ALLOCATOR) == 0)
-    doctor_problem ("buffers",
-        "see the lines on directory, choice, size and calls",
+    doctor_problem ("buffers", "see the other problems, or try another --dir",
         "filemem is loaded, but a buffer was ordinary memory: %s",
         probe->error);
   else if (!probe->ended)

@@ -198,12 +198,12 @@ check_memory (void)
   guint version;
 
   if (!find_cgroup_version (&version))
-    doctor_ok ("memory", "%s to count on; no cgroup", memory);
+    doctor_ok ("memory", "%s available; no cgroup", memory);
   else if (limit >= (guint64) G_MAXINT64 / 2)
-    doctor_ok ("memory", "%s to count on; cgroup version %u, without a limit",
+    doctor_ok ("memory", "%s available; cgroup version %u, without a limit",
         memory, version);
   else
-    doctor_ok ("memory", "%s to count on; cgroup version %u, limit %s", memory,
+    doctor_ok ("memory", "%s available; cgroup version %u, limit %s", memory,
         version, limit_text);
 }
 

@@ -57,20 +57,6 @@ doctor_params_have_exe (const gchar *params)
   return have;
 }
 
-/* Variables that are no options. */
-static gboolean
-is_known (const gchar *variable)
-{
-  guint id;
-
-  for (id = 0; id < FM_N_OPTIONS; id++) {
-    if (g_str_equal (fm_option_spec ((FmOptionId) id)->variable, variable))
-      return TRUE;
-  }
-  return g_str_equal (variable, PREFIX "PLUGIN")
-      || g_str_equal (variable, PREFIX "BUILD");
-}
-
 static void
 check_names (void)
 {
@@ -80,7 +66,7 @@ check_names (void)
   for (i = 0; names[i] != NULL; i++) {
     g_autofree gchar *cure = NULL;
 
-    if (!g_str_has_prefix (names[i], PREFIX) || is_known (names[i]))
+    if (fm_options_knows_variable (names[i]))
       continue;
     n_warnings++;
     cure = g_strdup_printf (

@@ -84,7 +84,7 @@ measure_both (FmBackingFile *file, void *data, gsize length)
   if (error == 0)
     error = measure (file, read_piece, data, end, &read_speed, &end);
   if (error != 0)
-    doctor_note ("speed", "see the lines on directory, size and limits",
+    doctor_note ("speed", "see the other problems, or try another --dir",
         "not measured: %s", g_strerror (error));
   else if (MIN (write_speed, read_speed) < RAW_VIDEO)
     doctor_note ("speed",

@@ -187,7 +187,7 @@ main (int argc, char **argv)
   if (!g_option_context_parse (context, &argc, &argv, &error))
     return wrong_usage (error->message);
   if (argc > 1)
-    return wrong_usage ("there are no arguments");
+    return wrong_usage ("it takes options, and no arguments");
   if (dir != NULL && dir[0] == '\0')
     return wrong_usage ("--dir needs a value");
   if (version) {

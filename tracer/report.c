@@ -29,6 +29,13 @@ size (guint64 bytes)
   return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
 }
 
+/* "1 block", "2 blocks". */
+static gchar *
+count (guint64 n, const gchar *noun)
+{
+  return g_strdup_printf ("%" N " %s%s", n, noun, n == 1 ? "" : "s");
+}
+
 static gdouble
 ms (guint64 ns)
 {
@@ -61,10 +68,10 @@ add_allocated (GString *text, const guint64 *stats)
 {
   g_autofree gchar *allocated = size (stats[FM_STAT_ALLOC_BYTES]);
   g_autofree gchar *live = size (stats[FM_STAT_LIVE_BYTES]);
+  g_autofree gchar *blocks = count (stats[FM_STAT_ALLOCS], "block");
 
-  g_string_append_printf (text, "  %-12s%" N " blocks, %s; live now %" N ", %s",
-      "allocated", stats[FM_STAT_ALLOCS], allocated, stats[FM_STAT_LIVE_BLOCKS],
-      live);
+  g_string_append_printf (text, "  %-12s%s, %s; live now %" N ", %s",
+      "allocated", blocks, allocated, stats[FM_STAT_LIVE_BLOCKS], live);
   if (stats[FM_STAT_LIVE_BLOCKS] > 0 && stats[FM_STAT_OLDEST_NS] > 0)
     g_string_append_printf (text, ", the oldest for %.1f s",
         (gdouble) stats[FM_STAT_OLDEST_NS] / 1e9);
@@ -99,14 +106,25 @@ add_transfers (GString *text, const guint64 *stats)
   g_autofree gchar *ahead = size (stats[FM_STAT_PREFETCH_BYTES]);
   g_autofree gchar *unused = size (stats[FM_STAT_PREFETCH_UNUSED_BYTES]);
   g_autofree gchar *lent = size (stats[FM_STAT_LENT_BYTES]);
+  guint64 clean = stats[FM_STAT_CLEAN_SPILLS];
+  g_autofree gchar *spills = count (
+      stats[FM_STAT_SPILLS] - MIN (stats[FM_STAT_SPILLS], clean), "spill");
+  g_autofree gchar *fills = count (stats[FM_STAT_FILLS], "fill");
   gdouble moved =
       (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
 
-  g_string_append_printf (text,
-      "  %-12s%s written in %" N " spills, %s read in %" N
-      " fills, %s of that ahead of time",
-      "transfers", written, stats[FM_STAT_SPILLS], read, stats[FM_STAT_FILLS],
-      ahead);
+  if (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES] == 0
+      && stats[FM_STAT_MAPS_LENT] == 0) {
+    g_string_append_printf (text, "  %-12snone\n", "transfers");
+    return;
+  }
+  g_string_append_printf (
+      text, "  %-12s%s written in %s", "transfers", written, spills);
+  if (clean > 0)
+    g_string_append_printf (
+        text, " (%" N " more had nothing to be written)", clean);
+  g_string_append_printf (
+      text, ", %s read in %s, %s of that ahead of time", read, fills, ahead);
   if (stats[FM_STAT_PREFETCH_UNUSED_BYTES] > 0)
     g_string_append_printf (text, " (%s in vain)", unused);
   if (stats[FM_STAT_MAPS_LENT] > 0)
@@ -147,20 +165,34 @@ add_maps (GString *text, const guint64 *stats)
       stats[FM_STAT_MAPS_READ_SPILLED] + stats[FM_STAT_MAPS_WRITE_SPILLED],
       stats[FM_STAT_MAPS_READ_PREFETCHING]
           + stats[FM_STAT_MAPS_WRITE_PREFETCHING]);
-  g_string_append_printf (text,
-      "  %-12s%" N
-      " maps: half up to %.1f ms, 99%% up to %.1f ms, 99.9%% up to "
-      "%.1f ms, longest %.1f ms, %.1f s in all\n",
-      "waited", stats[FM_STAT_MAP_WAITS], ms (stats[FM_STAT_MAP_WAIT_P50_NS]),
-      ms (stats[FM_STAT_MAP_WAIT_P99_NS]), ms (stats[FM_STAT_MAP_WAIT_P999_NS]),
-      ms (stats[FM_STAT_MAP_WAIT_MAX_NS]),
-      ms (stats[FM_STAT_MAP_WAIT_NS]) / 1e3);
-  g_string_append_printf (text,
-      "  %-12s%" N " allocations waited for room, longest %.1f ms, %.1f s in "
-      "all\n",
-      "producers", stats[FM_STAT_ALLOC_WAITS],
-      ms (stats[FM_STAT_ALLOC_WAIT_MAX_NS]),
-      ms (stats[FM_STAT_ALLOC_WAIT_NS]) / 1e3);
+}
+
+static void
+add_waits (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *maps = count (stats[FM_STAT_MAP_WAITS], "map");
+  g_autofree gchar *allocations =
+      count (stats[FM_STAT_ALLOC_WAITS], "allocation");
+
+  if (stats[FM_STAT_MAP_WAITS] == 0)
+    g_string_append_printf (text, "  %-12sno map\n", "waited");
+  else
+    g_string_append_printf (text,
+        "  %-12s%s: half up to %.1f ms, 99%% up to %.1f ms, 99.9%% up to "
+        "%.1f ms, longest %.1f ms, %.1f s in all\n",
+        "waited", maps, ms (stats[FM_STAT_MAP_WAIT_P50_NS]),
+        ms (stats[FM_STAT_MAP_WAIT_P99_NS]),
+        ms (stats[FM_STAT_MAP_WAIT_P999_NS]),
+        ms (stats[FM_STAT_MAP_WAIT_MAX_NS]),
+        ms (stats[FM_STAT_MAP_WAIT_NS]) / 1e3);
+  if (stats[FM_STAT_ALLOC_WAITS] == 0)
+    g_string_append_printf (
+        text, "  %-12sno allocation waited for room\n", "producers");
+  else
+    g_string_append_printf (text,
+        "  %-12s%s waited for room, longest %.1f ms, %.1f s in all\n",
+        "producers", allocations, ms (stats[FM_STAT_ALLOC_WAIT_MAX_NS]),
+        ms (stats[FM_STAT_ALLOC_WAIT_NS]) / 1e3);
 }
 
 gchar *
@@ -179,12 +211,16 @@ fm_report_fallbacks (const guint64 *stats)
       {FM_STAT_FALLBACKS_MEMORY, "the kernel gave no memory"},
   };
   g_autofree gchar *bytes = size (stats[FM_STAT_FALLBACK_BYTES]);
+  g_autofree gchar *allocations =
+      count (stats[FM_STAT_FALLBACKS], "allocation");
   GString *text = g_string_new (NULL);
   const gchar *separator = ": ";
   guint i;
 
-  g_string_append_printf (text, "%" N " allocations, %s became system memory",
-      stats[FM_STAT_FALLBACKS], bytes);
+  if (stats[FM_STAT_FALLBACKS] == 0)
+    return g_string_free (g_string_append (text, "none"), FALSE);
+  g_string_append_printf (
+      text, "%s, %s, became system memory", allocations, bytes);
   for (i = 0; i < G_N_ELEMENTS (reasons); i++) {
     guint64 n = stats[reasons[i].id];
 
@@ -377,6 +413,7 @@ fm_report_text (const FmSnapshot *snapshot)
   add_transfers (text, stats);
   add_wear (text, snapshot);
   add_maps (text, stats);
+  add_waits (text, stats);
   add_fallbacks (text, stats);
   add_queues (text, snapshot->queues);
   add_tallies (text, "elements", snapshot->elements);

@@ -96,7 +96,7 @@ static const struct
     {"ram", "GST_FILEMEM_RAM", "12parsecs", "64M"},
     {"reserve", "GST_FILEMEM_RESERVE", "1X", "64M"},
     {"min-size", "GST_FILEMEM_MIN_SIZE", "small", "64M"},
-    {"when-full", "GST_FILEMEM_WHEN_FULL", "explode", "system or wait or fail"},
+    {"when-full", "GST_FILEMEM_WHEN_FULL", "explode", "system, wait or fail"},
     {"copy-above", "GST_FILEMEM_COPY_ABOVE", "?", "64M"},
     {"attribution", "GST_FILEMEM_ATTRIBUTION", "maybe", "off or on"},
     {"report-signal", "GST_FILEMEM_REPORT_SIGNAL", "KILL", "USR2"},
@@ -188,6 +188,30 @@ test_unknown_option (void **state)
   fixture->options = "colour=blue,ram=0,size=64M";
   fixture->mem_type = GST_ALLOCATOR_FILEMEM;
   assert_one_warning (fixture, "colour");
+}
+
+/* Without a word the default would be in force. */
+static void
+test_unknown_variable (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->options = "ram=0,size=64M";
+  fixture->variable = "GST_FILEMEM_RAMM";
+  fixture->value = "8M";
+  fixture->mem_type = GST_ALLOCATOR_FILEMEM;
+  assert_one_warning (fixture, "GST_FILEMEM_RAMM");
+}
+
+/* What is given is not what is used. */
+static void
+test_little_ram (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->options = "ram=1M,size=64M";
+  fixture->mem_type = GST_ALLOCATOR_FILEMEM;
+  assert_one_warning (fixture, "less than 4.0");
 }
 
 static void
@@ -321,6 +345,8 @@ main (void)
       TEST (test_nonsense_in_parameters),
       TEST (test_nonsense_for_new),
       TEST (test_unknown_option),
+      TEST (test_unknown_variable),
+      TEST (test_little_ram),
       TEST (test_option_without_value),
       TEST (test_unprintable_values),
       TEST (test_long_value),

@@ -448,7 +448,7 @@ wrong_environment (void **state)
   variables = given;
   fm_options_set_from_environment (options, get_variable, FALSE);
   ASSERT_WARNED (
-      "GST_FILEMEM_WHEN_FULL", "never", "system or wait or fail", "default");
+      "GST_FILEMEM_WHEN_FULL", "never", "system, wait or fail", "default");
   assert_text (options, FM_OPTION_WHEN_FULL, "system");
   assert_text (options, FM_OPTION_RAM, "8388608");
 
