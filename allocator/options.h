@@ -67,6 +67,8 @@ G_BEGIN_DECLS
       "the form of the report: for people, or for programs") \
   X (REPORT, "report", TEXT, "none", NULL, \
       "where the final report goes: none, stderr, or a path in which %p is the pid") \
+  X (RECORD, "record", TEXT, "none", NULL, \
+      "where a line of JSON goes at each stats-interval (each second, if that is off) and at the end: none, stderr, or a path in which %p is the pid") \
   X (EXE, "exe", LIST, "", NULL, \
       "only in programs of these names (default: all)")
 /* clang-format on */

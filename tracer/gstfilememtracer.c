@@ -61,6 +61,7 @@
 #include "options.h"
 #include "pads.h"
 #include "queues.h"
+#include "recording.h"
 #include "records.h"
 #include "report.h"
 #include "watch.h"
@@ -102,6 +103,7 @@ take_snapshot (void)
 static void
 write_records (void)
 {
+  const gchar *record = fm_options_text (&shared.options, FM_OPTION_RECORD);
   g_autoptr (FmSnapshot) snapshot = NULL;
   FmXfszGuard guard;
 
@@ -110,6 +112,8 @@ write_records (void)
   fm_xfsz_guard_begin (&guard);
   fm_records_log (snapshot);
   fm_xfsz_guard_end (&guard);
+  if (!g_str_equal (record, "none"))
+    fm_recording_add (record, snapshot);
   g_mutex_unlock (&shared.lock);
 }
 
@@ -218,12 +222,24 @@ read_options (void)
   }
 }
 
+/* Whoever records wants to see something. */
+static guint
+choose_interval (void)
+{
+  const FmOptions *options = &shared.options;
+  guint64 interval = fm_options_number (options, FM_OPTION_STATS_INTERVAL);
+
+  if (interval == 0
+      && !g_str_equal (fm_options_text (options, FM_OPTION_RECORD), "none"))
+    interval = 1;
+  return (guint) interval;
+}
+
 static void
 start_watch (void)
 {
   const FmWatchConfig config = {
-      .interval =
-          (guint) fm_options_number (&shared.options, FM_OPTION_STATS_INTERVAL),
+      .interval = choose_interval (),
       .signal =
           (int) fm_options_number (&shared.options, FM_OPTION_REPORT_SIGNAL),
       .write_records = write_records,

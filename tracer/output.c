@@ -24,13 +24,14 @@ expand (const gchar *to)
   return g_strjoinv (pid, parts);
 }
 
-/* Open for writing, and empty; -1 with the reason. */
+/* Open for writing, at its end, or with @empty emptied; -1 with the reason. */
 static int
-open_plain (const gchar *path, const gchar **ret_why)
+open_plain (const gchar *path, gboolean empty, const gchar **ret_why)
 {
   struct stat status;
   int fd = fm_seam_open (path,
-      O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+      O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+          | O_CLOEXEC,
       0666);
 
   if (fd < 0) {
@@ -43,7 +44,7 @@ open_plain (const gchar *path, const gchar **ret_why)
     *ret_why = g_strerror (errno);
   else if (!S_ISREG (status.st_mode))
     *ret_why = "it is not a plain file";
-  else if (fm_seam_ftruncate (fd, 0) < 0)
+  else if (empty && fm_seam_ftruncate (fd, 0) < 0)
     *ret_why = g_strerror (errno);
   else
     return fd;
@@ -66,12 +67,12 @@ write_all (int fd, const gchar *text)
   return TRUE;
 }
 
-static void
-write_to_path (const gchar *to, const gchar *text)
+static gboolean
+write_to_path (const gchar *to, const gchar *text, gboolean empty)
 {
   g_autofree gchar *path = expand (to);
   const gchar *why = NULL;
-  int fd = open_plain (path, &why);
+  int fd = open_plain (path, empty, &why);
 
   if (fd >= 0) {
     if (!write_all (fd, text))
@@ -82,17 +83,32 @@ write_to_path (const gchar *to, const gchar *text)
     fm_warning ("nothing could be written to %s: %s. Give the path of a plain "
                 "file, or stderr",
         path, why);
+  return why == NULL;
 }
 
-void
-fm_output_write (const gchar *to, const gchar *text)
+static gboolean
+write_to (const gchar *to, const gchar *text, gboolean empty)
 {
+  gboolean written = TRUE;
   FmXfszGuard guard;
 
   fm_xfsz_guard_begin (&guard);
   if (g_str_equal (to, "stderr"))
     fputs (text, stderr);
   else
-    write_to_path (to, text);
+    written = write_to_path (to, text, empty);
   fm_xfsz_guard_end (&guard);
+  return written;
+}
+
+gboolean
+fm_output_write (const gchar *to, const gchar *text)
+{
+  return write_to (to, text, TRUE);
+}
+
+gboolean
+fm_output_append (const gchar *to, const gchar *text)
+{
+  return write_to (to, text, FALSE);
 }

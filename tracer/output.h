@@ -13,8 +13,11 @@ G_BEGIN_DECLS
 /* Writes @text to @to: "stderr", or the path of a plain file, which is made, or
  * written over, and in which %p stands for the process. Anything else is left
  * alone: a pipe would hang a program that is about to end, and a link may have
- * been planted. Says so on stderr if it can't. Any thread. */
-void fm_output_write (const gchar *to, const gchar *text);
+ * been planted. FALSE if it can't, which it has said on stderr. Any thread. */
+gboolean fm_output_write (const gchar *to, const gchar *text);
+
+/* The same, but adds the text to what is there. */
+gboolean fm_output_append (const gchar *to, const gchar *text);
 
 G_END_DECLS
 #endif

@@ -8,11 +8,9 @@
 
 #include "advice.h"
 #include "json.h"
+#include "report-version.h"
 
 #include <unistd.h>
-
-/* Of this object; it changes when a name goes or changes its meaning. */
-#define VERSION 1
 
 static void
 add_stats (FmJson *json, const FmSnapshot *snapshot)
@@ -173,7 +171,7 @@ fm_report_json (const FmSnapshot *snapshot, guint most)
 
   fm_json_init (&json);
   fm_json_begin (&json, NULL, '{');
-  fm_json_number (&json, "version", VERSION);
+  fm_json_number (&json, "version", FM_REPORT_VERSION);
   fm_json_number (&json, "pid", (guint64) getpid ());
   fm_json_string (&json, "program", program);
   fm_json_number (&json, "uptime-ns", snapshot->uptime);

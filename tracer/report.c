@@ -446,5 +446,5 @@ fm_report_write (const FmSnapshot *snapshot, const gchar *to, gboolean as_json)
   if (g_str_equal (to, "none"))
     return;
   text = make_text (snapshot, as_json);
-  fm_output_write (to, text);
+  (void) fm_output_write (to, text);
 }

@@ -1,0 +1,41 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * recording.c: see recording.h.
+ *
+ * The file is opened for each line, and closed again: a program may close all
+ * descriptors, and fork. What is there when a process begins is another run's,
+ * and goes; but the child of a fork goes on in a file that is its parent's.
+ */
+#include "recording.h"
+
+#include "output.h"
+#include "report.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Of queues, elements and threads, those that are worth room in each line. */
+#define RECORDED_MOST 64
+
+static struct
+{
+  pid_t pid; /* that has begun; 0: none */
+  gboolean failed;
+} recording;
+
+void
+fm_recording_add (const gchar *to, const FmSnapshot *snapshot)
+{
+  gboolean begins = recording.pid != getpid ();
+  gboolean shares = recording.pid != 0 && strstr (to, "%p") == NULL;
+  g_autofree gchar *json = NULL, *line = NULL;
+
+  if (recording.failed && !begins)
+    return;
+  json = fm_report_json (snapshot, RECORDED_MOST);
+  line = g_strconcat (json, "\n", NULL);
+  recording.pid = getpid ();
+  recording.failed = !(begins && !shares ? fm_output_write (to, line)
+                                         : fm_output_append (to, line));
+}
