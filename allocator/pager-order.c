@@ -41,6 +41,10 @@
  * the one that seems slower for a moment would lose all that is kept of it. */
 #define SPEED_OVER 16
 
+/* While a slow stream fills one of its short extents, no more is written than
+ * so many budgets. */
+#define BUDGETS_OF_SLOW 16
+
 /* Later than anything that a cursor is on its way to, and later than that. */
 #define NOT_IN_SIGHT ((gdouble) (G_GINT64_CONSTANT (1) << 60))
 #define LEFT_OPEN (4 * NOT_IN_SIGHT)
@@ -204,15 +208,17 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
 }
 
 /* Nobody cuts blocks from it any more, so it seems: a stream whose extents are
- * long fills one before that much has been written; the thread may have ended.
- */
+ * long fills one before a budget has been written, and a slow one before many
+ * have; the thread may have ended. */
 static gboolean
 was_left_open (FmPager *pager, const FmExtent *extent, guint64 written)
 {
-  return extent->length > pager->config.extent_least
-      && written
+  guint64 budgets =
+      extent->length > pager->config.extent_least ? 1 : BUDGETS_OF_SLOW;
+
+  return written
       >= atomic_load_explicit (&extent->written, memory_order_relaxed)
-          + fm_pager_budget (pager);
+      + budgets * fm_pager_budget (pager);
 }
 
 /* For each stream the first position of what was read and lives on. */

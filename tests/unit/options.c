@@ -272,6 +272,8 @@ static const struct
     {FM_OPTION_REPORT, "none", "none"},
     {FM_OPTION_REPORT, "/tmp/filemem report.%p", "/tmp/filemem report.%p"},
     {FM_OPTION_REPORT, "", "none"},
+    {FM_OPTION_RECORD, "/tmp/filemem.%p.json", "/tmp/filemem.%p.json"},
+    {FM_OPTION_RECORD, "", "none"},
     {FM_OPTION_REPORT_FORMAT, "text", "text", 0},
     {FM_OPTION_REPORT_FORMAT, "JSON", "json", 1},
 };
@@ -326,7 +328,7 @@ static const struct
     {FM_OPTION_STATS_INTERVAL, "99999999999999999999999999"},
 
     {FM_OPTION_QUEUES, NOT_UTF8}, {FM_OPTION_EXE, NOT_UTF8},
-    {FM_OPTION_REPORT, NOT_UTF8}};
+    {FM_OPTION_REPORT, NOT_UTF8}, {FM_OPTION_RECORD, NOT_UTF8}};
 
 static void
 accepted_values (void **state)

@@ -16,7 +16,7 @@
 
 /* Units: what has been written so far, what fits, and what counts as written
  * just now. */
-#define WRITTEN 1000
+#define WRITTEN 2000
 #define BUDGET 64
 #define WINDOW 4
 
@@ -209,8 +209,14 @@ static const VictimCase victim_cases[] = {
     {{"what was left open at once",
          {{'a', .position = 10}, {'b', OPEN, .written = WRITTEN - BUDGET + 1},
              {'c', OPEN, .written = WRITTEN - BUDGET},
-             {'d', OPEN, .written = WRITTEN - BUDGET, .is_short = TRUE}}},
+             {'d', OPEN, .written = WRITTEN - 2 * BUDGET, .is_short = TRUE}}},
         {"ca", "", "bd"}},
+    {{"what a slow stream left open later",
+         {{'a', .position = 10},
+             {'b', OPEN, .written = WRITTEN - 16 * BUDGET + 1,
+                 .is_short = TRUE},
+             {'c', OPEN, .written = WRITTEN - 16 * BUDGET, .is_short = TRUE}}},
+        {"ca", "", "b"}},
     {{"wanted late",
          {{'a', .position = 11}, {'b', .position = 12}, {'c', .position = 15},
              {'d', .position = 16}, {'e', .position = 9}},

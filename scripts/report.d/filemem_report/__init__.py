@@ -1,10 +1,10 @@
 # filemem: GStreamer's buffers on disk
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# filemem_report: from GStreamer's log to a web page.
+# filemem_report: from recordings to a web page.
 #
 #   command   the command line: which files, what to say, the exit status
-#   records   the log: which lines are filemem's, of which process
+#   records   a recording: which lines are filemem's, of which process
 #   series    arithmetic: rates, percentiles, a common time axis
 #   figures   what the page shows: curves, tables, and what is missing
 #   page      the page: the template, the library and the data in one file

@@ -11,11 +11,11 @@ from . import figures, names, page, records
 
 NO_RECORDS, FAILED = 1, 2
 
-DESCRIPTION = "Makes a web page, one file, of GStreamer logs with filemem's records."
-EPILOG = f"""A log of each process (%p) is made with
+DESCRIPTION = "Makes a web page, one file, of what filemem recorded while programs ran."
+EPILOG = f"""A recording of each process (%p) is made with
   {figures.HOW_TO}
 
-Several logs, or several processes in one, are compared.
+Several recordings, or several processes in one, are compared.
 
 Exit status: 0 if all is well; 1 if there are no records (a page is made with -o
 only then, and says how to make them); 2 if a file can't be read or written, or
@@ -39,12 +39,17 @@ def parse(arguments):
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("logs", metavar="LOG", nargs="+", help="a log of GStreamer")
+    parser.add_argument(
+        "logs",
+        metavar="RECORDING",
+        nargs="+",
+        help="a file that the option record made",
+    )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
-        help="the page (default: the first LOG with .html; -: standard output)",
+        help="the page (default: the first RECORDING with .html; -: standard output)",
     )
     return parser.parse_args(arguments)
 
@@ -54,12 +59,12 @@ def reason(error):
 
 
 def read(logs):
-    """The runs of all logs, and the names of the logs that have none."""
+    """The runs of all recordings, and the names of those that have none."""
     runs = []
     empty = []
     for log in logs:
         try:
-            found = records.read_log(log)
+            found = records.read_recording(log)
         except OSError as error:
             raise Failure(f"{names.printable(log)}: {reason(error)}") from error
         if not found:
@@ -77,7 +82,7 @@ def write(output, logs, text):
             return
         for log in logs:
             if os.path.exists(output) and os.path.samefile(output, log):
-                raise Failure(f"{names.printable(output)}: that is a log")
+                raise Failure(f"{names.printable(output)}: that is a recording")
         with open(output, "wb") as file:
             file.write(data)
     except OSError as error:
@@ -106,7 +111,7 @@ def report(options):
         for line in run["missing"]:
             say(f"{run['label']}: {line}")
     if not runs:
-        say(f"no filemem records; make a log with: {figures.HOW_TO}")
+        say(f"no filemem records; make a recording with: {figures.HOW_TO}")
     return 0 if runs else NO_RECORDS
 
 

@@ -26,12 +26,13 @@ MOST_POINTS = 800
 MOST_RUNS = 8
 MOST_QUEUES = 8
 
-# GStreamer makes the number of the process of %p: each begins its log anew.
-LOG_FILE = "GST_DEBUG_FILE=my-%p.log"
-HOW_TO = (
-    f"GST_DEBUG=GST_TRACER:7 {LOG_FILE} GST_FILEMEM_STATS_INTERVAL=1 "
-    "GST_FILEMEM_ATTRIBUTION=on gst-filemem run PROGRAM"
-)
+# filemem makes the number of the process of %p.
+HOW_TO = "GST_FILEMEM_ATTRIBUTION=on gst-filemem run --record my-%p.json PROGRAM"
+
+
+def _number(count, noun):
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{count} {noun if count == 1 else plural}"
 
 
 def _is_idle(run):
@@ -44,7 +45,7 @@ def choose_runs(runs):
     busy = [run for run in runs if not _is_idle(run)]
     if busy and len(busy) < len(runs):
         idle = len(runs) - len(busy)
-        notes.append(f"Left out, because they allocated nothing: {idle} processes.")
+        notes.append(f"Left out, having allocated nothing: {_number(idle, 'process')}.")
         runs = busy
     if len(runs) > MOST_RUNS:
         notes.append(
@@ -57,7 +58,7 @@ def choose_runs(runs):
 
 
 # Curves: (times in ns, values in the unit of the chart), or None of what the
-# log does not have.
+# recording does not have.
 
 
 def level(run, name, unit=MIB):
@@ -83,36 +84,19 @@ def queue_sum(run):
     return (list(sums), list(sums.values())) if sums else None
 
 
-PERCENTILES = (
-    ("p50", "median", 0.5),
-    ("p99", "99%", 0.99),
-    ("p999", "99.9%", 0.999),
-    ("max", "longest", 1),
-)
+PERCENTILES = (("median", 0.5), ("99%", 0.99), ("99.9%", 0.999), ("longest", 1))
 
 
 def waits(run):
-    """The percentiles of the waits of maps over time, and what they are of:
-    `interval` (waits since the record before, from figures or from differences
-    of histograms), `total` (all waits so far) or None. Where nothing waited
-    there is no value."""
-
-    def no_zeros(curve):
-        return curve[0], [value if value > 0 else math.nan for value in curve[1]]
-
-    for source, prefix in (("interval", "interval-wait"), ("total", "map-wait")):
-        curves = [level(run, f"{prefix}-{p}-ns", MS) for p, _, _ in PERCENTILES]
-        if source == "total" and "map" in run.waits:
-            break
-        if all(curves):
-            return source, [no_zeros(curve) for curve in curves]
+    """The percentiles of the waits of maps since the record before, from
+    differences of histograms. Where nothing waited there is no value."""
     if "map" not in run.waits:
-        return None, [None] * len(PERCENTILES)
+        return [None] * len(PERCENTILES)
     parts = list(series.intervals(*run.waits["map"]))
     times = [ts for ts, _ in parts]
-    return "interval", [
+    return [
         (times, [series.percentile(new, share) / MS for _, new in parts])
-        for _, _, share in PERCENTILES
+        for _, share in PERCENTILES
     ]
 
 
@@ -206,12 +190,10 @@ def histogram_chart(name, title, bars):
     }
 
 
-WAIT_NOTES = {
-    "interval": "Of the maps that waited since the record before, from the "
-    "histogram: upper edges of its buckets, up to a quarter above the wait itself.",
-    "total": "Of all maps that waited so far: this log has neither interval-wait "
-    "figures nor filemem-waits records.",
-}
+WAIT_NOTE = (
+    "Of the maps that waited since the record before, from the histogram: upper "
+    "edges of its buckets, up to a quarter above the wait itself."
+)
 
 
 def run_charts(run):
@@ -220,7 +202,6 @@ def run_charts(run):
         key=lambda item: -max(series.known(item[1].level.values), default=0),
     )
     names = short_names([name for name, _ in queues[:MOST_QUEUES]])
-    source, wait_curves = waits(run)
     return [
         chart(
             "memory",
@@ -278,13 +259,13 @@ def run_charts(run):
             [
                 # of those on top of each other, the one below is seen
                 (label, colour, curve, dash)
-                for (_, label, _), (colour, dash), curve in zip(
-                    PERCENTILES, ((0, 0), (2, 0), (1, 1), (3, 2)), wait_curves
+                for (label, _), (colour, dash), curve in zip(
+                    PERCENTILES, ((0, 0), (2, 0), (1, 1), (3, 2)), waits(run)
                 )
             ],
             log=True,
             join=False,
-            note=WAIT_NOTES.get(source, ""),
+            note=WAIT_NOTE,
         ),
         histogram_chart(
             "histogram",
@@ -331,7 +312,7 @@ def compared_charts(runs):
     def bars(kind):
         return [(r.label, n, r.histogram(kind)) for n, r in enumerate(runs)]
 
-    wait = {id(run): waits(run)[1] for run in runs}
+    wait = {id(run): waits(run) for run in runs}
     fast = {"is_rate": True}
     gaps = {"log": True, "join": False}
     return [
@@ -363,62 +344,26 @@ def compared_charts(runs):
 # What is missing.
 
 
-def _number(count, noun):
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def missing(run):
     """What the page can't show of a run, and how to get it."""
     out = []
     if run.cut:
         out.append(
-            f"{_number(run.cut, 'record')} cut short, as when the program is killed, "
-            "the disk is full or several processes write to one log (with "
-            f"{LOG_FILE} each has its own): counted as far as readable"
+            f"{_number(run.cut, 'record')} cut short, as when the disk is full or the "
+            "machine fails: not counted"
         )
-    if not run.ts:
+    if len(run.ts) < 3:
         out.append(
-            "no filemem records, so no memory, rates and totals: take the whole log, "
-            "from the start of the program to its end"
-        )
-    elif len(run.ts) < 3:
-        out.append(
-            f"only {_number(len(run.ts), 'filemem record')}, too few for curves: run "
-            "with stats-interval=1, for some seconds"
+            f"only {_number(len(run.ts), 'record')}, too few for curves: let the "
+            "program run for some seconds"
         )
     if not run.queues:
         out.append(
-            "no filemem-queue records: no buffers entered an element that the option "
-            "queues names, or filemem is an older one"
+            "no queues: no buffers entered an element that the option queues names"
         )
-    if not run.elements:
-        out.append("no filemem-element records: run with attribution=on")
-    if not run.threads:
-        out.append("no filemem-thread records: run with attribution=on")
-    waited = run.last.get("map-waits") or run.last.get("alloc-waits")
-    if not run.waits and waited:
-        out.append(
-            "no filemem-waits records, so no histogram of waits: run with a newer "
-            "filemem"
-        )
-    if run.ts:
-        out += _missing_fields(run)
+    if run.last.get("fault-source") == "none" or not run.elements:
+        out.append("no elements, threads and page faults: run with attribution=on")
     return out
-
-
-def _missing_fields(run):
-    names = ["page-cache-bytes"]
-    if run.last.get("map-waits") and "map" not in run.waits:
-        names.append("interval-wait-p99-ns")
-    lacking = [name for name in names if not run.column(name).known()]
-    if run.last.get("fault-source") == "none":
-        yield (
-            "no page faults of elements (fault-source=none): run with attribution=on"
-        )
-    elif not run.column("arena-minor-faults").known():
-        lacking.append("arena-minor-faults")
-    if lacking:
-        yield f"no figures {', '.join(lacking)}: run with a newer filemem"
 
 
 def nothing_waited(run):
@@ -460,6 +405,7 @@ def model(runs, logs, notes):
                 "pid": run.pid,
                 "records": run.count,
                 "missing": missing(run),
+                "advice": [printable(text) for text in run.advice],
             }
             for run in runs
         ],

@@ -44,8 +44,8 @@ QUEUES = (
     ("left-no-room", "left: no room", ""),
     ("left-failed", "left: copy failed", ""),
 )
-# The table of totals: a name of a `filemem` record, label, unit. `duration` is
-# no such name; of `highest NAME` it is the highest value in the log.
+# The table of totals: a name of the figures of a record, label, unit. `duration` is
+# no such name; of `highest NAME` it is the highest value in the recording.
 TOTALS = (
     ("duration", "Duration", "ns"),
     ("budget", "Budget (ram)", "bytes"),

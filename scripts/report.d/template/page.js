@@ -186,6 +186,18 @@
     return element("section.box.warn", element("h2", "What is not here"), list);
   }
 
+  /* What to do, as the program said at the end. */
+  function adviceBox() {
+    const several = model.runs.length > 1;
+    const list = element("ul");
+    for (const run of model.runs)
+      for (const line of run.advice)
+        list.append(
+          element("li", ...(several ? [element("span.name", run.label), ": "] : []), line + ".")
+        );
+    return list.children.length ? element("section.box", element("h2", "Advice"), list) : null;
+  }
+
   function top() {
     const header = document.getElementById("top");
     if (model.runs.length === 1) header.append(runLine(model.runs[0], false, 0), tiles());
@@ -193,7 +205,7 @@
       header.append(
         element("ul.runs", ...model.runs.map((run, index) => runLine(run, true, index)))
       );
-    header.append(missingBox() || "");
+    header.append(adviceBox() || "", missingBox() || "");
   }
 
   function empty() {
@@ -202,7 +214,7 @@
       element("h2", "No records of filemem"),
       element("p", "There is nothing to show in:"),
       element("ul", ...model.logs.map((log) => element("li", element("span.name", log)))),
-      element("p", "A log of each process (%p) is made with:"),
+      element("p", "A recording of each process (%p) is made with:"),
       element("pre", element("code", model.how))
     );
   }

@@ -217,10 +217,10 @@ def check_report(application, reports):
         text = report.read_text()
         print(text, end="")
         allocated += bytes_of(re.search(
-            r"allocated +\d+ blocks, ([\d.]+\s\w+)", text).group(1))
-        spilled += bytes_of(re.search(
-            r"transfers +([\d.]+\s\w+) written", text).group(1))
-        if not re.search(r"fallbacks +0 allocations", text):
+            r"allocated +\d+ blocks?, ([\d.]+\s\w+)", text).group(1))
+        written = re.search(r"transfers +([\d.]+\s\w+) written", text)
+        spilled += bytes_of(written.group(1)) if written else 0
+        if not re.search(r"fallbacks +none", text):
             raise Failed("some allocations became system memory")
     if allocated < application.least:
         raise Failed(f"{allocated:.0f} bytes were allocated, "

@@ -66,7 +66,7 @@ offers '--help|--version' --
 offers '' x
 
 offers "$(options_of run)|--" run -
-offers '--ram|--report' run --r
+offers '--ram|--record|--report' run --r
 offers '--json' run --js
 offers 'a dir' run --dir a
 offers 'a dir' run --dir = a

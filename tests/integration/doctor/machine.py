@@ -282,7 +282,7 @@ def test_cgroup(doctor):
     with harness.memory_group(256 * MIB) as group:
         command = group.inside(doctor.command("--dir", doctor.dir))
         answer = doctor.run_command(command, 0)
-        answer.find("ok", "memory", f"256.0 MiB to count on; cgroup version "
+        answer.find("ok", "memory", f"256.0 MiB available; cgroup version "
                     f"{group.version}, limit 256.0 MiB")
         answer.find("ok", "choice", "budget 32.0 MiB")
         doctor.set(GST_FILEMEM_RAM="1G")

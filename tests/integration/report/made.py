@@ -1,7 +1,7 @@
 # filemem: GStreamer's buffers on disk
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# made.py: pages of gst-filemem report, made of logs in a directory of the test's
+# made.py: pages of gst-filemem report, made of recordings in a directory of the test's
 # own, and what is found in them, for the tests beside this file.
 #
 # They all take the directories of gst-filemem in both trees, SOURCE and BUILD,
@@ -49,7 +49,7 @@ class Report(unittest.TestCase):
         return run_report(self.path, *arguments, program=program)
 
     def make(self, *texts, status=0):
-        """The data of the page of these logs; standard error is in `said`."""
+        """The data of the page of these recordings; standard error is in `said`."""
         names = [self.log(text, f"log{n}") for n, text in enumerate(texts)]
         done = self.call("-o", "page.html", *names)
         self.said = done.stderr.decode()

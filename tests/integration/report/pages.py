@@ -15,10 +15,10 @@ import tempfile
 import unittest
 
 import browser
-import logs
 import made
+import recordings
 from harness import skip
-from logs import MIB, line
+from recordings import record
 
 EVIL = "</script><script>window.evil=1</script><img src=x onerror=window.evil=2>\"'&"
 # The middle of all plots of the page: rectangles of canvases.
@@ -126,7 +126,7 @@ class Pages(unittest.TestCase):
         return len(boxes)
 
     def test_one(self):
-        self.make(logs.process(30))
+        self.make(recordings.process(30))
 
         @self.each
         def _(dark):
@@ -137,7 +137,7 @@ class Pages(unittest.TestCase):
             )
 
     def test_compared(self):
-        self.make(*(logs.process(10 * n, pid=n) for n in (1, 2, 3)))
+        self.make(*(recordings.process(10 * n, pid=n) for n in (1, 2, 3)))
 
         @self.each
         def _(dark):
@@ -157,8 +157,8 @@ class Pages(unittest.TestCase):
         """A curve goes on past the records of another run, and ends where
         nothing waited in its own."""
         self.make(
-            logs.waiting(40, idle=range(11, 31)),
-            logs.waiting(40, idle=range(1, 40), offset=0.5, pid=2),
+            recordings.waiting(40, idle=range(11, 31)),
+            recordings.waiting(40, idle=range(1, 40), offset=0.5, pid=2),
         )
         self.open()
         at = self.text("h3").index("Wait of maps, 99%")
@@ -172,14 +172,15 @@ class Pages(unittest.TestCase):
             boxes = ((x, top, 1, height) for x in columns)
             return sum(colour in picture.colours(b) for b in boxes) / len(columns)
 
-        self.assertGreater(drawn(2, 9), 0.9)
+        self.assertGreater(drawn(2, 9), 0.7)
         self.assertEqual(drawn(12, 29), 0)
-        self.assertGreater(drawn(32, 39), 0.9)
+        self.assertGreater(drawn(32, 39), 0.7)
 
     def test_long(self):
         """Many hours, in hours."""
         text = "".join(
-            line(logs.main_record(second)) for second in range(60, 90000, 60)
+            record(second, stats=recordings.stats(second))
+            for second in range(60, 90000, 60)
         )
         self.make(text)
 
@@ -190,53 +191,63 @@ class Pages(unittest.TestCase):
             self.assertTrue(any("h" in t for t in self.text(".dygraph-axis-label-x")))
 
     def test_one_record(self):
-        self.make(line(logs.main_record(1)))
+        self.make(record(1, stats=recordings.stats(1)))
 
         @self.each
         def _(dark):
-            self.assertIn("stats-interval=1", self.text(".warn")[0])
+            self.assertIn("too few for curves", self.text(".warn")[0])
             self.check_drawn(dark)
 
     def test_trouble(self):
         names = ("I/O errors", "Became system memory, times", "Disk full, times")
         fine = {"io_errors": 0, "fallbacks": 0, "disk_full": 0}
-        self.make(logs.process(3, **fine))
+        self.make(recordings.process(3, **fine))
         self.open()
         self.assertEqual(set(names) & set(self.text(".tile dt")), set())
-        self.make(logs.process(3, io_errors=1, fallbacks=3, disk_full=2))
+        self.make(recordings.process(3, io_errors=1, fallbacks=3, disk_full=2))
         self.open()
         self.assertEqual([t for t in self.text(".tile dt") if t in names], [*names])
 
     def test_wear(self):
         wear = {"written_permille": 876, "mean_write_bytes": 3 << 20}
-        self.make(logs.process(3, **wear))
+        self.make(recordings.process(3, **wear))
         self.open()
         tiles = dict(zip(self.text(".tile dt"), self.text(".tile dd")))
         self.assertEqual(tiles["Written per byte"], "0.88mean write 3 MiB")
         self.assertIn("0.88", self.text(".totals td"))
         # nothing was written
-        self.make(logs.process(3, written_permille=0, mean_write_bytes=0))
+        self.make(recordings.process(3, written_permille=0, mean_write_bytes=0))
         self.open()
         tiles = dict(zip(self.text(".tile dt"), self.text(".tile dd")))
         self.assertEqual(tiles["Written per byte"], "0mean write 0")
         self.assertFalse([t for t in self.text(".totals td") if "NaN" in t])
+
+    def test_advice(self):
+        self.make(recordings.process(3, advice=["raise ram", EVIL]))
+
+        @self.each
+        def _(dark):
+            self.assertIn("raise ram.", self.text(".box li"))
+            self.assertIn(EVIL + ".", self.text(".box li"))
 
     def test_nothing(self):
         self.make("", status=1)
 
         @self.each
         def _(dark):
-            self.assertIn("GST_DEBUG=GST_TRACER:7", self.text("pre")[0])
+            self.assertIn("--record my-%p.json", self.text("pre")[0])
             self.assertEqual(self.text(".plot"), [])
 
     def test_hostile_names(self):
-        text = logs.process(3)
-        for name in (EVIL, "x" * 3000, "\u202etxet\x07", "__proto__", "@data@ $& $1"):
-            for second in (1, 2, 3):
-                text += line(logs.queue_record(second, name, 99 * MIB))
-                text += line(logs.element_record(second, name))
-                text += line(logs.thread_record(second, name, 5, name))
-        self.make(text, logs.process(4, pid=2))
+        names = (EVIL, "x" * 3000, "\u202etxet\x07", "__proto__", "@data@ $& $1")
+        text = recordings.process(
+            3,
+            queues=names,
+            elements=[(name,) for name in names],
+            threads=names,
+            advice=names,
+        )
+        self.make(text, recordings.process(4, pid=2))
 
         @self.each
         def _(dark):
@@ -249,7 +260,7 @@ class Pages(unittest.TestCase):
 
     def test_policy(self):
         """A script that got in would not run, nor would anything be loaded."""
-        self.make(logs.process(3))
+        self.make(recordings.process(3))
         self.open()
         self.browser.run(
             "document.body.insertAdjacentHTML('beforeend',"
@@ -262,7 +273,7 @@ class Pages(unittest.TestCase):
         self.assertNotEqual(self.browser.errors(), [])
 
     def test_hover(self):
-        self.make(logs.process(30))
+        self.make(recordings.process(30))
         self.open()
         self.assertIn("max 21", self.text("figure .value"))
         x, y, width, height = self.browser.run(BOXES)[0]
@@ -276,9 +287,7 @@ class Pages(unittest.TestCase):
         """Each bar is between the edges of its bucket, and the mouse tells these."""
         edges = ((0, 1), (56, 64), (64, 80), (80, 96), (112, 128))
         self.make(
-            "".join(
-                line(logs.waits_record(1, "map", high * 1000, 5)) for _, high in edges
-            )
+            record(1, waits={"map": [[high * 1000, 5] for _, high in edges]})
         )
         self.open()
         at = self.text("h3").index("How long waits were")
@@ -306,10 +315,7 @@ class Pages(unittest.TestCase):
         """The axis of a histogram is labelled, however short or long it is."""
         for buckets in ((48,), (16, 768), (20, 448), (40, 896), (1, 10**8)):
             self.make(
-                "".join(
-                    line(logs.waits_record(1, "map", upto * 1000, 5))
-                    for upto in buckets
-                )
+                record(1, waits={"map": [[upto * 1000, 5] for upto in buckets]})
             )
             for width in (1280, 400):
                 with self.subTest(buckets=buckets, width=width):
@@ -317,7 +323,7 @@ class Pages(unittest.TestCase):
                     self.assertEqual(self.browser.run(COLLISIONS), [])
 
     def test_hide(self):
-        self.make(logs.process(30))
+        self.make(recordings.process(30))
         self.open()
         self.browser.run("document.querySelectorAll('.legend button')[1].click()")
         picture = browser.Picture(self.browser.picture())
@@ -326,10 +332,9 @@ class Pages(unittest.TestCase):
         self.check()
 
     def test_sort(self):
-        text = logs.process(3)
-        for number, waited in ((10, 3), (9, 5), (11, 4)):
-            text += line(logs.element_record(3, f"/e{number}", waited * 10**9))
-        self.make(text)
+        waits = ((10, 3), (9, 5), (11, 4))
+        elements = [(f"/e{number}", seconds * 10**9) for number, seconds in waits]
+        self.make(recordings.process(3, elements=elements))
         self.open()
 
         def names():
@@ -353,7 +358,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(names(), ["/e9", "/e10", "/e11"])
 
     def test_scheme_changes(self):
-        self.make(logs.process(30))
+        self.make(recordings.process(30))
         self.open(dark=False)
         self.browser.call(
             "Emulation.setEmulatedMedia",
@@ -363,7 +368,7 @@ class Pages(unittest.TestCase):
         self.check_drawn(True)
 
     def test_accessible(self):
-        self.make(logs.process(3))
+        self.make(recordings.process(3))
         self.open()
         self.assertEqual(self.browser.run("document.documentElement.lang"), "en")
         self.assertEqual(self.browser.run("document.title"), "filemem: log0")

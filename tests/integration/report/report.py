@@ -2,8 +2,8 @@
 # filemem: GStreamer's buffers on disk
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# report.py: what gst-filemem report makes of logs: values of one run, several runs
-# beside each other, and the command line.
+# report.py: what gst-filemem report makes of recordings: values of one run,
+# several runs beside each other, and the command line.
 #
 #   report.py SOURCE BUILD [PART/PARTS | TEST...]
 #
@@ -19,14 +19,14 @@ import stat
 import subprocess
 import sys
 
-import logs
 import made
-from logs import MIB, line
+import recordings
+from recordings import MIB, record
 
 
 class Values(made.Report):
     def test_curves(self):
-        data = self.make(logs.process(10))
+        data = self.make(recordings.process(10))
         self.assertEqual(self.chart(data, "memory")["x"], list(range(1, 11)))
         self.assertEqual(self.curve(data, "memory", "resident"), [21, 20] * 5)
         self.assertEqual(self.curve(data, "memory", "budget"), [32] * 10)
@@ -43,14 +43,13 @@ class Values(made.Report):
         self.assertEqual(self.curve(data, "minor-faults", "process"), [1000] * 10)
         self.assertEqual(self.curve(data, "minor-faults", "arena"), [500] * 10)
         self.assertEqual(self.curve(data, "major-faults", "process"), [2] * 10)
-        self.assertEqual(
-            self.curve(data, "waits", "99%"), [2 * ts for ts in range(1, 11)]
-        )
+        self.assertEqual(self.curve(data, "waits", "median"), [1] * 10)
+        self.assertEqual(self.curve(data, "waits", "99%"), [2] * 10)
         self.assertEqual(self.said, "gst-filemem report: wrote page.html\n")
         self.assertEqual(data["runs"][0]["missing"], [])
 
     def test_histogram(self):
-        data = self.make(logs.process(10))
+        data = self.make(recordings.process(10))
         self.assertEqual(self.chart(data, "histogram")["x"], [1e6, 2e6, 8e6])
         maps, allocations = self.chart(data, "histogram")["series"]
         self.assertEqual(maps["y"], [40, 10, None])
@@ -60,41 +59,46 @@ class Values(made.Report):
         """Those of fm_histogram_limit(), in allocator/statistics.c."""
         uptos = [(1000 << b // 4) * (4 + b % 4) // 4 for b in range(112)]
         # and two that can't be drawn
-        text = "".join(
-            line(logs.waits_record(1, "map", upto, 1)) for upto in [0, *uptos, 2**63]
-        )
+        buckets = [[upto, 1] for upto in [0, *uptos, 2**63]]
+        text = record(1, waits={"map": buckets})
         chart = self.chart(self.make(text), "histogram")
         self.assertEqual(chart["x"], uptos)
         self.assertEqual(chart["from"], [0, *uptos[:-1]])
 
     def test_totals(self):
-        data = self.make(logs.process(10))
+        data = self.make(recordings.process(10))
         self.assertEqual(self.total(data, "Allocated"), [100 * MIB])
-        self.assertEqual(self.total(data, "Duration"), [10 * logs.S])
+        self.assertEqual(self.total(data, "Duration"), [10 * recordings.S])
         self.assertEqual(self.total(data, "Page cache, highest"), [MIB])
         self.assertIsNone(self.total(data, "I/O errors"))
 
     def test_wear(self):
         wear = {"written_permille": 876, "writes": 20, "mean_write_bytes": 3 * MIB}
-        data = self.make(logs.process(3, **wear))
+        data = self.make(recordings.process(3, **wear))
         self.assertEqual(self.total(data, "Written per byte"), [876])
         self.assertEqual(self.total(data, "Writes"), [20])
         self.assertEqual(self.total(data, "Mean write"), [3 * MIB])
-        # an older log has none
+        # nothing is made up
         self.assertIsNone(self.total(data, "Mean read"))
 
     def test_totals_are_told_apart(self):
-        data = self.make(logs.process(3, fallbacks=3, fallback_bytes=9 * MIB))
+        data = self.make(recordings.process(3, fallbacks=3, fallback_bytes=9 * MIB))
         self.assertEqual(self.total(data, "Became system memory, times"), [3])
         self.assertEqual(self.total(data, "Became system memory"), [9 * MIB])
 
     def test_queues_of_one_name(self):
-        text = "".join(
-            line(logs.queue_record(ts, level=ts * number * MIB, number=number))
-            for ts in (1, 2, 3)
-            for number in (7, 9)
+        data = self.make(
+            "".join(
+                record(
+                    second,
+                    queues=[
+                        recordings.queue(second, level=second * n * MIB, number=n)
+                        for n in (7, 9)
+                    ],
+                )
+                for second in (1, 2, 3)
+            )
         )
-        data = self.make(text)
         self.assertEqual(self.curve(data, "queues", "queue0.sink"), [7, 14, 21])
         self.assertEqual(self.curve(data, "queues", "queue0.sink (2)"), [9, 18, 27])
         self.assertEqual(
@@ -103,7 +107,7 @@ class Values(made.Report):
         )
 
     def test_tables(self):
-        data = self.make(logs.process(10))
+        data = self.make(recordings.process(10))
         elements = self.table(data, "elements")
         # the one that waited longest is the first
         self.assertEqual(
@@ -121,56 +125,43 @@ class Values(made.Report):
             ["queue0:src", "101", "/GstPipeline:pipeline0/GstQueue:q"],
         )
         queues = self.table(data, "queues")
-        self.assertEqual(self.column(queues, "queue"), [logs.QUEUE])
+        self.assertEqual(self.column(queues, "queue"), [recordings.QUEUE])
         self.assertEqual(self.column(queues, "highest level"), [60 * MIB])
         self.assertEqual(self.column(queues, "left: meta"), [3])
         labels = [column["label"] for column in queues["columns"]]
         self.assertNotIn("left: lent", labels)
 
     def test_percentiles_of_differences(self):
-        """Without interval-wait figures: from what is new in the histogram."""
-        lacking = {f"interval_wait_{p}_ns": None for p in ("p50", "p99", "p999", "max")}
-        text = "".join(
-            line(body, seconds=ts)
-            for ts, old, new in ((1, 10, 0), (2, 10, 1), (3, 10, 1), (4, 110, 2))
-            for body in (
-                logs.main_record(ts, **lacking),
-                logs.waits_record(ts, "map", 1_000_000, old),
-                logs.waits_record(ts, "map", 16_000_000, new),
+        """From what is new in the histogram."""
+        data = self.make(
+            "".join(
+                record(second, waits={"map": [[1_000_000, old], [16_000_000, new]]})
+                for second, old, new in (
+                    (1, 10, 0),
+                    (2, 10, 1),
+                    (3, 10, 1),
+                    (4, 110, 2),
+                )
             )
         )
-        data = self.make(text)
         self.assertEqual(self.curve(data, "waits", "median"), [1, 16, None, 1])
         self.assertEqual(self.curve(data, "waits", "99%"), [1, 16, None, 1])
         self.assertEqual(self.curve(data, "waits", "longest"), [1, 16, None, 16])
         note = self.chart(data, "waits")["note"]
         self.assertIn("upper edges of its buckets", note)
-        # so are interval-wait figures
-        data = self.make(logs.process(4))
-        self.assertEqual(self.chart(data, "waits")["note"], note)
-
-    def test_percentiles_so_far(self):
-        lacking = {f"interval_wait_{p}_ns": None for p in ("p50", "p99", "p999", "max")}
-        data = self.make(
-            "".join(line(logs.main_record(ts, **lacking)) for ts in range(1, 5))
-        )
-        self.assertEqual(self.curve(data, "waits", "99%"), [2] * 4)
-        self.assertIn("so far", self.chart(data, "waits")["note"])
-        self.assertIn("interval-wait-p99-ns", self.said)
 
     def test_nothing_waited(self):
         """A curve without a value is not drawn, nor is a chart without one."""
-        idle = logs.waiting(4, idle=range(1, 5))
+        idle = recordings.waiting(4, idle=range(1, 5))
         self.assertIsNone(self.chart(self.make(idle), "waits"))
-        data = self.make(idle, logs.waiting(4, pid=2))
+        data = self.make(idle, recordings.waiting(4, pid=2))
         labels = [each["label"] for each in self.chart(data, "p99")["series"]]
         self.assertEqual(labels, ["log1"])
 
     def test_last_record_soon_after(self):
         """The record of the end says nothing of a rate by itself."""
-        text = logs.process(5) + line(
-            logs.main_record(5, ts=5 * logs.S + 1000, alloc_bytes=51 * MIB)
-        )
+        last = recordings.stats(5, alloc_bytes=51 * MIB)
+        text = recordings.process(5) + record(5.000001, stats=last)
         rates = self.curve(self.make(text), "rates", "allocated")
         self.assertLessEqual(max(filter(None, rates)), 11.001)
 
@@ -178,18 +169,23 @@ class Values(made.Report):
         """One of an interval and one of the end: what was allocated in the
         first counts."""
         for end, rates in ((1.001, [9.99001]), (1.5, [10, 0])):
-            last = logs.main_record(1, ts=end * logs.S)
-            data = self.make(line(logs.main_record(1)) + line(last))
+            figures = recordings.stats(1)
+            data = self.make(record(1, stats=figures) + record(end, stats=figures))
             self.assertEqual(self.curve(data, "rates", "allocated"), rates)
 
     def test_one_record(self):
-        data = self.make(line(logs.main_record(10)))
+        data = self.make(record(10, stats=recordings.stats(10)))
         self.assertEqual(self.curve(data, "rates", "allocated"), [10])
 
     def test_many_points(self):
         text = "".join(
-            line(logs.main_record(ts, resident_bytes=(99 if ts == 7777 else 5) * MIB))
-            for ts in range(1, 20001)
+            record(
+                second,
+                stats=recordings.stats(
+                    second, resident_bytes=(99 if second == 7777 else 5) * MIB
+                ),
+            )
+            for second in range(1, 20001)
         )
         data = self.make(text)
         memory = self.curve(data, "memory", "resident")
@@ -202,17 +198,20 @@ class Values(made.Report):
         self.assertLess(len(self.page), 1 << 20)
 
     def test_more_fields(self):
-        """Fields are known by their names, not by their places."""
-        text = logs.process(5)
-        for kind in ("filemem", "filemem-waits"):
-            text = text.replace(f" {kind}, ", f" {kind}, process-id=(guint64)100, ")
-        plain = self.make(logs.process(5))
-        self.assertEqual(self.make(text), plain)
+        """Of a later version."""
+        text = recordings.process(5)
+        more = text.replace('"stats":{', '"new":[{"a":1}],"stats":{"newer":[1],')
+        self.assertNotEqual(text, more)
+        self.assertEqual(self.make(more), self.make(text))
+
+    def test_advice(self):
+        data = self.make(recordings.process(3, advice=["raise ram", "a\x1b[31mb"]))
+        self.assertEqual(data["runs"][0]["advice"], ["raise ram", "a\\x1b[31mb"])
 
 
 class Several(made.Report):
     def test_compared(self):
-        data = self.make(logs.process(10, pid=1), logs.process(5, pid=2))
+        data = self.make(recordings.process(10, pid=1), recordings.process(5, pid=2))
         self.assertEqual(
             [g["title"] for g in data["groups"]], ["Compared", "log0", "log1"]
         )
@@ -231,7 +230,10 @@ class Several(made.Report):
 
     def test_gaps(self):
         """Where nothing waited in a run is told from where it has no record."""
-        data = self.make(logs.waiting(5, idle=(3,)), logs.waiting(5, offset=0.5, pid=2))
+        data = self.make(
+            recordings.waiting(5, idle=(3,)),
+            recordings.waiting(5, offset=0.5, pid=2),
+        )
         self.assertEqual(self.chart(data, "p99")["x"], [n / 2 for n in range(2, 12)])
         first, second = self.chart(data, "p99")["series"]
         self.assertEqual(first["y"], [2, None, 4, None, None, None, 8, None, 10, None])
@@ -242,15 +244,15 @@ class Several(made.Report):
     def test_same_name(self):
         for directory in ("a", "b"):
             (self.path / directory).mkdir()
-            self.log(logs.process(3), f"{directory}/x.log")
+            self.log(recordings.process(3), f"{directory}/x.log")
         done = self.call("-o", "-", "a/x.log", "b/x.log")
         data = json.loads(made.DATA.search(done.stdout.decode())[1])
         self.assertEqual([run["label"] for run in data["runs"]], ["a/x.log", "b/x.log"])
 
     def test_one_is_empty(self):
-        data = self.make(logs.process(3), "")
+        data = self.make(recordings.process(3), "")
         self.assertEqual(len(data["runs"]), 1)
-        self.assertIn("No filemem records in log1: GST_DEBUG=", self.said)
+        self.assertIn("No filemem records in log1: GST_FILEMEM_", self.said)
 
 
 class CommandLine(made.Report):
@@ -265,16 +267,12 @@ class CommandLine(made.Report):
         self.assertEqual((self.path / "notes.html").read_text(), "precious")
 
     def test_how(self):
-        """Each process is told to have a log of its own."""
-        said = self.call("--help").stdout.decode()
-        self.assertIn("GST_DEBUG_FILE=my-%p.log", said)
-        self.assertIn("GST_DEBUG_FILE=my-%p.log", self.make("", status=1)["how"])
-        self.make(logs.process(3, noise=False)[:-9])
-        self.assertIn("cut short", self.said)
-        self.assertIn("GST_DEBUG_FILE=my-%p.log", self.said)
+        """Each process is told to have a file of its own."""
+        self.assertIn("--record my-%p.json", self.call("--help").stdout.decode())
+        self.assertIn("--record my-%p.json", self.make("", status=1)["how"])
 
     def test_output(self):
-        self.log(logs.process(3))
+        self.log(recordings.process(3))
         self.assertEqual(self.call("my.log").returncode, 0)
         written = (self.path / "my.log.html").read_bytes()
         done = self.call("my.log", "-o", "-")
@@ -288,23 +286,23 @@ class CommandLine(made.Report):
         return done.stderr.decode()
 
     def test_failures(self):
-        self.log(logs.process(3))
+        self.log(recordings.process(3))
         self.assertIn("absent: No such file", self.failure("absent"))
         self.assertIn("Is a directory", self.failure("."))
         self.assertIn("no/x: No such file", self.failure("my.log", "-o", "no/x"))
-        self.assertIn("that is a log", self.failure("my.log", "-o", "my.log"))
-        self.assertTrue((self.path / "my.log").read_text().startswith("0:"))
+        self.assertIn("that is a recording", self.failure("my.log", "-o", "my.log"))
+        self.assertTrue((self.path / "my.log").read_text().startswith("{"))
         self.assertEqual(self.call().returncode, 2)
 
     def test_unreadable(self):
-        self.log(logs.process(3))
+        self.log(recordings.process(3))
         (self.path / "my.log").chmod(0)
         if os.access(self.path / "my.log", os.R_OK):
             self.skipTest("root reads every file")
         self.assertIn("Permission denied", self.failure("my.log"))
 
     def test_no_library(self):
-        self.log(logs.process(3))
+        self.log(recordings.process(3))
         program = (
             "import sys; sys.dont_write_bytecode = True\n"
             "sys.path.insert(0, sys.argv[1])\n"
@@ -324,14 +322,14 @@ class CommandLine(made.Report):
         )
 
     def test_build_tree(self):
-        self.log(logs.process(3))
+        self.log(recordings.process(3))
         self.assertEqual(
             self.call("my.log", program=made.build / "gst-filemem").returncode, 0
         )
 
     def test_installed_tree(self):
         """A tree that was moved, reached through a link."""
-        self.log(logs.process(3))
+        self.log(recordings.process(3))
         text = (made.build / "gst-filemem").read_text()
         from_bin = re.search("^_fm_commands_from_bindir='(.*)'$", text, re.M)[1]
         bin_directory = self.path / "moved/prefix/bin"
