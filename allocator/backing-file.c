@@ -76,8 +76,11 @@ static const struct
 };
 
 static const gchar *
-cure_for (int error)
+cure_for (const gchar *dir, int error)
 {
+  /* Where nothing can be made, as in /proc, it is ENOENT, too. */
+  if (error == ENOENT && g_file_test (dir, G_FILE_TEST_IS_DIR))
+    error = EACCES;
   switch (error) {
     case ENOENT:
       return "create that directory, or set dir, GST_FILEMEM_DIR, to another";
@@ -162,7 +165,7 @@ fm_backing_file_new (const gchar *dir, GError **error)
       close (fd);
     g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (saved),
         "no file can be made in \"%s\": %s (%s)", dir, g_strerror (saved),
-        cure_for (saved));
+        cure_for (dir, saved));
     return NULL;
   }
 

@@ -81,7 +81,17 @@ fm_option_accepted (FmOptionId id)
   g_return_val_if_reached (NULL);
 }
 
-/* Reads "64", "64M", "1.5GiB", "50%". Rounds a fraction of a byte down. */
+/* Where the number ends: "64 MiB" is written with a space, which may be one
+ * that does not break. */
+static gchar *
+skip_space (gchar *text)
+{
+  while (*text == ' ' || g_str_has_prefix (text, "\302\240"))
+    text += *text == ' ' ? 1 : 2;
+  return text;
+}
+
+/* Reads "64", "64M", "1.5 GiB", "50%". Rounds a fraction of a byte down. */
 static gboolean
 parse_size (const gchar *text, gboolean percent_allowed, guint64 *ret_number,
     gboolean *ret_percent)
@@ -115,6 +125,7 @@ parse_size (const gchar *text, gboolean percent_allowed, guint64 *ret_number,
     return TRUE;
   }
 
+  end = skip_space (end);
   if (*end != '\0') {
     const gchar *unit = strchr (units, g_ascii_toupper (*end));
 

@@ -43,7 +43,9 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
 {
   patience->over = TRUE;
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
-  if (fm_first_time (&pager->warned_over)) {
+  /* What can't be written was said, and more ram is no cure for that. */
+  if (!atomic_load (&pager->warned_full) && !atomic_load (&pager->warned_write)
+      && fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
     g_autofree gchar *budget =
         g_format_size_full (fm_pager_budget (pager), G_FORMAT_SIZE_IEC_UNITS);

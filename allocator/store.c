@@ -236,8 +236,13 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
         "size is %" G_GUINT64_FORMAT
         " KiB, less than one extent of %" G_GSIZE_FORMAT
-        " KiB (raise size, GST_FILEMEM_SIZE, or free some space in \"%s\")",
-        store->size / KIB, store->extent_size / KIB, dir);
+        " KiB (%sfree some space in \"%s\", or set dir, GST_FILEMEM_DIR, to "
+        "another disk)",
+        store->size / KIB, store->extent_size / KIB,
+        fm_options_is_chosen (options, FM_OPTION_SIZE)
+            ? "raise size, GST_FILEMEM_SIZE, "
+            : "",
+        dir);
     return FALSE;
   }
   if (!make_arena (

@@ -30,6 +30,24 @@ is_separator (gchar c)
   return c == ';' || c == ',' || g_ascii_isspace (c);
 }
 
+/* Where an option stands behind filemem and not within its parentheses. */
+static gboolean
+append_parameter (GString *mended, const gchar *at, gsize length)
+{
+  const gchar *last = strrchr (mended->str, ';');
+
+  last = last != NULL ? last + 1 : mended->str;
+  if (g_str_equal (last, TRACER))
+    g_string_append_c (mended, '(');
+  else if (g_str_has_prefix (last, TRACER "(") && g_str_has_suffix (last, ")"))
+    mended->str[mended->len - 1] = ',';
+  else
+    return FALSE;
+  g_string_append_len (mended, at, (gssize) length);
+  g_string_append_c (mended, ')');
+  return TRUE;
+}
+
 /* Appends the tracer at @at, to the end of its parameters, in lower case where
  * that makes it filemem's name. Returns what follows. */
 static const gchar *
@@ -39,6 +57,8 @@ append_tracer (GString *mended, const gchar *at)
 
   while (at[length] != '\0' && at[length] != '(' && !is_separator (at[length]))
     length++;
+  if (memchr (at, '=', length) != NULL && append_parameter (mended, at, length))
+    return at + length;
   if (mended->len > 0)
     g_string_append_c (mended, ';');
   if (length == strlen (TRACER)

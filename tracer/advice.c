@@ -30,11 +30,15 @@
 
 /* What a stream needs of the budget; below that its extents are read more than
  * once. */
-#define STREAM_BYTES ((guint64) 1 << 20)
+#define STREAM_BYTES ((guint64) 2 << 20)
 
 /* Who waits for a disk that was at work for less than such a part of that time
  * waits for something else. */
 #define BUSY_PART 2
+
+/* More than such a part of the time was spent waiting: with more ram, more or
+ * less would be in queues. */
+#define MUCH_WAITING 10
 
 /* Who has such a part of what is mapped is named, but not more than so many. */
 #define HOLDER_PART 8
@@ -50,6 +54,7 @@ typedef struct
   FmWear wear;
   guint n_streams;  /* that may have been at work at a time */
   gboolean mapped;  /* takes most of the budget, or more */
+  gboolean pool;    /* fills of blocks that are written anew are many */
   gboolean turns;   /* streams that don't fit the budget take turns in it */
   gboolean refused; /* there is no room on disk */
   gboolean full;    /* that was said, or that size is reached */
@@ -131,6 +136,24 @@ is_written_often (const Matter *matter)
 {
   return matter->stats[FM_STAT_SPILL_BYTES] > WRITTEN_LEAST
       && matter->wear.written_permille > WRITTEN_OFTEN;
+}
+
+static guint64
+bytes_to_write (const guint64 *stats)
+{
+  return (guint64) ((gdouble) stats[FM_STAT_FILL_BYTES]
+      * (gdouble) stats[FM_STAT_FILLS_TO_WRITE]
+      / (gdouble) MAX (stats[FM_STAT_FILLS], 1));
+}
+
+/* Blocks of a pool that are written anew are read from disk before. */
+static gboolean
+is_pool (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+
+  return bytes_to_write (stats) > LEAST
+      && stats[FM_STAT_FILLS_TO_WRITE] > stats[FM_STAT_FILLS] / 3;
 }
 
 /* ---- disk space ---- */
@@ -284,7 +307,7 @@ name_holders (const Matter *matter)
   if (holders->len == 0)
     g_string_append_printf (text, "%s up to %s mapped at a time",
         matter->snapshot->elements->len > 0 ? "code that runs in no element has"
-                                            : "elements have",
+                                            : "elements or the program have",
         pinned);
   return g_string_free (text, FALSE);
 }
@@ -327,38 +350,25 @@ say_turns (const Matter *matter, const gchar *what)
       matter->stats[FM_STAT_BUDGET] < least ? " at least" : "");
 }
 
-/* Blocks of a pool that are filled anew are read from disk before. */
-static gboolean
-about_pool (const Matter *matter)
-{
-  const guint64 *stats = matter->stats;
-  guint64 fills = MAX (stats[FM_STAT_FILLS], 1);
-  guint64 to_write = stats[FM_STAT_FILLS_TO_WRITE];
-  guint64 bytes = (guint64) ((gdouble) stats[FM_STAT_FILL_BYTES]
-      * (gdouble) to_write / (gdouble) fills);
-  g_autofree gchar *in_vain = size (bytes);
-  g_autofree gchar *all = size (stats[FM_STAT_FILL_BYTES]);
-
-  if (bytes <= LEAST || to_write <= fills / 3)
-    return FALSE;
-  say (matter,
-      "%s of %s came back from disk only to be written anew: a pool has more "
-      "buffers than fit the budget; raise ram",
-      in_vain, all);
-  return TRUE;
-}
-
 static void
 about_wear (const Matter *matter)
 {
-  g_autofree gchar *written = size (matter->stats[FM_STAT_SPILL_BYTES]);
+  const guint64 *stats = matter->stats;
+  g_autofree gchar *in_vain = size (bytes_to_write (stats));
+  g_autofree gchar *all = size (stats[FM_STAT_FILL_BYTES]);
+  g_autofree gchar *written = size (stats[FM_STAT_SPILL_BYTES]);
   g_autofree gchar *what =
       g_strdup_printf ("%.1f bytes were written for each that came in (%s)",
           (gdouble) matter->wear.written_permille / 1000, written);
 
-  if (matter->turns)
+  if (matter->pool)
+    say (matter,
+        "%s of %s came back from disk only to be written anew: a pool has more "
+        "buffers than fit the budget; raise ram",
+        in_vain, all);
+  else if (matter->turns)
     say_turns (matter, what);
-  else if (!matter->mapped && !about_pool (matter) && is_written_often (matter))
+  else if (!matter->mapped && is_written_often (matter))
     say (matter,
         "%s: what came back from disk went there again before it was done "
         "with; raise ram",
@@ -372,9 +382,20 @@ about_wear (const Matter *matter)
 static gboolean
 was_waited_for (const Matter *matter, guint64 waited)
 {
-  /* Many may have waited at the same time. */
+  /* Those of all streams may have waited at the same time. */
   return matter->stats[FM_STAT_DISK_BUSY_NS]
-      >= MIN (waited, matter->snapshot->uptime) / BUSY_PART;
+      >= MIN (waited / MAX (matter->n_streams, 1), matter->snapshot->uptime)
+      / BUSY_PART;
+}
+
+/* Most of what was read was for producers, who waited for what they were to
+ * write: that was said. */
+static gboolean
+waits_for_pool (const Matter *matter)
+{
+  return matter->pool
+      && matter->stats[FM_STAT_FILLS_TO_WRITE]
+      > matter->stats[FM_STAT_FILLS] / 3 * 2;
 }
 
 static void
@@ -390,7 +411,8 @@ about_disk (Matter *matter)
 
   /* Where writes failed, that is what was waited for. */
   if (busy <= 0 || matter->turns || matter->mapped || failed
-      || !is_worth_a_word (matter, waited) || !was_waited_for (matter, waited))
+      || waits_for_pool (matter) || !is_worth_a_word (matter, waited)
+      || !was_waited_for (matter, waited))
     return;
   say (matter,
       "the disk moved %.0f MiB/s both ways, and producers waited %.1f s for "
@@ -413,6 +435,21 @@ about_maps_in_place (const Matter *matter)
         matter->stats[FM_STAT_MAPS_IN_PLACE]);
 }
 
+/* With how much ram nothing would go to disk: what there was at a time, unless
+ * it was less because of the waits, or was not all. NULL if nobody knows. */
+static gchar *
+enough (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  guint64 waited = (stats[FM_STAT_ALLOC_WAIT_NS] + stats[FM_STAT_MAP_WAIT_NS])
+      / MAX (matter->n_streams, 1);
+
+  if (waited > matter->snapshot->uptime / MUCH_WAITING
+      || stats[FM_STAT_FALLBACKS] > 0)
+    return NULL;
+  return size (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
+}
+
 static void
 about_waits (const Matter *matter)
 {
@@ -420,15 +457,17 @@ about_waits (const Matter *matter)
   guint64 waited = stats[FM_STAT_MAP_WAIT_NS];
   gboolean by_disk =
       !matter->slow && !matter->mapped && was_waited_for (matter, waited);
-  g_autofree gchar *ram =
-      size (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
+  g_autofree gchar *ram = enough (matter);
 
-  if (matter->turns || !is_worth_a_word (matter, waited))
+  if (matter->turns || waits_for_pool (matter)
+      || !is_worth_a_word (matter, waited))
     return;
   say (matter,
-      "maps waited %.1f s for buffers to come back from disk: %sraise ram; "
-      "with about %s nothing would go there",
-      seconds (waited), by_disk ? "use a faster disk (dir), or " : "", ram);
+      "maps waited %.1f s for buffers to come back from disk: %sraise "
+      "ram%s%s%s",
+      seconds (waited), by_disk ? "use a faster disk (dir), or " : "",
+      ram != NULL ? "; with about " : "", ram != NULL ? ram : "",
+      ram != NULL ? " nothing would go there" : "");
 }
 
 /* Where there is little room beside what is mapped, what was read ahead may
@@ -447,7 +486,10 @@ about_prefetch (const Matter *matter)
       || unused <= stats[FM_STAT_PREFETCH_BYTES] / 4)
     return;
   if (matter->n_streams < 2)
-    say (matter, "%s: somebody jumps in what was written", what);
+    say (matter,
+        "%s: somebody jumps in what was written, or ram is too small to read "
+        "ahead",
+        what);
   else if (stats[FM_STAT_BUDGET] < matter->n_streams * STREAM_BYTES)
     say_turns (matter, what);
   else
@@ -523,8 +565,9 @@ fm_advice (const FmSnapshot *snapshot)
   guint i;
 
   matter.mapped = is_mapped (&matter);
-  matter.turns =
-      !matter.mapped && matter.n_streams > 1 && is_written_often (&matter);
+  matter.pool = !matter.mapped && is_pool (&matter);
+  matter.turns = !matter.mapped && !matter.pool && matter.n_streams > 1
+      && is_written_often (&matter);
   about_space (&matter);
   about_budget (&matter);
   about_mapped (&matter);

@@ -36,6 +36,10 @@ test_mend (void **state)
       {"FileMem", "filemem"},
       {"latency filemem", "latency;filemem"},
       {"filemem(ram=1M", "filemem(ram=1M)"},
+      {"filemem,ram=1M", "filemem(ram=1M)"},
+      {"filemem ram=1M size=1G;stats", "filemem(ram=1M,size=1G);stats"},
+      {"filemem(ram=1M),size=1G", "filemem(ram=1M,size=1G)"},
+      {"latency,x=1", NULL},
   };
   guint i;
 

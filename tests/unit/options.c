@@ -228,6 +228,8 @@ static const struct
     {FM_OPTION_RESERVE, "0", "0", 0},
     {FM_OPTION_RESERVE, "5%", "5%", 5, TRUE},
 
+    {FM_OPTION_RAM, "64 M", "67108864", 67108864},
+    {FM_OPTION_RAM, "1.5\302\240MiB", "1572864", 1572864},
     {FM_OPTION_WHEN_FULL, "system", "system", FM_WHEN_FULL_SYSTEM},
     {FM_OPTION_WHEN_FULL, "WAIT", "wait", FM_WHEN_FULL_WAIT},
     {FM_OPTION_WHEN_FULL, " fail ", "fail", FM_WHEN_FULL_FAIL},
@@ -286,7 +288,7 @@ static const struct
 
     {FM_OPTION_RAM, ""}, {FM_OPTION_RAM, " "}, {FM_OPTION_RAM, "M"},
     {FM_OPTION_RAM, "many"}, {FM_OPTION_RAM, "-1"}, {FM_OPTION_RAM, "-64M"},
-    {FM_OPTION_RAM, "+64M"}, {FM_OPTION_RAM, "64 M"}, {FM_OPTION_RAM, "6 4"},
+    {FM_OPTION_RAM, "+64M"}, {FM_OPTION_RAM, "64 M M"}, {FM_OPTION_RAM, "6 4"},
     {FM_OPTION_RAM, "64Ki"}, {FM_OPTION_RAM, "64iB"}, {FM_OPTION_RAM, "64KK"},
     {FM_OPTION_RAM, "64MiBB"}, {FM_OPTION_RAM, "64BB"}, {FM_OPTION_RAM, "64P"},
     {FM_OPTION_RAM, "64M64"}, {FM_OPTION_RAM, "0x40"}, {FM_OPTION_RAM, "1e6"},

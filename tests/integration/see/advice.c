@@ -268,6 +268,14 @@ test_waits (void **state)
   assert_one (fixture,
       "maps waited 1.5 s for buffers to come back from disk: raise ram; with "
       "about 350.0\302\240MiB nothing would go there");
+  /* There was more, or it would have been less without the waits. */
+  fixture->stats[FM_STAT_FALLBACKS] = 1;
+  assert_one (fixture,
+      "maps waited 1.5 s for buffers to come back from disk: raise ram");
+  fixture->stats[FM_STAT_FALLBACKS] = 0;
+  fixture->snapshot.uptime = 14 * SECOND;
+  assert_one (fixture,
+      "maps waited 1.5 s for buffers to come back from disk: raise ram");
 }
 
 /* Four streams of 100 MiB. */
@@ -302,7 +310,7 @@ test_streams (void **state)
   assert_one (fixture,
       "2.5 bytes were written for each that came in (1000.0\302\240MiB): 4 "
       "streams take turns in a budget that is too small for what all of them "
-      "use at a time; raise ram, to 4.0\302\240MiB at least");
+      "use at a time; raise ram, to 8.0\302\240MiB at least");
   /* Little is not worth a word. */
   fixture->stats[FM_STAT_SPILL_BYTES] = 64 * MIB;
   fixture->stats[FM_STAT_ALLOC_BYTES] = 10 * MIB;
@@ -352,17 +360,20 @@ test_mapped (void **state)
   assert_none (fixture);
   fixture->stats[FM_STAT_PINNED_PEAK] = 48 * MIB;
   assert_one (fixture,
-      "elements have up to 48.0\302\240MiB mapped at a time, which leaves "
+      "elements or the program have up to 48.0\302\240MiB mapped at a time, "
+      "which leaves "
       "16.0\302\240MiB of the budget for all else: raise ram; attribution=on "
       "names who");
   fixture->stats[FM_STAT_PINNED_PEAK] = 69 * MIB;
   assert_one (fixture,
-      "elements have up to 69.0\302\240MiB mapped at a time: ram below "
+      "elements or the program have up to 69.0\302\240MiB mapped at a time: "
+      "ram below "
       "77.0\302\240MiB saves no memory; attribution=on names who");
   /* Nothing had to go for it, but memory is not bounded by ram. */
   fixture->stats[FM_STAT_SPILL_BYTES] = 0;
   assert_one (fixture,
-      "elements have up to 69.0\302\240MiB mapped at a time: ram below "
+      "elements or the program have up to 69.0\302\240MiB mapped at a time: "
+      "ram below "
       "77.0\302\240MiB saves no memory; attribution=on names who");
   fixture->stats[FM_STAT_PINNED_PEAK] = 63 * MIB;
   assert_none (fixture);
@@ -512,7 +523,7 @@ test_prefetch (void **state)
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 101 * MIB;
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
-      "jumps in what was written");
+      "jumps in what was written, or ram is too small to read ahead");
   add_streams (fixture);
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
@@ -521,7 +532,7 @@ test_prefetch (void **state)
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: 4 streams "
       "take turns in a budget that is too small for what all of them use at a "
-      "time; raise ram, to 4.0\302\240MiB at least");
+      "time; raise ram, to 8.0\302\240MiB at least");
   /* All of little is not worth a word. */
   fixture->stats[FM_STAT_PREFETCH_BYTES] = 16 * MIB;
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 16 * MIB;

@@ -141,7 +141,7 @@ def test_who_holds(runner):
 def test_nobody_knows_who_holds(runner):
     advice = advice_for_encoder(runner, "").document["advice"]
     assert re.fullmatch(
-        r"elements have up to .*MiB mapped at a time: ram below .*MiB saves "
+        r"elements or the program have up to .*MiB mapped at a time: ram below .*MiB saves "
         r"no memory; attribution=on names who", advice[0]), advice
     assert "streams" not in " ".join(advice), advice
 
