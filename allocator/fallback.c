@@ -24,7 +24,7 @@ fm_fallback_reason (FmStoreResult result)
 
 void
 fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
-    const FmStore *store)
+    const FmStore *store, gboolean waited)
 {
   g_autofree gchar *size = NULL;
   const gchar *limit;
@@ -41,9 +41,12 @@ fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
                     "beyond is ordinary memory. Raise that limit",
             size, limit);
       else
-        fm_warning ("buffers fill the size of %s: what comes beyond is "
+        fm_warning ("buffers fill the size of %s%s: what comes beyond is "
                     "ordinary memory. Raise size (GST_FILEMEM_SIZE)",
-            size);
+            size,
+            waited ? ", and none came back while an allocation waited "
+                     "(when-full=wait; a pool keeps its buffers)"
+                   : "");
       break;
     case FM_FALLBACK_TOO_LARGE:
       fm_warning ("a buffer of %" G_GSIZE_FORMAT " bytes is larger than the "

@@ -37,9 +37,10 @@ typedef struct
 FmFallback fm_fallback_reason (FmStoreResult result);
 
 /* Warns of each reason once. What was asked for (min-size), and the directory,
- * of which people have heard already, are no reasons to. */
+ * of which people have heard already, are no reasons to. @waited: for something
+ * to come back. */
 void fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
-    const FmStore *store);
+    const FmStore *store, gboolean waited);
 
 G_END_DECLS
 #endif

@@ -137,13 +137,20 @@ get_store (GstFileMemAllocator *self)
 
 /* ---- memory ---- */
 
+static gboolean
+waits (GstFileMemAllocator *self)
+{
+  return fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
+      == FM_WHEN_FULL_WAIT;
+}
+
 static void
 warn_fallback (GstFileMemAllocator *self, FmFallback why, gsize bytes)
 {
   const FmStore *store = atomic_load (&self->store);
 
   if (store != NULL)
-    fm_fallback_warn (&self->warned, why, bytes, store);
+    fm_fallback_warn (&self->warned, why, bytes, store, waits (self));
 }
 
 static GstMemory *
@@ -163,10 +170,7 @@ static GstFileMemory *
 new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
     gsize align, gsize offset, gsize size, FmFallback *ret_why)
 {
-  gint64 patience = fm_options_number (&self->options, FM_OPTION_WHEN_FULL)
-          == FM_WHEN_FULL_WAIT
-      ? WAIT_FOR_ROOM
-      : 0;
+  gint64 patience = waits (self) ? WAIT_FOR_ROOM : 0;
   FmStore *store = get_store (self);
   GstFileMemory *memory;
   FmStoreBlock block;

@@ -253,11 +253,38 @@ start_watch (void)
     fm_watch_start ();
 }
 
+/* What is misspelt would be left alone without a word. Elements that a program
+ * makes of types of its own may come later. */
+static void
+check_queues (const FmOptions *options)
+{
+  g_auto (GStrv) names =
+      g_strsplit (fm_options_text (options, FM_OPTION_QUEUES), ":", -1);
+  guint i;
+
+  if (!options->value[FM_OPTION_QUEUES].given)
+    return;
+  for (i = 0; names[i] != NULL; i++) {
+    g_autoptr (GstElementFactory) factory = NULL;
+
+    if (names[i][0] == '\0' || g_str_equal (names[i], "none")
+        || g_str_equal (names[i], "auto")
+        || fm_options_list_has (FM_OPTIONS_QUEUES, names[i]))
+      continue;
+    factory = gst_element_factory_find (names[i]);
+    if (factory == NULL)
+      fm_warning ("option 'queues': no plugin has an element '%s' (gst-inspect-"
+                  "1.0 lists them); what enters others is not copied for it",
+          names[i]);
+  }
+}
+
 static void
 start_queues_and_elements (void)
 {
   const FmOptions *options = &shared.options;
 
+  check_queues (options);
   fm_queues_start (GST_ALLOCATOR (shared.allocator),
       fm_options_text (options, FM_OPTION_QUEUES),
       fm_options_number (options, FM_OPTION_COPY_ABOVE));

@@ -146,6 +146,15 @@ def test_nobody_knows_who_holds(runner):
     assert "streams" not in " ".join(advice), advice
 
 
+def test_misspelt_queue(runner):
+    argv = [runner.driver, "fakesrc num-buffers=1 ! queue ! fakesink"]
+    out, err = runner.run(argv, tracers="filemem(queues=queu:queue)")
+    equal(err.count("filemem: "), 1, err)
+    assert "'queu'" in err, err
+    out, err = runner.run(argv, tracers="filemem(queues=queue:appsink:identity)")
+    equal(err, "")
+
+
 def test_mapped(runner):
     # without threads the encoder looks ahead exactly so far
     need_elements("x264enc")
