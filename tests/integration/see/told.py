@@ -148,9 +148,9 @@ def test_nobody_knows_who_holds(runner):
 
 def test_misspelt_queue(runner):
     argv = [runner.driver, "fakesrc num-buffers=1 ! queue ! fakesink"]
-    out, err = runner.run(argv, tracers="filemem(queues=queu:queue)")
+    out, err = runner.run(argv, tracers="filemem(queues=kueue:queue)")
     equal(err.count("filemem: "), 1, err)
-    assert "'queu'" in err, err
+    assert "'kueue'" in err, err
     out, err = runner.run(argv, tracers="filemem(queues=queue:appsink:identity)")
     equal(err, "")
 
