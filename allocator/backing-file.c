@@ -78,8 +78,10 @@ static const struct
 static const gchar *
 cure_for (const gchar *dir, int error)
 {
+  struct stat status;
+
   /* Where nothing can be made, as in /proc, it is ENOENT, too. */
-  if (error == ENOENT && g_file_test (dir, G_FILE_TEST_IS_DIR))
+  if (error == ENOENT && fm_seam_stat (dir, &status) == 0)
     error = EACCES;
   switch (error) {
     case ENOENT:
