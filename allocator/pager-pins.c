@@ -302,7 +302,7 @@ fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
   if (atomic_load_explicit (&extent->full, memory_order_relaxed)) {
     if (block->length > 0)
       fm_pager_note_used (block);
-    if ((flags & FM_PIN_WRITE) == 0
+    if ((flags & FM_PIN_WRITE) == 0 || bytes == 0
         || is_written_on (pager, block, flags, stream)) {
       note_unmapped (pager, extent);
     } else {

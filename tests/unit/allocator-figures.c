@@ -173,11 +173,16 @@ test_padding (void **state)
   Fixture *fixture = *state;
   GstAllocationParams params = {
       GST_MEMORY_FLAG_ZERO_PREFIXED | GST_MEMORY_FLAG_ZERO_PADDED, 0, 16, 16};
-  GstMemory *block = gst_allocator_alloc (fixture->allocator, BLOCK, &params);
+  GstMemory *blocks[3];
+  guint i;
 
-  map (block, GST_MAP_WRITE);
-  assert_int_equal (blocks_written (fixture), 1);
-  gst_memory_unref (block);
+  for (i = 0; i < 3; i++) {
+    blocks[i] = gst_allocator_alloc (fixture->allocator, BLOCK, &params);
+    map (blocks[i], GST_MAP_WRITE);
+  }
+  assert_int_equal (blocks_written (fixture), 3);
+  for (i = 0; i < 3; i++)
+    gst_memory_unref (blocks[i]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
