@@ -9,8 +9,10 @@ import re
 
 def printable(name):
     """A name of a file or a pad for a line of text or a title: without
-    what a terminal would take for commands."""
+    what a terminal would take for commands. Sizes have a space that does not
+    break, which is none to Python."""
     name = name.encode("utf-8", "backslashreplace").decode("utf-8")
+    name = name.replace("\u00a0", " ")
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in name
     )

@@ -205,8 +205,8 @@ class Values(made.Report):
         self.assertEqual(self.make(more), self.make(text))
 
     def test_advice(self):
-        data = self.make(recordings.process(3, advice=["raise ram", "a\x1b[31mb"]))
-        self.assertEqual(data["runs"][0]["advice"], ["raise ram", "a\\x1b[31mb"])
+        data = self.make(recordings.process(3, advice=["64\u00a0MiB", "a\x1b[31mb"]))
+        self.assertEqual(data["runs"][0]["advice"], ["64 MiB", "a\\x1b[31mb"])
 
 
 class Several(made.Report):
