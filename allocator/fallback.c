@@ -32,7 +32,7 @@ fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
   if (why == FM_FALLBACK_SMALL || why == FM_FALLBACK_DIR
       || !fm_first_time (&warned->said[why]))
     return;
-  size = g_format_size_full (fm_store_size (store), G_FORMAT_SIZE_IEC_UNITS);
+  size = fm_size_text (fm_store_size (store));
   limit = fm_store_limited_by (store);
   switch (why) {
     case FM_FALLBACK_FULL:

@@ -33,6 +33,13 @@ void fm_message (FmMessageLevel level, const gchar *format, ...)
 #define fm_warning(...) fm_message (FM_MESSAGE_WARNING, __VA_ARGS__)
 #define fm_info(...) fm_message (FM_MESSAGE_INFO, __VA_ARGS__)
 
+/* A size as messages and reports write it: "64.0 MiB". */
+static inline gchar *
+fm_size_text (guint64 bytes)
+{
+  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+}
+
 /* TRUE for the first caller only. */
 static inline gboolean
 fm_first_time (atomic_bool *said)

@@ -47,8 +47,7 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
   if (!atomic_load (&pager->warned_full) && !atomic_load (&pager->warned_write)
       && fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
-    g_autofree gchar *budget =
-        g_format_size_full (fm_pager_budget (pager), G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree gchar *budget = fm_size_text (fm_pager_budget (pager));
 
     fm_warning ("more than the budget of %s (ram) has to be in memory, because "
                 "what is there is in use or can't be written; the program goes "

@@ -52,19 +52,13 @@ write_extent (FmPager *pager, FmExtent *extent)
   return error;
 }
 
-static gchar *
-size_of (guint64 bytes)
-{
-  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
-}
-
 static void
 warn_no_space (FmPager *pager, int error)
 {
   const FmBackingFile *file = pager->file;
-  g_autofree gchar *used = size_of (fm_backing_file_bytes (pager->file));
-  g_autofree gchar *limit = size_of (file->limit);
-  g_autofree gchar *reserve = size_of (file->reserve);
+  g_autofree gchar *used = fm_size_text (fm_backing_file_bytes (pager->file));
+  g_autofree gchar *limit = fm_size_text (file->limit);
+  g_autofree gchar *reserve = fm_size_text (file->reserve);
   g_autofree gchar *left = file->reserve == 0
       ? g_strdup ("")
       : g_strdup_printf (" and %s left to others (reserve)", reserve);

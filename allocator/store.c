@@ -208,8 +208,8 @@ warn_of_small_budget (const FmOptions *options, gsize budget)
 
   if (ram->text[0] == '\0' || ram->number == 0 || ram->number >= budget)
     return;
-  wanted = g_format_size_full (ram->number, G_FORMAT_SIZE_IEC_UNITS);
-  least = g_format_size_full (budget, G_FORMAT_SIZE_IEC_UNITS);
+  wanted = fm_size_text (ram->number);
+  least = fm_size_text (budget);
   fm_warning ("ram is %s, and filemem can't work with less than %s: that much "
               "is used",
       wanted, least);
@@ -596,10 +596,8 @@ fm_store_arena (FmStore *store, gpointer *ret_base, gsize *ret_length)
 gchar *
 fm_store_describe (FmStore *store)
 {
-  g_autofree gchar *size =
-      g_format_size_full (store->size, G_FORMAT_SIZE_IEC_UNITS);
-  g_autofree gchar *budget =
-      g_format_size_full (fm_store_budget (store), G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree gchar *size = fm_size_text (store->size);
+  g_autofree gchar *budget = fm_size_text (fm_store_budget (store));
 
   return g_strdup_printf ("buffers live in %s (%s, %s), size %s, budget %s of "
                           "memory (ram)",

@@ -6,6 +6,8 @@
  */
 #include "advice.h"
 
+#include "messages.h"
+
 #include <string.h>
 
 /* GstBuffer and GstMemory, whatever holds the data. */
@@ -69,12 +71,6 @@ static void G_GNUC_PRINTF (2, 3)
   va_start (args, format);
   g_ptr_array_add (matter->advice, g_strdup_vprintf (format, args));
   va_end (args);
-}
-
-static gchar *
-size (guint64 bytes)
-{
-  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
 }
 
 static gdouble
@@ -172,9 +168,9 @@ about_space (Matter *matter)
   guint64 by_size = stats[FM_STAT_SIZE_REACHED];
   guint64 by_disk =
       stats[FM_STAT_DISK_FULL] - MIN (stats[FM_STAT_DISK_FULL], by_size);
-  g_autofree gchar *peak = size (stats[FM_STAT_DISK_PEAK]);
-  g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
-  g_autofree gchar *lost = size (stats[FM_STAT_FALLBACK_BYTES]);
+  g_autofree gchar *peak = fm_size_text (stats[FM_STAT_DISK_PEAK]);
+  g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
+  g_autofree gchar *lost = fm_size_text (stats[FM_STAT_FALLBACK_BYTES]);
 
   if (by_disk > 0)
     say (matter,
@@ -203,7 +199,7 @@ about_budget (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_BUDGET];
-  g_autofree gchar *by = size (peak > budget ? peak - budget : 0);
+  g_autofree gchar *by = fm_size_text (peak > budget ? peak - budget : 0);
   g_autofree gchar *exceeded = peak > budget
       ? g_strdup_printf (" (it was exceeded by %s)", by)
       : g_strdup ("");
@@ -281,7 +277,7 @@ name_holder (GString *text, const GArray *holders, guint i)
   const Holder *holder = &g_array_index (holders, Holder, i);
   guint64 n = holder->figure[FM_MAPPED_MOST];
   guint64 longest = holder->figure[FM_MAPPED_LONGEST_NS];
-  g_autofree gchar *bytes = size (holder->figure[FM_MAPPED_MOST_BYTES]);
+  g_autofree gchar *bytes = fm_size_text (holder->figure[FM_MAPPED_MOST_BYTES]);
 
   g_string_append_printf (text,
       "%s%s%s up to %" G_GUINT64_FORMAT " buffer%s (%s)%s", i > 0 ? ", " : "",
@@ -294,7 +290,7 @@ name_holder (GString *text, const GArray *holders, guint i)
 static gchar *
 name_holders (const Matter *matter)
 {
-  g_autofree gchar *pinned = size (matter->stats[FM_STAT_PINNED_PEAK]);
+  g_autofree gchar *pinned = fm_size_text (matter->stats[FM_STAT_PINNED_PEAK]);
   g_autoptr (GArray) holders = find_holders (matter);
   GString *text = g_string_new (NULL);
   guint i;
@@ -324,8 +320,8 @@ about_mapped (const Matter *matter)
   if (!matter->mapped)
     return;
   who = name_holders (matter);
-  least = size (pinned + stats[FM_STAT_FLOOR]);
-  left = size (budget - MIN (budget, pinned));
+  least = fm_size_text (pinned + stats[FM_STAT_FLOOR]);
+  left = fm_size_text (budget - MIN (budget, pinned));
   if (pinned + stats[FM_STAT_FLOOR] > budget)
     say (matter, "%s: ram below %s saves no memory%s", who, least, unknown);
   else
@@ -339,7 +335,7 @@ static void
 say_turns (const Matter *matter, const gchar *what)
 {
   guint64 least = matter->n_streams * STREAM_BYTES;
-  g_autofree gchar *ram = size (least);
+  g_autofree gchar *ram = fm_size_text (least);
 
   say (matter,
       "%s: %u streams take turns in a budget that is too small for what all of "
@@ -354,9 +350,9 @@ static void
 about_wear (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
-  g_autofree gchar *in_vain = size (bytes_to_write (stats));
-  g_autofree gchar *all = size (stats[FM_STAT_FILL_BYTES]);
-  g_autofree gchar *written = size (stats[FM_STAT_SPILL_BYTES]);
+  g_autofree gchar *in_vain = fm_size_text (bytes_to_write (stats));
+  g_autofree gchar *all = fm_size_text (stats[FM_STAT_FILL_BYTES]);
+  g_autofree gchar *written = fm_size_text (stats[FM_STAT_SPILL_BYTES]);
   g_autofree gchar *what =
       g_strdup_printf ("%.1f bytes were written for each that came in (%s)",
           (gdouble) matter->wear.written_permille / 1000, written);
@@ -447,7 +443,7 @@ enough (const Matter *matter)
   if (waited > matter->snapshot->uptime / MUCH_WAITING
       || stats[FM_STAT_FALLBACKS] > 0)
     return NULL;
-  return size (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
+  return fm_size_text (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
 }
 
 static void
@@ -477,8 +473,8 @@ about_prefetch (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 unused = stats[FM_STAT_PREFETCH_UNUSED_BYTES];
-  g_autofree gchar *in_vain = size (unused);
-  g_autofree gchar *all = size (stats[FM_STAT_PREFETCH_BYTES]);
+  g_autofree gchar *in_vain = fm_size_text (unused);
+  g_autofree gchar *all = fm_size_text (stats[FM_STAT_PREFETCH_BYTES]);
   g_autofree gchar *what =
       g_strdup_printf ("%s of %s was read ahead in vain", in_vain, all);
 
@@ -506,7 +502,8 @@ about_escapes (const Matter *matter, const FmQueueRecord *queue)
   g_autofree gchar *cure = NULL;
   guint64 all = queue->figure[FM_QUEUE_BYTES];
   guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
-  g_autofree gchar *escaped_size = size (escaped), *all_size = size (all);
+  g_autofree gchar *escaped_size = fm_size_text (escaped),
+                   *all_size = fm_size_text (all);
   g_autoptr (GString) why = g_string_new (NULL);
   guint i, n_reasons = 0;
 

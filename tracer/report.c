@@ -7,6 +7,7 @@
 #include "report.h"
 
 #include "advice.h"
+#include "messages.h"
 #include "output.h"
 
 #include <unistd.h>
@@ -22,12 +23,6 @@
 #define LISTED_MOST 1000
 
 #define N G_GUINT64_FORMAT
-
-static gchar *
-size (guint64 bytes)
-{
-  return g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
-}
 
 /* "1 block", "2 blocks". */
 static gchar *
@@ -47,7 +42,7 @@ static void
 add_level (GString *text, const gchar *label, const gchar *verb, guint64 now,
     guint64 most)
 {
-  g_autofree gchar *first = size (now), *second = size (most);
+  g_autofree gchar *first = fm_size_text (now), *second = fm_size_text (most);
 
   g_string_append_printf (
       text, "  %-12s%s %s, most %s", label, verb, first, second);
@@ -56,8 +51,8 @@ add_level (GString *text, const gchar *label, const gchar *verb, guint64 now,
 static void
 add_limits (GString *text, const guint64 *stats)
 {
-  g_autofree gchar *most = size (stats[FM_STAT_SIZE]);
-  g_autofree gchar *budget = size (stats[FM_STAT_BUDGET]);
+  g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
+  g_autofree gchar *budget = fm_size_text (stats[FM_STAT_BUDGET]);
 
   g_string_append_printf (
       text, "  %-12ssize %s, budget (ram) %s\n", "limits", most, budget);
@@ -66,8 +61,8 @@ add_limits (GString *text, const guint64 *stats)
 static void
 add_allocated (GString *text, const guint64 *stats)
 {
-  g_autofree gchar *allocated = size (stats[FM_STAT_ALLOC_BYTES]);
-  g_autofree gchar *live = size (stats[FM_STAT_LIVE_BYTES]);
+  g_autofree gchar *allocated = fm_size_text (stats[FM_STAT_ALLOC_BYTES]);
+  g_autofree gchar *live = fm_size_text (stats[FM_STAT_LIVE_BYTES]);
   g_autofree gchar *blocks = count (stats[FM_STAT_ALLOCS], "block");
 
   g_string_append_printf (text, "  %-12s%s, %s; live now %" N ", %s",
@@ -81,7 +76,7 @@ add_allocated (GString *text, const guint64 *stats)
 static void
 add_memory (GString *text, const guint64 *stats)
 {
-  g_autofree gchar *cached = size (stats[FM_STAT_PAGE_CACHE_BYTES]);
+  g_autofree gchar *cached = fm_size_text (stats[FM_STAT_PAGE_CACHE_BYTES]);
 
   add_level (text, "memory", "resident now", stats[FM_STAT_RESIDENT_BYTES],
       stats[FM_STAT_RESIDENT_PEAK]);
@@ -101,11 +96,12 @@ add_memory (GString *text, const guint64 *stats)
 static void
 add_transfers (GString *text, const guint64 *stats)
 {
-  g_autofree gchar *written = size (stats[FM_STAT_SPILL_BYTES]);
-  g_autofree gchar *read = size (stats[FM_STAT_FILL_BYTES]);
-  g_autofree gchar *ahead = size (stats[FM_STAT_PREFETCH_BYTES]);
-  g_autofree gchar *unused = size (stats[FM_STAT_PREFETCH_UNUSED_BYTES]);
-  g_autofree gchar *lent = size (stats[FM_STAT_LENT_BYTES]);
+  g_autofree gchar *written = fm_size_text (stats[FM_STAT_SPILL_BYTES]);
+  g_autofree gchar *read = fm_size_text (stats[FM_STAT_FILL_BYTES]);
+  g_autofree gchar *ahead = fm_size_text (stats[FM_STAT_PREFETCH_BYTES]);
+  g_autofree gchar *unused =
+      fm_size_text (stats[FM_STAT_PREFETCH_UNUSED_BYTES]);
+  g_autofree gchar *lent = fm_size_text (stats[FM_STAT_LENT_BYTES]);
   guint64 clean = stats[FM_STAT_CLEAN_SPILLS];
   g_autofree gchar *spills = count (
       stats[FM_STAT_SPILLS] - MIN (stats[FM_STAT_SPILLS], clean), "spill");
@@ -141,8 +137,8 @@ static void
 add_wear (GString *text, const FmSnapshot *snapshot)
 {
   const FmWear wear = fm_snapshot_wear (snapshot);
-  g_autofree gchar *write = size (wear.mean_write);
-  g_autofree gchar *read = size (wear.mean_read);
+  g_autofree gchar *write = fm_size_text (wear.mean_write);
+  g_autofree gchar *read = fm_size_text (wear.mean_read);
 
   if (snapshot->stats[FM_STAT_SPILL_BYTES] == 0) {
     g_string_append_printf (text, "  %-12snothing written\n", "wear");
@@ -210,7 +206,7 @@ fm_report_fallbacks (const guint64 *stats)
       {FM_STAT_FALLBACKS_DIR, "no usable directory or size"},
       {FM_STAT_FALLBACKS_MEMORY, "the kernel gave no memory"},
   };
-  g_autofree gchar *bytes = size (stats[FM_STAT_FALLBACK_BYTES]);
+  g_autofree gchar *bytes = fm_size_text (stats[FM_STAT_FALLBACK_BYTES]);
   g_autofree gchar *allocations =
       count (stats[FM_STAT_FALLBACKS], "allocation");
   GString *text = g_string_new (NULL);
@@ -244,8 +240,7 @@ add_fallbacks (GString *text, const guint64 *stats)
 static void
 add_queue (GString *text, const FmQueueRecord *queue)
 {
-  g_autofree gchar *all = g_format_size_full (
-      queue->figure[FM_QUEUE_BYTES], G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree gchar *all = fm_size_text (queue->figure[FM_QUEUE_BYTES]);
   guint i;
 
   g_string_append_printf (text, "  %-12s%s: %s, %.0f%% file-backed", "queue",
@@ -253,8 +248,7 @@ add_queue (GString *text, const FmQueueRecord *queue)
       100.0 * (gdouble) fm_queue_file_backed (queue)
           / (gdouble) queue->figure[FM_QUEUE_BYTES]);
   if (queue->hoard_peak > 0) {
-    g_autofree gchar *peak =
-        g_format_size_full (queue->hoard_peak, G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree gchar *peak = fm_size_text (queue->hoard_peak);
 
     g_string_append_printf (text, ", held %s at most, %.0f%% file-backed", peak,
         100.0
@@ -262,8 +256,8 @@ add_queue (GString *text, const FmQueueRecord *queue)
                 / (gdouble) queue->hoard_peak);
   }
   if (queue->figure[FM_QUEUE_COPIES] > 0) {
-    g_autofree gchar *copied = g_format_size_full (
-        queue->figure[FM_QUEUE_COPIED_BYTES], G_FORMAT_SIZE_IEC_UNITS);
+    g_autofree gchar *copied =
+        fm_size_text (queue->figure[FM_QUEUE_COPIED_BYTES]);
 
     g_string_append_printf (text, ", %s of it copied", copied);
   }
@@ -322,7 +316,7 @@ add_mapped (GString *text, FmTally *element)
   fm_tally_get_mapped (element, figure);
   if (figure[FM_MAPPED_MOST] < 2)
     return;
-  most = size (figure[FM_MAPPED_MOST_BYTES]);
+  most = fm_size_text (figure[FM_MAPPED_MOST_BYTES]);
   g_string_append_printf (text,
       "; had up to %" N " buffers (%s) mapped, for up to %.1f s",
       figure[FM_MAPPED_MOST], most, ms (figure[FM_MAPPED_LONGEST_NS]) / 1e3);
@@ -332,7 +326,7 @@ static void
 add_tally (GString *text, FmTally *tally)
 {
   g_autofree gchar *allocated =
-      size (fm_tally_get (tally, FM_TALLY_ALLOC_BYTES));
+      fm_size_text (fm_tally_get (tally, FM_TALLY_ALLOC_BYTES));
 
   if (tally->thread != NULL)
     g_string_append_printf (
