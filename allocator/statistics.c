@@ -9,18 +9,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define UNIT_BYTES "bytes"
-#define UNIT_NS "ns"
-#define UNIT_NUMBER ""
+static const FmFigureSpec specs[FM_N_STATISTICS] = {
+    FM_STATISTICS (FM_FIGURE_SPEC)};
 
-static const FmStatisticSpec specs[FM_N_STATISTICS] = {
-#define X(symbol, name, kind, unit, description) \
-  [FM_STAT_##symbol] = {name, FM_STAT_KIND_##kind, UNIT_##unit, description},
-    FM_STATISTICS (X)
-#undef X
-};
-
-const FmStatisticSpec *
+const FmFigureSpec *
 fm_statistic_spec (FmStatistic id)
 {
   return &specs[id];

@@ -8,6 +8,8 @@
  */
 #include "doctor.h"
 
+#include "messages.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +99,7 @@ doctor_shell_quote (const gchar *text)
 gchar *
 doctor_size (guint64 bytes)
 {
-  g_autofree gchar *size = g_format_size_full (bytes, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree gchar *size = fm_size_text (bytes);
 
   return doctor_ascii (size);
 }

@@ -64,6 +64,7 @@ gchar *doctor_ascii (const gchar *text);
  * was meant. */
 gchar *doctor_shell_quote (const gchar *text);
 
+/* fm_size_text() in printable ASCII. */
 gchar *doctor_size (guint64 bytes);
 
 /* ---- doctor-child.c ---- */

@@ -15,12 +15,12 @@
 #define ADVICE_LINES 4
 
 static gchar *
-bytes_rate (FmProgram *program, const gchar *name)
+bytes_rate (FmProgram *program, guint figure)
 {
   g_autofree gchar *words = NULL;
   gdouble rate;
 
-  if (!fm_program_rate (program, name, &rate))
+  if (!fm_program_rate (program, figure, &rate))
     return g_strdup ("-");
   words = fm_words_bytes (rate);
   return g_strconcat (words, "/s", NULL);
@@ -50,24 +50,13 @@ put_title (FmSheet *sheet, FmProgram *program)
   }
 }
 
-typedef struct
-{
-  const gchar *label;
-  const gchar *used, *most, *peak; /* figures */
-} FmLevel;
-
-static const FmLevel levels[] = {
-    {"RAM", "resident-bytes", "budget", "resident-peak"},
-    {"Disk", "disk-bytes", "size", "disk-peak"},
-};
-
 /* A figure as a part of the most that it may be. */
 static gdouble
-get_part (FmProgram *program, const FmLevel *level, const gchar *name)
+get_part (FmProgram *program, const FmLevel *level, guint figure)
 {
   guint64 most = fm_part_figure (program, level->most);
 
-  return most > 0 ? (gdouble) fm_part_figure (program, name) / (gdouble) most
+  return most > 0 ? (gdouble) fm_part_figure (program, figure) / (gdouble) most
                   : 0;
 }
 
@@ -127,21 +116,15 @@ put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
 static void
 put_rates (FmSheet *sheet, FmProgram *program)
 {
-  static const struct
-  {
-    const gchar *words, *name;
-  } rates[] = {
-      {"allocated", "alloc-bytes"},
-      {"written", "spill-bytes"},
-      {"read", "fill-bytes"},
-  };
+  static const guint rates[] = {
+      FM_STAT_ALLOC_BYTES, FM_STAT_SPILL_BYTES, FM_STAT_FILL_BYTES};
 
   fm_part_label (sheet, "Rates");
   for (guint i = 0; i < G_N_ELEMENTS (rates); i++) {
-    g_autofree gchar *rate = bytes_rate (program, rates[i].name);
+    g_autofree gchar *rate = bytes_rate (program, rates[i]);
 
     fm_part_piece (sheet, FM_STYLE_NORMAL,
-        g_strdup_printf ("%s %s", rates[i].words, rate));
+        g_strdup_printf ("%s %s", fm_figure_spec (rates[i])->label, rate));
   }
   fm_sheet_end_line (sheet);
 }
@@ -150,32 +133,31 @@ put_rates (FmSheet *sheet, FmProgram *program)
 static void
 put_wear (FmSheet *sheet, FmProgram *program)
 {
-  static const gchar *const means[][2] = {
-      {"mean write", "mean-write-bytes"},
-      {"mean read", "mean-read-bytes"},
-  };
+  static const guint means[] = {
+      FM_STAT_MEAN_WRITE_BYTES, FM_STAT_MEAN_READ_BYTES};
   g_autofree gchar *written = NULL;
   guint64 permille;
 
-  if (!fm_program_figure (program, "written-permille", &permille))
+  if (!fm_program_figure (program, FM_STAT_WRITTEN_PERMILLE, &permille))
     return;
   written = fm_words_permille (permille);
   fm_part_label (sheet, "Wear");
-  fm_part_piece (
-      sheet, FM_STYLE_NORMAL, g_strdup_printf ("%s written per byte", written));
+  fm_part_piece (sheet, FM_STYLE_NORMAL,
+      g_strdup_printf (
+          "%s %s", written, fm_figure_spec (FM_STAT_WRITTEN_PERMILLE)->label));
   for (guint i = 0; i < G_N_ELEMENTS (means); i++) {
-    g_autofree gchar *words = fm_part_bytes (program, means[i][1]);
+    g_autofree gchar *words = fm_part_bytes (program, means[i]);
 
-    if (fm_part_figure (program, means[i][1]) > 0)
+    if (fm_part_figure (program, means[i]) > 0)
       fm_part_piece (sheet, FM_STYLE_NORMAL,
-          g_strdup_printf ("%s %s", means[i][0], words));
+          g_strdup_printf ("%s %s", fm_figure_spec (means[i])->label, words));
   }
   fm_sheet_end_line (sheet);
 }
 
 static void
 put_waits_of (FmSheet *sheet, FmProgram *program, const gchar *words,
-    const gchar *count, const gchar *time)
+    guint count, guint time)
 {
   gdouble per_s, ns_per_s;
 
@@ -195,8 +177,9 @@ static void
 put_waits (FmSheet *sheet, FmProgram *program)
 {
   fm_part_label (sheet, "Waits");
-  put_waits_of (sheet, program, "maps", "map-waits", "map-wait-ns");
-  put_waits_of (sheet, program, "allocations", "alloc-waits", "alloc-wait-ns");
+  put_waits_of (sheet, program, "maps", FM_STAT_MAP_WAITS, FM_STAT_MAP_WAIT_NS);
+  put_waits_of (sheet, program, "allocations", FM_STAT_ALLOC_WAITS,
+      FM_STAT_ALLOC_WAIT_NS);
   fm_sheet_end_line (sheet);
 }
 
@@ -205,23 +188,24 @@ put_percentiles (FmSheet *sheet, FmProgram *program)
 {
   static const struct
   {
-    const gchar *words, *name;
+    const gchar *words;
+    guint figure;
   } percentiles[] = {
-      {"50%:", "map-wait-p50-ns"},
-      {"99%:", "map-wait-p99-ns"},
-      {"99.9%:", "map-wait-p999-ns"},
-      {"longest:", "map-wait-max-ns"},
+      {"50%:", FM_STAT_MAP_WAIT_P50_NS},
+      {"99%:", FM_STAT_MAP_WAIT_P99_NS},
+      {"99.9%:", FM_STAT_MAP_WAIT_P999_NS},
+      {"longest:", FM_STAT_MAP_WAIT_MAX_NS},
   };
 
   fm_part_label (sheet, "Map waits");
-  if (fm_part_figure (program, "map-waits") == 0)
+  if (fm_part_figure (program, FM_STAT_MAP_WAITS) == 0)
     fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup ("none so far"));
   for (guint i = 0; i < G_N_ELEMENTS (percentiles); i++) {
     g_autofree gchar *words = NULL;
     guint64 ns;
 
-    if (fm_part_figure (program, "map-waits") == 0
-        || !fm_program_figure (program, percentiles[i].name, &ns))
+    if (fm_part_figure (program, FM_STAT_MAP_WAITS) == 0
+        || !fm_program_figure (program, percentiles[i].figure, &ns))
       continue;
     words = fm_words_ns (ns);
     fm_part_piece (sheet, FM_STYLE_NORMAL,
@@ -243,64 +227,54 @@ put_advice (FmSheet *sheet, FmProgram *program)
   }
 }
 
-/* What there are none of most of the time is not worth a word then. */
+/* The figures of a group that are not 0, each behind its number. */
+static void
+put_group (
+    FmSheet *sheet, FmProgram *program, FmFigureGroup group, FmStyle style)
+{
+  for (guint i = 0; i < FM_N_ALL_FIGURES; i++) {
+    const FmFigureSpec *spec = fm_figure_spec (i);
+    g_autofree gchar *words = fm_part_number (program, i);
+
+    if (spec->group == group && fm_part_figure (program, i) > 0)
+      fm_part_piece (
+          sheet, style, g_strdup_printf ("%s %s", words, spec->label));
+  }
+}
+
+static gboolean
+has_group (FmProgram *program, FmFigureGroup group)
+{
+  for (guint i = 0; i < FM_N_ALL_FIGURES; i++) {
+    if (fm_figure_spec (i)->group == group && fm_part_figure (program, i) > 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 static void
 put_extents (FmSheet *sheet, FmProgram *program)
 {
-  static const struct
-  {
-    const gchar *words, *name;
-    gboolean always;
-  } kinds[] = {
-      {"resident", "extents-resident", TRUE},
-      {"idle", "extents-idle", TRUE},
-      {"being written", "extents-writing", TRUE},
-      {"being read", "extents-filling", TRUE},
-      {"spilled", "extents-spilled", TRUE},
-      {"vacant", "extents-vacant", FALSE},
-      {"retired", "extents-retired", FALSE},
-  };
-
   fm_part_label (sheet, "Extents");
-  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++) {
-    g_autofree gchar *words = fm_part_number (program, kinds[i].name);
-    guint64 value;
-
-    if (fm_program_figure (program, kinds[i].name, &value)
-        && (value > 0 || kinds[i].always))
-      fm_part_piece (sheet, FM_STYLE_NORMAL,
-          g_strdup_printf ("%s %s", words, kinds[i].words));
-  }
+  if (!has_group (program, FM_GROUP_EXTENTS))
+    fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup ("none"));
+  put_group (sheet, program, FM_GROUP_EXTENTS, FM_STYLE_NORMAL);
   fm_sheet_end_line (sheet);
 }
 
 static void
 put_fallbacks (FmSheet *sheet, FmProgram *program)
 {
-  static const gchar *const reasons[][2] = {
-      {"fallbacks-small", "below min-size"},
-      {"fallbacks-full", "size reached"},
-      {"fallbacks-too-large", "larger than size"},
-      {"fallbacks-addresses", "no addresses"},
-      {"fallbacks-dir", "no usable directory"},
-      {"fallbacks-memory", "no memory from the kernel"},
-  };
-  g_autofree gchar *count = fm_part_number (program, "fallbacks");
-  g_autofree gchar *size = fm_part_bytes (program, "fallback-bytes");
+  g_autofree gchar *count = fm_part_number (program, FM_STAT_FALLBACKS);
+  g_autofree gchar *size = fm_part_bytes (program, FM_STAT_FALLBACK_BYTES);
 
   fm_part_label (sheet, "Fallbacks");
-  if (fm_part_figure (program, "fallbacks") == 0)
+  if (fm_part_figure (program, FM_STAT_FALLBACKS) == 0)
     fm_part_piece (sheet, FM_STYLE_NORMAL, g_strdup ("none"));
   else
     fm_part_piece (sheet, FM_STYLE_WARNING,
         g_strdup_printf ("%s to system memory, %s", count, size));
-  for (guint i = 0; i < G_N_ELEMENTS (reasons); i++) {
-    g_autofree gchar *words = fm_part_number (program, reasons[i][0]);
-
-    if (fm_part_figure (program, reasons[i][0]) > 0)
-      fm_part_piece (sheet, FM_STYLE_NORMAL,
-          g_strdup_printf ("%s: %s", reasons[i][1], words));
-  }
+  put_group (sheet, program, FM_GROUP_REASONS, FM_STYLE_NORMAL);
   fm_sheet_end_line (sheet);
 }
 
@@ -308,27 +282,11 @@ put_fallbacks (FmSheet *sheet, FmProgram *program)
 static void
 put_trouble (FmSheet *sheet, FmProgram *program)
 {
-  static const gchar *const troubles[][2] = {
-      {"io-errors", "I/O errors"},
-      {"maps-failed", "failed maps"},
-      {"disk-full", "times no disk space"},
-      {"over-budget", "times over budget"},
-  };
-  gboolean any = FALSE;
-
-  for (guint i = 0; i < G_N_ELEMENTS (troubles); i++) {
-    g_autofree gchar *words = fm_part_number (program, troubles[i][0]);
-
-    if (fm_part_figure (program, troubles[i][0]) == 0)
-      continue;
-    if (!any)
-      fm_part_label (sheet, "Trouble");
-    any = TRUE;
-    fm_part_piece (sheet, FM_STYLE_WARNING,
-        g_strdup_printf ("%s %s", words, troubles[i][1]));
-  }
-  if (any)
-    fm_sheet_end_line (sheet);
+  if (!has_group (program, FM_GROUP_TROUBLE))
+    return;
+  fm_part_label (sheet, "Trouble");
+  put_group (sheet, program, FM_GROUP_TROUBLE, FM_STYLE_WARNING);
+  fm_sheet_end_line (sheet);
 }
 
 void
@@ -347,8 +305,8 @@ fm_view_program (
   }
   if (with_title)
     put_title (sheet, program);
-  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
-    put_level (sheet, program, &levels[i]);
+  for (guint i = 0; i < FM_N_LEVELS; i++)
+    put_level (sheet, program, &fm_levels[i]);
   put_rates (sheet, program);
   put_wear (sheet, program);
   put_waits (sheet, program);

@@ -160,9 +160,10 @@ get_stats (JsonNode *node)
 }
 
 gboolean
-fm_program_figure (FmProgram *program, const gchar *name, guint64 *ret_value)
+fm_program_figure (FmProgram *program, guint figure, guint64 *ret_value)
 {
-  return fm_json_figure (get_stats (program->now), name, ret_value);
+  return fm_json_figure (
+      get_stats (program->now), fm_figure_spec (figure)->name, ret_value);
 }
 
 /* Seconds between the last two answers; 0 if there is nothing to compare. */
@@ -202,10 +203,10 @@ fm_program_has_rates (FmProgram *program)
 }
 
 gboolean
-fm_program_rate (FmProgram *program, const gchar *name, gdouble *ret_per_s)
+fm_program_rate (FmProgram *program, guint figure, gdouble *ret_per_s)
 {
   return get_growth (program, get_stats (program->now),
-      get_stats (program->before), name, ret_per_s);
+      get_stats (program->before), fm_figure_spec (figure)->name, ret_per_s);
 }
 
 /* The objects in the array @name of @node by their ids: of names there may be

@@ -14,6 +14,7 @@
 
 #include "page-json.h"
 #include "page-reader.h"
+#include "snapshot-figures.h"
 
 G_BEGIN_DECLS
 
@@ -66,11 +67,11 @@ const gchar *fm_program_problem (FmProgram *program);
 const gchar *fm_program_string (FmProgram *program, const gchar *name);
 guint64 fm_program_uptime_ns (FmProgram *program);
 
-/* A member of "stats", and how fast it grows in a second. */
+/* A @figure of the process (FM_STAT_...), and how fast it grows in a second.
+ */
 gboolean fm_program_figure (
-    FmProgram *program, const gchar *name, guint64 *ret_value);
-gboolean fm_program_rate (
-    FmProgram *program, const gchar *name, gdouble *ret_per_s);
+    FmProgram *program, guint figure, guint64 *ret_value);
+gboolean fm_program_rate (FmProgram *program, guint figure, gdouble *ret_per_s);
 
 /* Whether there are two answers to compare. */
 gboolean fm_program_has_rates (FmProgram *program);

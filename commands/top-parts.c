@@ -9,6 +9,15 @@
 
 #define LABEL_COLUMNS 12
 
+const FmLevel fm_levels[FM_N_LEVELS] = {
+    [FM_LEVEL_RAM] = {"RAM", FM_STAT_RESIDENT_BYTES, FM_STAT_BUDGET,
+        FM_STAT_RESIDENT_PEAK,
+        "bytes in memory, of the budget (ram). The line is the most so far."},
+    [FM_LEVEL_DISK] = {"Disk", FM_STAT_DISK_BYTES, FM_STAT_SIZE,
+        FM_STAT_DISK_PEAK,
+        "what the file takes, of the most that it may (size)."},
+};
+
 guint
 fm_part_indent (FmSheet *sheet)
 {
@@ -37,28 +46,28 @@ fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text)
 
 /* A figure of @program in words, "-" if it is unknown. */
 gchar *
-fm_part_bytes (FmProgram *program, const gchar *name)
+fm_part_bytes (FmProgram *program, guint figure)
 {
   guint64 value;
 
-  return fm_program_figure (program, name, &value) ? fm_words_bytes (value)
-                                                   : g_strdup ("-");
+  return fm_program_figure (program, figure, &value) ? fm_words_bytes (value)
+                                                     : g_strdup ("-");
 }
 
 gchar *
-fm_part_number (FmProgram *program, const gchar *name)
+fm_part_number (FmProgram *program, guint figure)
 {
   guint64 value;
 
-  return fm_program_figure (program, name, &value) ? fm_words_number (value)
-                                                   : g_strdup ("-");
+  return fm_program_figure (program, figure, &value) ? fm_words_number (value)
+                                                     : g_strdup ("-");
 }
 
 guint64
-fm_part_figure (FmProgram *program, const gchar *name)
+fm_part_figure (FmProgram *program, guint figure)
 {
   guint64 value = 0;
 
-  fm_program_figure (program, name, &value);
+  fm_program_figure (program, figure, &value);
   return value;
 }

@@ -30,11 +30,24 @@ void fm_part_label (FmSheet *sheet, const gchar *label);
 /* One more piece behind the label; takes @text. */
 void fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text);
 
-/* A figure of @program; 0 if it is unknown. */
-guint64 fm_part_figure (FmProgram *program, const gchar *name);
+/* A figure (FM_STAT_...) of @program; 0 if it is unknown. */
+guint64 fm_part_figure (FmProgram *program, guint figure);
 /* The same in words; "-" if it is unknown. */
-gchar *fm_part_bytes (FmProgram *program, const gchar *name);
-gchar *fm_part_number (FmProgram *program, const gchar *name);
+gchar *fm_part_bytes (FmProgram *program, guint figure);
+gchar *fm_part_number (FmProgram *program, guint figure);
+
+/* What is told with its limit: a column of the list, and a bar of one program.
+ */
+typedef struct
+{
+  const gchar *label;
+  guint used, most, peak; /* figures */
+  const gchar *explanation;
+} FmLevel;
+
+typedef enum { FM_LEVEL_RAM, FM_LEVEL_DISK, FM_N_LEVELS } FmLevelId;
+
+extern const FmLevel fm_levels[FM_N_LEVELS];
 
 /* The fullest queues, and the elements that wait most: @most of them. */
 void fm_part_queues (FmSheet *sheet, FmProgram *program, guint most);

@@ -6,6 +6,8 @@
  */
 #include "top-view.h"
 
+#include "top-parts.h"
+
 #define MARKER_COLUMNS 2
 #define PID_COLUMNS 8
 #define PROGRAM_LEAST 12
@@ -13,27 +15,70 @@
 #define AMOUNT_COLUMNS 13
 #define WAITS_COLUMNS 15
 
-/* Which columns a sheet has room for; the first that goes is the last. */
-typedef struct
+/* "118M/128M" */
+static gchar *
+amount (FmProgram *program, FmLevelId id)
 {
-  guint program; /* its width */
-  gboolean ram, disk, waits;
-} Columns;
+  const FmLevel *level = &fm_levels[id];
+  g_autofree gchar *first = NULL, *second = NULL;
+  guint64 used, most;
 
-static Columns
-choose_columns (guint width)
+  if (!fm_program_figure (program, level->used, &used)
+      || !fm_program_figure (program, level->most, &most))
+    return g_strdup ("-");
+  first = fm_words_short_bytes (used);
+  second = fm_words_short_bytes (most);
+  return g_strdup_printf ("%s/%s", first, second);
+}
+
+static gchar *
+ram (FmProgram *program)
+{
+  return amount (program, FM_LEVEL_RAM);
+}
+
+static gchar *
+disk (FmProgram *program)
+{
+  return amount (program, FM_LEVEL_DISK);
+}
+
+static gchar *
+waits (FmProgram *program)
+{
+  gdouble maps, allocs = 0;
+
+  if (!program->answering)
+    return g_strdup ("not answering");
+  if (!fm_program_rate (program, FM_STAT_MAP_WAITS, &maps))
+    return g_strdup ("-");
+  fm_program_rate (program, FM_STAT_ALLOC_WAITS, &allocs);
+  return fm_words_number (maps + allocs);
+}
+
+/* The columns behind the program's name, the first that goes last. */
+static const struct
+{
+  const gchar *title;
+  guint width;
+  gchar *(*words) (FmProgram *program);
+} columns[] = {
+    {"RAM", AMOUNT_COLUMNS, ram},
+    {"DISK", AMOUNT_COLUMNS, disk},
+    {"WAITS/S", WAITS_COLUMNS, waits},
+};
+
+/* How many of them there is room for, and what that leaves for the name. */
+static guint
+count_columns (guint width, guint *ret_program)
 {
   guint left = width - MIN (width, MARKER_COLUMNS + PID_COLUMNS + 1);
-  Columns columns = {0};
+  guint n = 0;
 
-  columns.ram = left >= PROGRAM_LEAST + AMOUNT_COLUMNS;
-  left -= columns.ram ? AMOUNT_COLUMNS : 0;
-  columns.disk = columns.ram && left >= PROGRAM_LEAST + AMOUNT_COLUMNS;
-  left -= columns.disk ? AMOUNT_COLUMNS : 0;
-  columns.waits = columns.disk && left >= PROGRAM_LEAST + WAITS_COLUMNS;
-  left -= columns.waits ? WAITS_COLUMNS : 0;
-  columns.program = MIN (left, PROGRAM_MOST);
-  return columns;
+  while (n < G_N_ELEMENTS (columns) && left >= PROGRAM_LEAST + columns[n].width)
+    left -= columns[n++].width;
+  *ret_program = MIN (left, PROGRAM_MOST);
+  return n;
 }
 
 static void
@@ -50,62 +95,28 @@ put_left (FmSheet *sheet, FmStyle style, const gchar *text, guint columns)
 
 /* @which: what is said of the list's length, or nothing. */
 static void
-put_heading (FmSheet *sheet, const Columns *columns, const gchar *which)
+put_heading (FmSheet *sheet, const gchar *which)
 {
+  guint room, n = count_columns (sheet->width, &room);
   g_autofree gchar *program = g_strconcat ("PROGRAM", which, NULL);
   FmStyle style = FM_STYLE_HEADING;
 
   put_left (sheet, style, "", MARKER_COLUMNS);
   put_right (sheet, style, "PID", PID_COLUMNS);
   put_left (sheet, style, "", 1);
-  put_left (sheet, style, program, columns->program);
-  if (columns->ram)
-    put_right (sheet, style, "RAM", AMOUNT_COLUMNS);
-  if (columns->disk)
-    put_right (sheet, style, "DISK", AMOUNT_COLUMNS);
-  if (columns->waits)
-    put_right (sheet, style, "WAITS/S", WAITS_COLUMNS);
+  put_left (sheet, style, program, room);
+  for (guint i = 0; i < n; i++)
+    put_right (sheet, style, columns[i].title, columns[i].width);
   fm_sheet_end_line (sheet);
 }
 
-/* "118M/128M" */
-static gchar *
-amount (FmProgram *program, const gchar *used, const gchar *most)
-{
-  g_autofree gchar *first = NULL, *second = NULL;
-  guint64 a, b;
-
-  if (!fm_program_figure (program, used, &a)
-      || !fm_program_figure (program, most, &b))
-    return g_strdup ("-");
-  first = fm_words_short_bytes (a);
-  second = fm_words_short_bytes (b);
-  return g_strdup_printf ("%s/%s", first, second);
-}
-
-static gchar *
-waits (FmProgram *program)
-{
-  gdouble maps, allocs = 0;
-
-  if (!program->answering)
-    return g_strdup ("not answering");
-  if (!fm_program_rate (program, "map-waits", &maps))
-    return g_strdup ("-");
-  fm_program_rate (program, "alloc-waits", &allocs);
-  return fm_words_number (maps + allocs);
-}
-
 static void
-put_program (
-    FmSheet *sheet, FmProgram *program, const Columns *columns, gboolean chosen)
+put_program (FmSheet *sheet, FmProgram *program, gboolean chosen)
 {
+  guint room, n = count_columns (sheet->width, &room);
   const gchar *problem = fm_program_problem (program);
   const gchar *name = fm_program_string (program, "program");
   g_autofree gchar *pid = g_strdup_printf ("%" G_GINT64_FORMAT, program->pid);
-  g_autofree gchar *ram = amount (program, "resident-bytes", "budget");
-  g_autofree gchar *disk = amount (program, "disk-bytes", "size");
-  g_autofree gchar *waited = waits (program);
   gboolean bad = problem || !program->answering;
   FmStyle style = chosen ? FM_STYLE_CHOSEN
       : bad              ? FM_STYLE_WARNING
@@ -118,13 +129,12 @@ put_program (
   if (problem) {
     put_left (sheet, style, problem, fm_sheet_room (sheet));
   } else {
-    put_left (sheet, style, name ? name : "?", columns->program);
-    if (columns->ram)
-      put_right (sheet, style, ram, AMOUNT_COLUMNS);
-    if (columns->disk)
-      put_right (sheet, style, disk, AMOUNT_COLUMNS);
-    if (columns->waits)
-      put_right (sheet, style, waited, WAITS_COLUMNS);
+    put_left (sheet, style, name ? name : "?", room);
+    for (guint i = 0; i < n; i++) {
+      g_autofree gchar *words = columns[i].words (program);
+
+      put_right (sheet, style, words, columns[i].width);
+    }
   }
   fm_sheet_end_line (sheet);
 }
@@ -133,7 +143,6 @@ void
 fm_view_list (
     FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows)
 {
-  Columns columns = choose_columns (sheet->width);
   g_autofree gchar *which = NULL;
   guint first = 0, end;
 
@@ -143,9 +152,9 @@ fm_view_list (
   /* Others are there, but not on this list. */
   if (programs->len > rows)
     which = g_strdup_printf (" %u of %u", chosen + 1, programs->len);
-  put_heading (sheet, &columns, which);
+  put_heading (sheet, which);
   for (guint i = first; i < end; i++)
-    put_program (sheet, g_ptr_array_index (programs, i), &columns, i == chosen);
+    put_program (sheet, g_ptr_array_index (programs, i), i == chosen);
 }
 
 static void
@@ -179,13 +188,14 @@ fm_view_nobody (FmSheet *sheet, gint64 pid, const gchar *obstacle)
 void
 fm_view_help (FmSheet *sheet)
 {
-  static const gchar *const lines[] = {
+  static const gchar *const keys[] = {
       "up, down, tab: choose a program",
       "h: this help; any key leaves it",
       "q: quit",
       "",
-      "RAM: bytes in memory, of the budget (ram). The line is the most so far.",
-      "Disk: what the file takes, of the most that it may (size).",
+      NULL,
+  };
+  static const gchar *const lines[] = {
       "Queues: bytes that each holds. A full bar is the most that any of them "
       "held since you look.",
       "Rates: bytes in a second.",
@@ -196,5 +206,13 @@ fm_view_help (FmSheet *sheet)
       NULL,
   };
 
+  put_lines (sheet, keys);
+  for (guint i = 0; i < FM_N_LEVELS; i++) {
+    g_autofree gchar *level = g_strdup_printf (
+        "%s: %s", fm_levels[i].label, fm_levels[i].explanation);
+    const gchar *const line[] = {level, NULL};
+
+    put_lines (sheet, line);
+  }
   put_lines (sheet, lines);
 }

@@ -14,7 +14,6 @@
 #include "options.h"
 #include "queue-figures.h"
 #include "snapshot-figures.h"
-#include "statistics.h"
 #include "tally-figures.h"
 
 #include <stdio.h>
@@ -74,62 +73,53 @@ print_options (void)
 }
 
 static void
-print_figure (const gchar *name, FmStatisticKind kind, const gchar *unit,
-    const gchar *description)
+print_figure (const FmFigureSpec *spec)
 {
+  static const gchar *const kinds[] = FM_KIND_NAMES;
+
   fputs (".TP\n.BR ", stdout);
-  print_text (name);
-  printf (" \" (%s%s%s)\"\n",
-      kind == FM_STAT_KIND_COUNTER ? "counter" : "gauge",
-      unit[0] != '\0' ? ", " : "", unit);
-  print_description (description);
+  print_text (spec->name);
+  printf (" \" (%s%s%s)\"\n", kinds[spec->kind],
+      spec->unit[0] != '\0' ? ", " : "", spec->unit);
+  print_description (spec->description);
 }
 
-static void
-print_statistics (void)
-{
-  guint id;
-
-  for (id = 0; id < FM_N_STATISTICS; id++) {
-    const FmStatisticSpec *spec = fm_statistic_spec ((FmStatistic) id);
-
-    print_figure (spec->name, spec->kind, spec->unit, spec->description);
+#define TABLE(figures)       \
+  (const FmFigureSpec[])     \
+  {                          \
+    figures (FM_FIGURE_SPEC) \
+    {                        \
+      NULL                   \
+    }                        \
   }
-}
 
-#define UNIT_BYTES "bytes"
-#define UNIT_NS "ns"
-#define UNIT_NUMBER ""
-#define PRINT(symbol, name, kind, unit, description) \
-  print_figure (name, FM_STAT_KIND_##kind, UNIT_##unit, description);
-
-static void
-print_record_figures (void)
+/* With the marks that stand for them in the template. */
+static const struct
 {
-  FM_SNAPSHOT_FIGURES (PRINT)
-}
+  const gchar *mark;
+  const FmFigureSpec *figures;
+} tables[] = {
+    {"@STATISTICS@", TABLE (FM_ALL_FIGURES)},
+    {"@RECORDS@", TABLE (FM_INTERVAL_FIGURES)},
+    {"@QUEUES@", TABLE (FM_QUEUE_FIGURES)},
+    {"@TALLIES@", TABLE (FM_TALLY_FIGURES)},
+    {"@MAPPED@", TABLE (FM_MAPPED_FIGURES)},
+};
 
-static void
-print_tally_figures (void)
+static gboolean
+print_table (const gchar *mark)
 {
-  FM_TALLY_FIGURES (PRINT)
-}
+  const FmFigureSpec *spec;
+  guint i;
 
-static void
-print_mapped_figures (void)
-{
-  FM_MAPPED_FIGURES (PRINT)
-}
-
-static void
-print_queue_figures (void)
-{
-  FM_QUEUE_FIGURES (PRINT)
-#define X(symbol, name, words) \
-  print_figure (               \
-      name, FM_STAT_KIND_COUNTER, UNIT_NUMBER, "buffers left alone: " words);
-  FM_LEFT_ALONE (X)
-#undef X
+  for (i = 0; i < G_N_ELEMENTS (tables); i++) {
+    if (!g_str_equal (mark, tables[i].mark))
+      continue;
+    for (spec = tables[i].figures; spec->name != NULL; spec++)
+      print_figure (spec);
+    return TRUE;
+  }
+  return FALSE;
 }
 
 static void
@@ -139,16 +129,8 @@ print_line (const gchar *line)
 
   if (g_str_equal (line, "@OPTIONS@"))
     print_options ();
-  else if (g_str_equal (line, "@STATISTICS@"))
-    print_statistics ();
-  else if (g_str_equal (line, "@QUEUES@"))
-    print_queue_figures ();
-  else if (g_str_equal (line, "@RECORDS@"))
-    print_record_figures ();
-  else if (g_str_equal (line, "@TALLIES@"))
-    print_tally_figures ();
-  else if (g_str_equal (line, "@MAPPED@"))
-    print_mapped_figures ();
+  else if (print_table (line))
+    return;
   else if (mark != NULL)
     printf ("%.*s%s%s\n", (int) (mark - line), line, PACKAGE_VERSION,
         mark + strlen ("@VERSION@"));

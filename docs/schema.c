@@ -5,13 +5,15 @@
  * tables of figures: of the report in JSON, of each line of a recording, and of
  * the text of the statistics page, which are all the same object.
  *
- * Usage: schema >FILE. Runs while filemem is built, and is not installed. What
- * is required stays in all later objects of that version; more may come.
+ * Usage: schema >FILE. Runs while filemem is built, on the machine that builds
+ * it, and is not installed. What is required stays in all later objects of that
+ * version; more may come. Beyond what JSON schema has, each figure tells its
+ * label (title), kind, unit and group, in the order in which they are shown:
+ * from here the page of gst-filemem report has them.
  */
 #include "queue-figures.h"
 #include "report-version.h"
 #include "snapshot-figures.h"
-#include "statistics.h"
 #include "tally-figures.h"
 
 #include <stdio.h>
@@ -19,74 +21,75 @@
 /* Names of the properties of an object, and what each is. */
 typedef struct
 {
-  const gchar *name;
-  const gchar *type;
-  const gchar *description;
+  const char *name;
+  const char *type;
+  const char *description;
+  const FmFigureSpec *figure;
 } Property;
 
-#define NUMBER "{\"type\": \"integer\", \"minimum\": 0"
+#define NATURAL "{\"type\": \"integer\", \"minimum\": 0"
 #define STRING "{\"type\": \"string\""
 #define ARRAY_OF(what) \
   "{\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/" what "\"}"
 #define OBJECT(what) "{\"$ref\": \"#/$defs/" what "\""
 
-#define FIGURE(symbol, name, kind, unit, description) \
-  {name, NUMBER, description},
-#define LEFT(symbol, name, words) {name, NUMBER, "buffers left alone: " words},
+#define FIGURE(symbol, name, kind, unit, group, label, description) \
+  {name, NATURAL, description,                                      \
+      &(const FmFigureSpec) FM_FIGURE_SPEC (                        \
+          symbol, name, kind, unit, group, label, description)},
+#define WAIT(symbol, name, label, description) \
+  {name, ARRAY_OF ("bucket"), description,     \
+      &(const FmFigureSpec){name, 0, NULL, 0, label, NULL}},
+
+#define N_ELEMENTS(array) (sizeof (array) / sizeof (array)[0])
+
+static const char *const kinds[] = FM_KIND_NAMES;
 
 /* clang-format off */
 static const Property top[] = {
-    {"version", NUMBER, "of this object; it changes when a name goes, or changes its meaning"},
-    {"pid", NUMBER, "the process"},
-    {"program", STRING, "its name"},
-    {"uptime-ns", NUMBER, "since filemem was loaded"},
-    {"active", STRING, "where buffers live, for people; empty before the first"},
-    {"stats", OBJECT ("stats"), "the figures of the process"},
-    {"waits", OBJECT ("waits"), "how long waits were"},
-    {"queues", ARRAY_OF ("queue"), "elements that hold buffers, the busiest first"},
-    {"queues-left-out", NUMBER, "of these, those for which there was no room"},
-    {"elements", ARRAY_OF ("element"), "with attribution=on"},
-    {"threads", ARRAY_OF ("thread"), "with attribution=on"},
-    {"advice", ARRAY_OF ("text"), "what to do, for people"},
+    {"version", NATURAL, "of this object; it changes when a name goes, or changes its meaning", NULL},
+    {"pid", NATURAL, "the process", NULL},
+    {"program", STRING, "its name", NULL},
+    {"uptime-ns", NATURAL, "since filemem was loaded", NULL},
+    {"active", STRING, "where buffers live, for people; empty before the first", NULL},
+    {"stats", OBJECT ("stats"), "the figures of the process", NULL},
+    {"waits", OBJECT ("waits"), "how long waits were", NULL},
+    {"queues", ARRAY_OF ("queue"), "elements that hold buffers, the busiest first", NULL},
+    {"queues-left-out", NATURAL, "of these, those for which there was no room", NULL},
+    {"elements", ARRAY_OF ("element"), "with attribution=on", NULL},
+    {"threads", ARRAY_OF ("thread"), "with attribution=on", NULL},
+    {"advice", ARRAY_OF ("text"), "what to do, for people", NULL},
 };
 static const Property stats[] = {
-    FM_STATISTICS (FIGURE)
-    {"passed-bytes", NUMBER, "bytes of buffers that came in, about"},
-    {"written-permille", NUMBER, "bytes written to disk for each thousand of these"},
-    {"mean-write-bytes", NUMBER, "mean size of a request to write"},
-    {"mean-read-bytes", NUMBER, "mean size of a request to read"},
-    {"arena-minor-faults", NUMBER, "minor page faults at addresses of blocks"},
-    {"arena-major-faults", NUMBER, "major page faults at addresses of blocks"},
-    {"fault-source", STRING, "how these are known: none, rusage or perf"},
+    FM_ALL_FIGURES (FIGURE)
+    {"fault-source", STRING, "how these are known: none, rusage or perf", NULL},
 };
 static const Property waits[] = {
-    {"map", ARRAY_OF ("bucket"), "maps that waited for the disk"},
-    {"alloc", ARRAY_OF ("bucket"), "allocations that waited for room"},
+    FM_WAITS (WAIT)
 };
 static const Property queue[] = {
-    {"queue", STRING, "path of the pad at which buffers enter"},
-    {"id", NUMBER, "of several with one name"},
-    {"gone", NUMBER, "1 if it is no more"},
+    {"queue", STRING, "path of the pad at which buffers enter", NULL},
+    {"id", NATURAL, "of several with one name", NULL},
+    {"gone", NATURAL, "1 if it is no more", NULL},
     FM_QUEUE_FIGURES (FIGURE)
-    FM_LEFT_ALONE (LEFT)
 };
 static const Property element[] = {
-    {"element", STRING, "path of the element whose code ran"},
-    {"id", NUMBER, "of several with one name"},
+    {"element", STRING, "path of the element whose code ran", NULL},
+    {"id", NATURAL, "of several with one name", NULL},
     FM_TALLY_FIGURES (FIGURE)
     FM_MAPPED_FIGURES (FIGURE)
 };
 static const Property thread[] = {
-    {"thread", STRING, "name of the thread"},
-    {"tid", NUMBER, "its number"},
-    {"element", STRING, "path of the element whose loop runs in it"},
-    {"id", NUMBER, "of several with one name"},
+    {"thread", STRING, "name of the thread", NULL},
+    {"tid", NATURAL, "its number", NULL},
+    {"element", STRING, "path of the element whose loop runs in it", NULL},
+    {"id", NATURAL, "of several with one name", NULL},
     FM_TALLY_FIGURES (FIGURE)
 };
 /* clang-format on */
 
 static void
-print_text (const gchar *text)
+print_text (const char *text)
 {
   for (; *text != '\0'; text++) {
     if (*text == '"' || *text == '\\')
@@ -96,16 +99,30 @@ print_text (const gchar *text)
 }
 
 static void
-print_object (const Property *property, guint n)
+print_figure (const FmFigureSpec *figure)
 {
-  guint i;
+  printf (",\n      \"title\": \"");
+  print_text (figure->label);
+  printf ("\"");
+  if (figure->description != NULL)
+    printf (", \"kind\": \"%s\", \"unit\": \"%s\", \"group\": \"%s\"",
+        kinds[figure->kind], figure->unit, fm_group_title (figure->group));
+}
+
+static void
+print_object (const Property *property, unsigned n)
+{
+  unsigned i;
 
   printf ("\"type\": \"object\",\n  \"properties\": {");
   for (i = 0; i < n; i++) {
     printf ("%s\n    \"%s\": %s, \"description\": \"", i > 0 ? "," : "",
         property[i].name, property[i].type);
     print_text (property[i].description);
-    printf ("\"}");
+    printf ("\"");
+    if (property[i].figure != NULL)
+      print_figure (property[i].figure);
+    printf ("}");
   }
   printf ("\n  },\n  \"required\": [");
   for (i = 0; i < n; i++)
@@ -114,7 +131,7 @@ print_object (const Property *property, guint n)
 }
 
 static void
-print_definition (const gchar *name, const Property *property, guint n)
+print_definition (const char *name, const Property *property, unsigned n)
 {
   printf ("  \"%s\": {", name);
   print_object (property, n);
@@ -127,13 +144,13 @@ main (void)
   printf ("{\"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
           "  \"title\": \"what filemem tells programs, version %d\",\n  ",
       FM_REPORT_VERSION);
-  print_object (top, G_N_ELEMENTS (top));
+  print_object (top, N_ELEMENTS (top));
   printf (",\n  \"$defs\": {\n");
-  print_definition ("stats", stats, G_N_ELEMENTS (stats));
-  print_definition ("waits", waits, G_N_ELEMENTS (waits));
-  print_definition ("queue", queue, G_N_ELEMENTS (queue));
-  print_definition ("element", element, G_N_ELEMENTS (element));
-  print_definition ("thread", thread, G_N_ELEMENTS (thread));
+  print_definition ("stats", stats, N_ELEMENTS (stats));
+  print_definition ("waits", waits, N_ELEMENTS (waits));
+  print_definition ("queue", queue, N_ELEMENTS (queue));
+  print_definition ("element", element, N_ELEMENTS (element));
+  print_definition ("thread", thread, N_ELEMENTS (thread));
   printf ("  \"text\": {\"type\": \"string\"},\n"
           "  \"bucket\": {\"type\": \"array\", \"items\": {\"type\": "
           "\"integer\"}, \"minItems\": 2, \"maxItems\": 2, \"description\": "

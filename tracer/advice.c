@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * advice.c: see advice.h. Each piece is a function that looks at one thing and
- * names the figures that it draws on.
+ * advice.c: see advice.h. One table says what there is to be said, each piece a
+ * condition and the words; what must not be said because of something else is
+ * settled first.
  */
 #include "advice.h"
 
@@ -52,26 +53,14 @@ typedef struct
 {
   const FmSnapshot *snapshot;
   const guint64 *stats;
-  GPtrArray *advice;
-  FmWear wear;
   guint n_streams;  /* that may have been at work at a time */
   gboolean mapped;  /* takes most of the budget, or more */
   gboolean pool;    /* fills of blocks that are written anew are many */
   gboolean turns;   /* streams that don't fit the budget take turns in it */
   gboolean refused; /* there is no room on disk */
-  gboolean full;    /* that was said, or that size is reached */
-  gboolean slow;    /* it was said that the disk is */
+  gboolean full;    /* or size is reached */
+  gboolean slow;    /* the disk is what producers wait for */
 } Matter;
-
-static void G_GNUC_PRINTF (2, 3)
-    say (const Matter *matter, const gchar *format, ...)
-{
-  va_list args;
-
-  va_start (args, format);
-  g_ptr_array_add (matter->advice, g_strdup_vprintf (format, args));
-  va_end (args);
-}
 
 static gdouble
 seconds (guint64 ns)
@@ -116,7 +105,7 @@ is_mapped (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 in_passing = matter->n_streams > 1
-      ? 2 * matter->n_streams * matter->wear.mean_write
+      ? 2 * matter->n_streams * matter->stats[FM_STAT_MEAN_WRITE_BYTES]
       : 0;
 
   /* More than the budget is worth a word although nothing had to go for it. */
@@ -131,7 +120,7 @@ static gboolean
 is_written_often (const Matter *matter)
 {
   return matter->stats[FM_STAT_SPILL_BYTES] > WRITTEN_LEAST
-      && matter->wear.written_permille > WRITTEN_OFTEN;
+      && matter->stats[FM_STAT_WRITTEN_PERMILLE] > WRITTEN_OFTEN;
 }
 
 static guint64
@@ -161,41 +150,67 @@ what_limits (const Matter *matter)
                                               : "size";
 }
 
-static void
-about_space (Matter *matter)
+static guint64
+refused_by_disk (const Matter *matter)
 {
-  const guint64 *stats = matter->stats;
-  guint64 by_size = stats[FM_STAT_SIZE_REACHED];
-  guint64 by_disk =
-      stats[FM_STAT_DISK_FULL] - MIN (stats[FM_STAT_DISK_FULL], by_size);
-  g_autofree gchar *peak = fm_size_text (stats[FM_STAT_DISK_PEAK]);
-  g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
-  g_autofree gchar *lost = fm_size_text (stats[FM_STAT_FALLBACK_BYTES]);
+  guint64 all = matter->stats[FM_STAT_DISK_FULL];
 
-  if (by_disk > 0)
-    say (matter,
-        "the disk was full %" G_GUINT64_FORMAT
-        " times, with %s of buffers on it: free some space, or choose another "
-        "disk (dir)",
-        by_disk, peak);
-  if (stats[FM_STAT_FALLBACKS_FULL] > 0)
-    say (matter,
+  return all - MIN (all, matter->stats[FM_STAT_SIZE_REACHED]);
+}
+
+static gboolean
+is_disk_full (const Matter *matter)
+{
+  return refused_by_disk (matter) > 0;
+}
+
+static gchar *
+tell_disk_full (const Matter *matter)
+{
+  g_autofree gchar *peak = fm_size_text (matter->stats[FM_STAT_DISK_PEAK]);
+
+  return g_strdup_printf (
+      "the disk was full %" G_GUINT64_FORMAT
+      " times, with %s of buffers on it: free some space, or choose another "
+      "disk (dir)",
+      refused_by_disk (matter), peak);
+}
+
+static gboolean
+is_size_reached (const Matter *matter)
+{
+  return matter->stats[FM_STAT_FALLBACKS_FULL] > 0
+      || matter->stats[FM_STAT_SIZE_REACHED] > 0;
+}
+
+static gchar *
+tell_size_reached (const Matter *matter)
+{
+  g_autofree gchar *most = fm_size_text (matter->stats[FM_STAT_SIZE]);
+  g_autofree gchar *lost = fm_size_text (matter->stats[FM_STAT_FALLBACK_BYTES]);
+
+  if (matter->stats[FM_STAT_FALLBACKS_FULL] > 0)
+    return g_strdup_printf (
         "the size of %s was reached, and %s stayed ordinary memory: raise %s",
         most, lost, what_limits (matter));
-  else if (by_size > 0)
-    say (matter,
-        "the size of %s was reached, and buffers stayed in memory that were to "
-        "go to disk: raise %s",
-        most, what_limits (matter));
-  matter->full =
-      by_disk > 0 || by_size > 0 || stats[FM_STAT_FALLBACKS_FULL] > 0;
+  return g_strdup_printf (
+      "the size of %s was reached, and buffers stayed in memory that were to "
+      "go to disk: raise %s",
+      most, what_limits (matter));
 }
 
 /* ---- the budget ---- */
 
+static gboolean
+is_over_budget (const Matter *matter)
+{
+  return matter->stats[FM_STAT_OVER_BUDGET] > 0 && !matter->mapped
+      && !matter->refused;
+}
+
 /* What is mapped may exceed the budget, and then nobody was refused room. */
-static void
-about_budget (const Matter *matter)
+static gchar *
+tell_over_budget (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_BUDGET];
@@ -204,20 +219,17 @@ about_budget (const Matter *matter)
       ? g_strdup_printf (" (it was exceeded by %s)", by)
       : g_strdup ("");
 
-  if (stats[FM_STAT_OVER_BUDGET] == 0 || matter->mapped || matter->refused)
-    return;
   if (stats[FM_STAT_SPILL_FAILURES] > 0)
-    say (matter,
+    return g_strdup_printf (
         "the disk refused %" G_GUINT64_FORMAT
         " writes, and what was to go there stayed in memory (the budget was "
         "exceeded by %s): filemem's warnings say why",
         stats[FM_STAT_SPILL_FAILURES], by);
-  else
-    say (matter,
-        "there was no room in the budget %" G_GUINT64_FORMAT
-        " times%s, because what was in memory was in use, or the disk took too "
-        "long: raise ram",
-        stats[FM_STAT_OVER_BUDGET], exceeded);
+  return g_strdup_printf (
+      "there was no room in the budget %" G_GUINT64_FORMAT
+      " times%s, because what was in memory was in use, or the disk took too "
+      "long: raise ram",
+      stats[FM_STAT_OVER_BUDGET], exceeded);
 }
 
 /* ---- what is mapped ---- */
@@ -308,36 +320,40 @@ name_holders (const Matter *matter)
   return g_string_free (text, FALSE);
 }
 
-static void
-about_mapped (const Matter *matter)
+static gboolean
+has_mapped (const Matter *matter)
+{
+  return matter->mapped;
+}
+
+static gchar *
+tell_mapped (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 pinned = stats[FM_STAT_PINNED_PEAK], budget = stats[FM_STAT_BUDGET];
-  g_autofree gchar *who = NULL, *least = NULL, *left = NULL;
+  g_autofree gchar *who = name_holders (matter);
+  g_autofree gchar *least = fm_size_text (pinned + stats[FM_STAT_FLOOR]);
+  g_autofree gchar *left = fm_size_text (budget - MIN (budget, pinned));
   const gchar *unknown =
       matter->snapshot->elements->len > 0 ? "" : "; attribution=on names who";
 
-  if (!matter->mapped)
-    return;
-  who = name_holders (matter);
-  least = fm_size_text (pinned + stats[FM_STAT_FLOOR]);
-  left = fm_size_text (budget - MIN (budget, pinned));
   if (pinned + stats[FM_STAT_FLOOR] > budget)
-    say (matter, "%s: ram below %s saves no memory%s", who, least, unknown);
-  else
-    say (matter, "%s, which leaves %s of the budget for all else: raise ram%s",
-        who, left, unknown);
+    return g_strdup_printf (
+        "%s: ram below %s saves no memory%s", who, least, unknown);
+  return g_strdup_printf (
+      "%s, which leaves %s of the budget for all else: raise ram%s", who, left,
+      unknown);
 }
 
 /* ---- what is written more than once ---- */
 
-static void
-say_turns (const Matter *matter, const gchar *what)
+static gchar *
+tell_turns (const Matter *matter, const gchar *what)
 {
   guint64 least = matter->n_streams * STREAM_BYTES;
   g_autofree gchar *ram = fm_size_text (least);
 
-  say (matter,
+  return g_strdup_printf (
       "%s: %u streams take turns in a budget that is too small for what all of "
       "them use at a time; raise ram%s%s%s",
       what, matter->n_streams,
@@ -346,29 +362,45 @@ say_turns (const Matter *matter, const gchar *what)
       matter->stats[FM_STAT_BUDGET] < least ? " at least" : "");
 }
 
-static void
-about_wear (const Matter *matter)
+static gboolean
+has_pool (const Matter *matter)
+{
+  return matter->pool;
+}
+
+static gchar *
+tell_pool (const Matter *matter)
+{
+  g_autofree gchar *in_vain = fm_size_text (bytes_to_write (matter->stats));
+  g_autofree gchar *all = fm_size_text (matter->stats[FM_STAT_FILL_BYTES]);
+
+  return g_strdup_printf (
+      "%s of %s came back from disk only to be written anew: a pool has more "
+      "buffers than fit the budget; raise ram",
+      in_vain, all);
+}
+
+static gboolean
+is_written_again (const Matter *matter)
+{
+  return !matter->pool && !matter->mapped && is_written_often (matter);
+}
+
+static gchar *
+tell_written_again (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
-  g_autofree gchar *in_vain = fm_size_text (bytes_to_write (stats));
-  g_autofree gchar *all = fm_size_text (stats[FM_STAT_FILL_BYTES]);
   g_autofree gchar *written = fm_size_text (stats[FM_STAT_SPILL_BYTES]);
   g_autofree gchar *what =
       g_strdup_printf ("%.1f bytes were written for each that came in (%s)",
-          (gdouble) matter->wear.written_permille / 1000, written);
+          (gdouble) stats[FM_STAT_WRITTEN_PERMILLE] / 1000, written);
 
-  if (matter->pool)
-    say (matter,
-        "%s of %s came back from disk only to be written anew: a pool has more "
-        "buffers than fit the budget; raise ram",
-        in_vain, all);
-  else if (matter->turns)
-    say_turns (matter, what);
-  else if (!matter->mapped && is_written_often (matter))
-    say (matter,
-        "%s: what came back from disk went there again before it was done "
-        "with; raise ram",
-        what);
+  if (matter->turns)
+    return tell_turns (matter, what);
+  return g_strdup_printf (
+      "%s: what came back from disk went there again before it was done with; "
+      "raise ram",
+      what);
 }
 
 /* ---- the disk's speed ---- */
@@ -394,41 +426,57 @@ waits_for_pool (const Matter *matter)
       > matter->stats[FM_STAT_FILLS] / 3 * 2;
 }
 
-static void
-about_disk (Matter *matter)
+/* Where writes failed, that is what was waited for. */
+static gboolean
+is_slow (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 waited = stats[FM_STAT_ALLOC_WAIT_NS];
-  gdouble busy = seconds (stats[FM_STAT_DISK_BUSY_NS]);
-  gdouble moved =
-      (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
   gboolean failed = stats[FM_STAT_OVER_BUDGET] > 0
       && (matter->refused || stats[FM_STAT_SPILL_FAILURES] > 0);
 
-  /* Where writes failed, that is what was waited for. */
-  if (busy <= 0 || matter->turns || matter->mapped || failed
-      || waits_for_pool (matter) || !is_worth_a_word (matter, waited)
-      || !was_waited_for (matter, waited))
-    return;
-  say (matter,
+  return stats[FM_STAT_DISK_BUSY_NS] > 0 && !matter->turns && !matter->mapped
+      && !failed && !waits_for_pool (matter) && is_worth_a_word (matter, waited)
+      && was_waited_for (matter, waited);
+}
+
+static gboolean
+has_slow_disk (const Matter *matter)
+{
+  return matter->slow;
+}
+
+static gchar *
+tell_slow_disk (const Matter *matter)
+{
+  const guint64 *stats = matter->stats;
+  gdouble moved =
+      (gdouble) (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES]);
+
+  return g_strdup_printf (
       "the disk moved %.0f MiB/s both ways, and producers waited %.1f s for "
       "it: no harm, unless they are live; else use a faster disk (dir), or "
       "raise ram",
-      moved / busy / (1 << 20), seconds (waited));
-  matter->slow = TRUE;
+      moved / seconds (stats[FM_STAT_DISK_BUSY_NS]) / (1 << 20),
+      seconds (stats[FM_STAT_ALLOC_WAIT_NS]));
 }
 
-static void
-about_maps_in_place (const Matter *matter)
+static gboolean
+has_maps_in_place (const Matter *matter)
 {
-  if (matter->stats[FM_STAT_MAPS_IN_PLACE] > 0)
-    say (matter,
-        "buffers were used where they are on disk, which is slow "
-        "(%" G_GUINT64_FORMAT
-        " maps): raise the limits on address space and data (ulimit -v, -d), "
-        "allow mremap() where system calls are filtered, and let the program "
-        "close no descriptors that others have opened",
-        matter->stats[FM_STAT_MAPS_IN_PLACE]);
+  return matter->stats[FM_STAT_MAPS_IN_PLACE] > 0;
+}
+
+static gchar *
+tell_maps_in_place (const Matter *matter)
+{
+  return g_strdup_printf (
+      "buffers were used where they are on disk, which is slow "
+      "(%" G_GUINT64_FORMAT
+      " maps): raise the limits on address space and data (ulimit -v, -d), "
+      "allow mremap() where system calls are filtered, and let the program "
+      "close no descriptors that others have opened",
+      matter->stats[FM_STAT_MAPS_IN_PLACE]);
 }
 
 /* With how much ram nothing would go to disk: what there was at a time, unless
@@ -446,19 +494,22 @@ enough (const Matter *matter)
   return fm_size_text (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
 }
 
-static void
-about_waits (const Matter *matter)
+static gboolean
+has_waits (const Matter *matter)
 {
-  const guint64 *stats = matter->stats;
-  guint64 waited = stats[FM_STAT_MAP_WAIT_NS];
+  return !matter->turns && !waits_for_pool (matter)
+      && is_worth_a_word (matter, matter->stats[FM_STAT_MAP_WAIT_NS]);
+}
+
+static gchar *
+tell_waits (const Matter *matter)
+{
+  guint64 waited = matter->stats[FM_STAT_MAP_WAIT_NS];
   gboolean by_disk =
       !matter->slow && !matter->mapped && was_waited_for (matter, waited);
   g_autofree gchar *ram = enough (matter);
 
-  if (matter->turns || waits_for_pool (matter)
-      || !is_worth_a_word (matter, waited))
-    return;
-  say (matter,
+  return g_strdup_printf (
       "maps waited %.1f s for buffers to come back from disk: %sraise "
       "ram%s%s%s",
       seconds (waited), by_disk ? "use a faster disk (dir), or " : "",
@@ -468,35 +519,72 @@ about_waits (const Matter *matter)
 
 /* Where there is little room beside what is mapped, what was read ahead may
  * have to go again. */
-static void
-about_prefetch (const Matter *matter)
+static gboolean
+is_read_in_vain (const Matter *matter)
+{
+  guint64 unused = matter->stats[FM_STAT_PREFETCH_UNUSED_BYTES];
+
+  return !matter->mapped && !matter->turns && unused > LEAST
+      && unused > matter->stats[FM_STAT_PREFETCH_BYTES] / 4;
+}
+
+static gchar *
+tell_read_in_vain (const Matter *matter)
 {
   const guint64 *stats = matter->stats;
-  guint64 unused = stats[FM_STAT_PREFETCH_UNUSED_BYTES];
-  g_autofree gchar *in_vain = fm_size_text (unused);
+  g_autofree gchar *in_vain =
+      fm_size_text (stats[FM_STAT_PREFETCH_UNUSED_BYTES]);
   g_autofree gchar *all = fm_size_text (stats[FM_STAT_PREFETCH_BYTES]);
   g_autofree gchar *what =
       g_strdup_printf ("%s of %s was read ahead in vain", in_vain, all);
 
-  if (matter->mapped || matter->turns || unused <= LEAST
-      || unused <= stats[FM_STAT_PREFETCH_BYTES] / 4)
-    return;
   if (matter->n_streams < 2)
-    say (matter,
+    return g_strdup_printf (
         "%s: somebody jumps in what was written, or ram is too small to read "
         "ahead",
         what);
-  else if (stats[FM_STAT_BUDGET] < matter->n_streams * STREAM_BYTES)
-    say_turns (matter, what);
-  else
-    say (matter,
-        "%s: somebody jumps in what was written, or ram is too small for %u "
-        "streams",
-        what, matter->n_streams);
+  if (stats[FM_STAT_BUDGET] < matter->n_streams * STREAM_BYTES)
+    return tell_turns (matter, what);
+  return g_strdup_printf (
+      "%s: somebody jumps in what was written, or ram is too small for %u "
+      "streams",
+      what, matter->n_streams);
 }
 
-static void
-about_escapes (const Matter *matter, const FmQueueRecord *queue)
+static guint64
+mean_buffer (const Matter *matter)
+{
+  return matter->stats[FM_STAT_ALLOC_BYTES]
+      / MAX (matter->stats[FM_STAT_ALLOCS], 1);
+}
+
+/* Of as many buffers as there may have been at a time. */
+static gboolean
+has_small_buffers (const Matter *matter)
+{
+  guint64 mean = mean_buffer (matter);
+  guint64 n = matter->stats[FM_STAT_USED_PEAK] / MAX (mean, 1);
+
+  return mean < 2 * BYTES_OF_OBJECTS
+      && MIN (n, matter->stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS > LEAST;
+}
+
+static gchar *
+tell_small_buffers (const Matter *matter)
+{
+  return g_strdup_printf (
+      "buffers are small, %" G_GUINT64_FORMAT
+      " bytes: GStreamer's own objects take about half a KiB of memory each, "
+      "in which filemem can't help; use larger buffers",
+      mean_buffer (matter));
+}
+
+/* ---- queues ---- */
+
+/* What entered it and stayed ordinary memory; NULL if that is not worth a word.
+ */
+static gchar *
+tell_escapes (const Matter *matter, const FmQueueRecord *queue)
 {
   const guint64 *stats = matter->stats;
   g_autofree gchar *cure = NULL;
@@ -508,73 +596,86 @@ about_escapes (const Matter *matter, const FmQueueRecord *queue)
   guint i, n_reasons = 0;
 
   if (escaped <= LEAST || escaped <= all / 10)
-    return;
-  for (i = 0; i < FM_N_LEFT_ALONE; i++) {
-    if (queue->left_alone[i] == 0)
+    return NULL;
+  for (i = 0; i < FM_N_QUEUE_FIGURES; i++) {
+    const FmFigureSpec *spec = fm_queue_figure_spec (i);
+    guint64 n = queue->figure[i];
+
+    if (spec->group != FM_GROUP_REASONS || n == 0)
       continue;
     g_string_append_printf (why, "%s%" G_GUINT64_FORMAT " buffer%s: %s",
-        why->len > 0 ? "; " : "", queue->left_alone[i],
-        queue->left_alone[i] == 1 ? "" : "s", fm_left_alone_words (i));
+        why->len > 0 ? "; " : "", n, n == 1 ? "" : "s", spec->label);
     n_reasons++;
   }
   /* It never held more than copy-above. */
   if (why->len == 0)
-    return;
-  if (queue->left_alone[FM_LEFT_NO_ROOM] > 0) {
+    return NULL;
+  if (queue->figure[FM_LEFT_NO_ROOM] > 0) {
     /* One thing to be done about it is enough. */
     if (matter->full && n_reasons == 1)
-      return;
+      return NULL;
     if (stats[FM_STAT_FALLBACKS_DIR] > 0)
       cure = g_strdup (": set dir to a directory that can be used");
     else if (!matter->full)
       cure = g_strdup_printf (": raise %s", what_limits (matter));
   }
-  say (matter, "%s of %s that entered %s stayed ordinary memory (%s)%s",
-      escaped_size, all_size, queue->name, why->str, cure != NULL ? cure : "");
+  return g_strdup_printf (
+      "%s of %s that entered %s stayed ordinary memory (%s)%s", escaped_size,
+      all_size, queue->name, why->str, cure != NULL ? cure : "");
 }
 
-/* Of as many buffers as there may have been at a time. */
-static void
-about_objects (const Matter *matter)
-{
-  const guint64 *stats = matter->stats;
-  guint64 mean = stats[FM_STAT_ALLOC_BYTES] / MAX (stats[FM_STAT_ALLOCS], 1);
-  guint64 n = stats[FM_STAT_USED_PEAK] / MAX (mean, 1);
+/* ---- all of it ---- */
 
-  if (mean < 2 * BYTES_OF_OBJECTS
-      && MIN (n, stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS > LEAST)
-    say (matter,
-        "buffers are small, %" G_GUINT64_FORMAT
-        " bytes: GStreamer's own objects take about half a KiB of memory each, "
-        "in which filemem can't help; use larger buffers",
-        mean);
+/* In the order in which it is said. */
+static const struct
+{
+  gboolean (*applies) (const Matter *matter);
+  gchar *(*tell) (const Matter *matter);
+} pieces[] = {
+    {is_disk_full, tell_disk_full},
+    {is_size_reached, tell_size_reached},
+    {is_over_budget, tell_over_budget},
+    {has_mapped, tell_mapped},
+    {has_pool, tell_pool},
+    {is_written_again, tell_written_again},
+    {has_slow_disk, tell_slow_disk},
+    {has_maps_in_place, tell_maps_in_place},
+    {has_waits, tell_waits},
+    {is_read_in_vain, tell_read_in_vain},
+    {has_small_buffers, tell_small_buffers},
+};
+
+static void
+settle (Matter *matter)
+{
+  matter->n_streams = count_streams (matter->snapshot);
+  matter->refused = matter->stats[FM_STAT_DISK_FULL] > 0;
+  matter->mapped = is_mapped (matter);
+  matter->pool = !matter->mapped && is_pool (matter);
+  matter->turns = !matter->mapped && !matter->pool && matter->n_streams > 1
+      && is_written_often (matter);
+  matter->full = is_disk_full (matter) || is_size_reached (matter);
+  matter->slow = is_slow (matter);
 }
 
 GPtrArray *
 fm_advice (const FmSnapshot *snapshot)
 {
-  Matter matter = {.snapshot = snapshot,
-      .stats = snapshot->stats,
-      .advice = g_ptr_array_new_with_free_func (g_free),
-      .wear = fm_snapshot_wear (snapshot),
-      .n_streams = count_streams (snapshot),
-      .refused = snapshot->stats[FM_STAT_DISK_FULL] > 0};
+  Matter matter = {.snapshot = snapshot, .stats = snapshot->stats};
+  GPtrArray *advice = g_ptr_array_new_with_free_func (g_free);
   guint i;
 
-  matter.mapped = is_mapped (&matter);
-  matter.pool = !matter.mapped && is_pool (&matter);
-  matter.turns = !matter.mapped && !matter.pool && matter.n_streams > 1
-      && is_written_often (&matter);
-  about_space (&matter);
-  about_budget (&matter);
-  about_mapped (&matter);
-  about_wear (&matter);
-  about_disk (&matter);
-  about_maps_in_place (&matter);
-  about_waits (&matter);
-  about_prefetch (&matter);
-  for (i = 0; i < snapshot->queues->len; i++)
-    about_escapes (&matter, g_ptr_array_index (snapshot->queues, i));
-  about_objects (&matter);
-  return matter.advice;
+  settle (&matter);
+  for (i = 0; i < G_N_ELEMENTS (pieces); i++) {
+    if (pieces[i].applies (&matter))
+      g_ptr_array_add (advice, pieces[i].tell (&matter));
+  }
+  for (i = 0; i < snapshot->queues->len; i++) {
+    gchar *text =
+        tell_escapes (&matter, g_ptr_array_index (snapshot->queues, i));
+
+    if (text != NULL)
+      g_ptr_array_add (advice, text);
+  }
+  return advice;
 }

@@ -34,7 +34,7 @@
 typedef struct
 {
   const FmStatsShard *counters; /* NULL: they are not this thread's alone */
-  guint64 seen[FM_N_TALLY_FIGURES];
+  guint64 seen[FM_N_COUNTED_FIGURES];
   FmFaultMeter *faults;
   glong tick;       /* of the clock, of which the looks are left */
   guint looks_left; /* at the faults, where they are system calls */
@@ -68,7 +68,7 @@ static _Thread_local Thread *this_thread
 
 /* The library's counters, in the order of the tally's figures. */
 static void
-read_counters (const FmStatsShard *from, guint64 to[FM_N_TALLY_FIGURES])
+read_counters (const FmStatsShard *from, guint64 to[FM_N_COUNTED_FIGURES])
 {
 #define READ(symbol, field) \
   to[FM_TALLY_##symbol] =   \
@@ -153,12 +153,12 @@ static void
 settle (Thread *thread)
 {
   gboolean counted = has_counted (thread);
-  guint64 now[FM_N_TALLY_FIGURES];
+  guint64 now[FM_N_COUNTED_FIGURES];
   guint i;
 
   if (G_UNLIKELY (counted)) {
     read_counters (thread->counters, now);
-    for (i = 0; i <= FM_TALLY_MAP_WAIT_NS; i++) {
+    for (i = 0; i < FM_N_COUNTED_FIGURES; i++) {
       add (thread, i, now[i] - thread->seen[i]);
       thread->seen[i] = now[i];
     }

@@ -30,7 +30,6 @@ struct _FmEntrance
   atomic_bool is_queue; /* by its name, or by what it does */
   FmHoard *hoard;       /* where all are watched; else NULL */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
-  _Atomic guint64 left_alone[FM_N_LEFT_ALONE];
 
   /* The streaming thread's. */
   FmHolding *holding;
@@ -211,7 +210,7 @@ exchange (
     copy = fm_foreign_copy (buffer, queues.ours,
         copies != NULL ? copies : copies_for (buffer), &copied, &why);
   if (copy == NULL) {
-    count (&entrance->left_alone[why], 1);
+    count (&entrance->figure[why], 1);
     return buffer;
   }
   count (&entrance->figure[FM_QUEUE_COPIES], copied > 0 ? 1 : 0);
@@ -393,16 +392,13 @@ fm_queues_are_watched (void)
 
 /* ---- records ---- */
 
-const gchar *
-fm_left_alone_words (FmLeftAlone why)
+const FmFigureSpec *
+fm_queue_figure_spec (FmQueueFigure figure)
 {
-  static const gchar *const words[FM_N_LEFT_ALONE] = {
-#define X(symbol, name, text) [FM_LEFT_##symbol] = text,
-      FM_LEFT_ALONE (X)
-#undef X
-  };
+  static const FmFigureSpec specs[FM_N_QUEUE_FIGURES] = {
+      FM_QUEUE_FIGURES (FM_FIGURE_SPEC)};
 
-  return words[why];
+  return &specs[figure];
 }
 
 static void
@@ -424,8 +420,6 @@ record_new (FmEntrance *entrance)
   for (i = 0; i < FM_N_QUEUE_FIGURES; i++)
     record->figure[i] = atomic_load (&entrance->figure[i]);
   record->figure[FM_QUEUE_LEVEL] = fm_holding_level (entrance->holding);
-  for (i = 0; i < FM_N_LEFT_ALONE; i++)
-    record->left_alone[i] = atomic_load (&entrance->left_alone[i]);
   if (entrance->hoard != NULL)
     record->hoard_peak =
         fm_hoard_peak (entrance->hoard, &record->hoard_foreign);

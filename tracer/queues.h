@@ -30,11 +30,7 @@ typedef struct
   guint64 hoard_peak;    /* with "auto": the most bytes that it sat on */
   guint64 hoard_foreign; /* of these, bytes of foreign memory */
   guint64 figure[FM_N_QUEUE_FIGURES];
-  guint64 left_alone[FM_N_LEFT_ALONE];
 } FmQueueRecord;
-
-/* In words. */
-const gchar *fm_left_alone_words (FmLeftAlone why);
 
 /* Where buffers enter a queue; for the streaming thread alone. */
 typedef struct _FmEntrance FmEntrance;

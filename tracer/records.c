@@ -24,13 +24,13 @@ static struct
 /* ---- declarations ---- */
 
 static GstStructure *
-figure (const gchar *description, FmStatisticKind kind)
+figure (const gchar *description, FmFigureKind kind)
 {
   return gst_structure_new ("value", "type", G_TYPE_GTYPE, G_TYPE_UINT64,
       "description", G_TYPE_STRING, description, "flags",
       GST_TYPE_TRACER_VALUE_FLAGS,
-      kind == FM_STAT_KIND_GAUGE ? GST_TRACER_VALUE_FLAGS_NONE
-                                 : GST_TRACER_VALUE_FLAGS_AGGREGATED,
+      kind == FM_KIND_COUNTER ? GST_TRACER_VALUE_FLAGS_AGGREGATED
+                              : GST_TRACER_VALUE_FLAGS_NONE,
       "min", G_TYPE_UINT64, G_GUINT64_CONSTANT (0), "max", G_TYPE_UINT64,
       G_MAXUINT64, NULL);
 }
@@ -52,15 +52,14 @@ scope (const gchar *description, GType type, GstTracerValueScope related_to)
 
 #define TS                  \
   "ts", GST_TYPE_STRUCTURE, \
-      figure ("ns since filemem was loaded", FM_STAT_KIND_COUNTER)
-#define ID                  \
-  "id", GST_TYPE_STRUCTURE, \
-      figure ("of several with one name", FM_STAT_KIND_GAUGE)
+      figure ("ns since filemem was loaded", FM_KIND_COUNTER)
+#define ID \
+  "id", GST_TYPE_STRUCTURE, figure ("of several with one name", FM_KIND_GAUGE)
 #define PROCESS                     \
   "process-id", GST_TYPE_STRUCTURE, \
       scope ("the process", G_TYPE_UINT64, GST_TRACER_VALUE_SCOPE_PROCESS)
-#define FIGURE(symbol, name, kind, unit, description) \
-  name, GST_TYPE_STRUCTURE, figure (description, FM_STAT_KIND_##kind),
+#define FIGURE(symbol, name, kind, unit, group, label, description) \
+  name, GST_TYPE_STRUCTURE, figure (description, FM_KIND_##kind),
 
 /* clang-format off */
 static GstTracerRecord *
@@ -69,8 +68,8 @@ declare_all (void)
   return gst_tracer_record_new ("filemem.class",
       PROCESS,
       TS,
-      FM_STATISTICS (FIGURE)
-      FM_SNAPSHOT_FIGURES (FIGURE)
+      FM_ALL_FIGURES (FIGURE)
+      FM_INTERVAL_FIGURES (FIGURE)
       "fault-source", GST_TYPE_STRUCTURE,
       words ("how page faults of blocks are known: none, rusage or perf"),
       NULL);
@@ -85,11 +84,6 @@ declare_queue (void)
       TS,
       ID,
       FM_QUEUE_FIGURES (FIGURE)
-#define X(symbol, name, words) \
-      name, GST_TYPE_STRUCTURE, \
-      figure ("buffers left alone: " words, FM_STAT_KIND_COUNTER),
-      FM_LEFT_ALONE (X)
-#undef X
       NULL);
 }
 
@@ -102,9 +96,9 @@ declare_waits (void)
       words ("what waited: map, for a spilled block; alloc, for room"),
       TS,
       "upto-ns", GST_TYPE_STRUCTURE,
-      figure ("longest wait that counts here; a quarter more than the one before", FM_STAT_KIND_GAUGE),
+      figure ("longest wait that counts here; a quarter more than the one before", FM_KIND_GAUGE),
       "count", GST_TYPE_STRUCTURE,
-      figure ("waits of that length", FM_STAT_KIND_COUNTER),
+      figure ("waits of that length", FM_KIND_COUNTER),
       NULL);
 }
 
@@ -128,7 +122,7 @@ declare_thread (void)
       "thread", GST_TYPE_STRUCTURE,
       scope ("name of the thread", G_TYPE_STRING, GST_TRACER_VALUE_SCOPE_THREAD),
       "tid", GST_TYPE_STRUCTURE,
-      figure ("number of the thread", FM_STAT_KIND_GAUGE),
+      figure ("number of the thread", FM_KIND_GAUGE),
       "element", GST_TYPE_STRUCTURE,
       scope ("path of the element whose loop runs in it, such as a queue", G_TYPE_STRING, GST_TRACER_VALUE_SCOPE_ELEMENT),
       TS,
@@ -188,7 +182,6 @@ static void
 log_all (const FmSnapshot *snapshot)
 {
   const guint64 *now = snapshot->waits[FM_WAIT_MAP];
-  const FmWear wear = fm_snapshot_wear (snapshot);
   guint64 since[FM_HISTOGRAM_BUCKETS];
   guint i;
 
@@ -199,18 +192,12 @@ log_all (const FmSnapshot *snapshot)
   /* clang-format off */
   gst_tracer_record_log (records.all, (guint64) getpid (), snapshot->uptime
 #define X(symbol, ...) , snapshot->stats[FM_STAT_##symbol]
-      FM_STATISTICS (X)
+      FM_ALL_FIGURES (X)
 #undef X
-      , wear.passed_bytes
-      , wear.written_permille
-      , wear.mean_write
-      , wear.mean_read
       , fm_histogram_percentile (since, 500)
       , fm_histogram_percentile (since, 990)
       , fm_histogram_percentile (since, 999)
       , longest (since)
-      , snapshot->arena_minor_faults
-      , snapshot->arena_major_faults
       , fm_fault_source_name (snapshot->fault_source));
   /* clang-format on */
 }
@@ -224,9 +211,6 @@ log_queue (const FmQueueRecord *queue, guint64 ts)
   gst_tracer_record_log (records.queue, name, ts, queue->id
 #define X(symbol, ...) , queue->figure[FM_QUEUE_##symbol]
       FM_QUEUE_FIGURES (X)
-#undef X
-#define X(symbol, ...) , queue->left_alone[FM_LEFT_##symbol]
-      FM_LEFT_ALONE (X)
 #undef X
       );
   /* clang-format on */
@@ -277,8 +261,9 @@ fm_records_log (const FmSnapshot *snapshot)
   guint i;
 
   log_all (snapshot);
-  log_waits (snapshot, FM_WAIT_MAP, "map");
-  log_waits (snapshot, FM_WAIT_ALLOC, "alloc");
+#define X(symbol, name, ...) log_waits (snapshot, FM_WAIT_##symbol, name);
+  FM_WAITS (X)
+#undef X
   for (i = 0; i < snapshot->queues->len; i++)
     log_queue (g_ptr_array_index (snapshot->queues, i), snapshot->uptime);
   for (i = 0; i < snapshot->elements->len; i++)

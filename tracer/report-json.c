@@ -15,18 +15,11 @@
 static void
 add_stats (FmJson *json, const FmSnapshot *snapshot)
 {
-  const FmWear wear = fm_snapshot_wear (snapshot);
   guint i;
 
   fm_json_begin (json, "stats", '{');
-  for (i = 0; i < FM_N_STATISTICS; i++)
-    fm_json_number (json, fm_statistic_spec (i)->name, snapshot->stats[i]);
-  fm_json_number (json, "passed-bytes", wear.passed_bytes);
-  fm_json_number (json, "written-permille", wear.written_permille);
-  fm_json_number (json, "mean-write-bytes", wear.mean_write);
-  fm_json_number (json, "mean-read-bytes", wear.mean_read);
-  fm_json_number (json, "arena-minor-faults", snapshot->arena_minor_faults);
-  fm_json_number (json, "arena-major-faults", snapshot->arena_major_faults);
+  for (i = 0; i < FM_N_ALL_FIGURES; i++)
+    fm_json_number (json, fm_figure_spec (i)->name, snapshot->stats[i]);
   fm_json_string (
       json, "fault-source", fm_fault_source_name (snapshot->fault_source));
   fm_json_end (json, '}');
@@ -53,18 +46,14 @@ add_waits (
 static void
 add_queue (FmJson *json, const FmQueueRecord *queue)
 {
+  guint i;
+
   fm_json_begin (json, NULL, '{');
   fm_json_string (json, "queue", queue->name);
   fm_json_number (json, "id", queue->id);
   fm_json_number (json, "gone", queue->is_gone);
-#define X(symbol, name, ...) \
-  fm_json_number (json, name, queue->figure[FM_QUEUE_##symbol]);
-  FM_QUEUE_FIGURES (X)
-#undef X
-#define X(symbol, name, ...) \
-  fm_json_number (json, name, queue->left_alone[FM_LEFT_##symbol]);
-  FM_LEFT_ALONE (X)
-#undef X
+  for (i = 0; i < FM_N_QUEUE_FIGURES; i++)
+    fm_json_number (json, fm_queue_figure_spec (i)->name, queue->figure[i]);
   fm_json_end (json, '}');
 }
 
@@ -179,8 +168,10 @@ fm_report_json (const FmSnapshot *snapshot, guint most)
       &json, "active", snapshot->active != NULL ? snapshot->active : "");
   add_stats (&json, snapshot);
   fm_json_begin (&json, "waits", '{');
-  add_waits (&json, "map", snapshot->waits[FM_WAIT_MAP]);
-  add_waits (&json, "alloc", snapshot->waits[FM_WAIT_ALLOC]);
+#define X(symbol, name, ...) \
+  add_waits (&json, name, snapshot->waits[FM_WAIT_##symbol]);
+  FM_WAITS (X)
+#undef X
   fm_json_end (&json, '}');
   add_queues (&json, snapshot->queues, most);
   add_tallies (&json, "elements", snapshot->elements, most);

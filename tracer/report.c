@@ -54,8 +54,8 @@ add_limits (GString *text, const guint64 *stats)
   g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
   g_autofree gchar *budget = fm_size_text (stats[FM_STAT_BUDGET]);
 
-  g_string_append_printf (
-      text, "  %-12ssize %s, budget (ram) %s\n", "limits", most, budget);
+  g_string_append_printf (text, "  %-12ssize %s, budget (ram) %s\n",
+      fm_group_title (FM_GROUP_LIMITS), most, budget);
 }
 
 static void
@@ -66,11 +66,28 @@ add_allocated (GString *text, const guint64 *stats)
   g_autofree gchar *blocks = count (stats[FM_STAT_ALLOCS], "block");
 
   g_string_append_printf (text, "  %-12s%s, %s; live now %" N ", %s",
-      "allocated", blocks, allocated, stats[FM_STAT_LIVE_BLOCKS], live);
+      fm_group_title (FM_GROUP_ALLOCATED), blocks, allocated,
+      stats[FM_STAT_LIVE_BLOCKS], live);
   if (stats[FM_STAT_LIVE_BLOCKS] > 0 && stats[FM_STAT_OLDEST_NS] > 0)
     g_string_append_printf (text, ", the oldest for %.1f s",
         (gdouble) stats[FM_STAT_OLDEST_NS] / 1e9);
   g_string_append_c (text, '\n');
+}
+
+/* Those of a group that are not 0, behind @separator the first. */
+static void
+list_group (GString *text, const guint64 *stats, FmFigureGroup group,
+    const gchar *separator)
+{
+  guint i;
+
+  for (i = 0; i < FM_N_ALL_FIGURES; i++) {
+    if (fm_figure_spec (i)->group != group || stats[i] == 0)
+      continue;
+    g_string_append_printf (
+        text, "%s%" N " %s", separator, stats[i], fm_figure_spec (i)->label);
+    separator = ", ";
+  }
 }
 
 static void
@@ -78,19 +95,26 @@ add_memory (GString *text, const guint64 *stats)
 {
   g_autofree gchar *cached = fm_size_text (stats[FM_STAT_PAGE_CACHE_BYTES]);
 
-  add_level (text, "memory", "resident now", stats[FM_STAT_RESIDENT_BYTES],
-      stats[FM_STAT_RESIDENT_PEAK]);
+  add_level (text, fm_group_title (FM_GROUP_MEMORY), "resident now",
+      stats[FM_STAT_RESIDENT_BYTES], stats[FM_STAT_RESIDENT_PEAK]);
   g_string_append_printf (text, "; page cache %s; %" N " mappings\n", cached,
       stats[FM_STAT_MAPPINGS]);
-  add_level (text, "disk", "in use now", stats[FM_STAT_DISK_BYTES],
-      stats[FM_STAT_DISK_PEAK]);
+  add_level (text, fm_group_title (FM_GROUP_DISK), "in use now",
+      stats[FM_STAT_DISK_BYTES], stats[FM_STAT_DISK_PEAK]);
   g_string_append_c (text, '\n');
-  g_string_append_printf (text,
-      "  %-12s%" N " resident, %" N " being written, %" N " spilled, %" N
-      " being filled, %" N " idle\n",
-      "extents", stats[FM_STAT_EXTENTS_RESIDENT],
-      stats[FM_STAT_EXTENTS_WRITING], stats[FM_STAT_EXTENTS_SPILLED],
-      stats[FM_STAT_EXTENTS_FILLING], stats[FM_STAT_EXTENTS_IDLE]);
+}
+
+/* Nothing, if there is none of them and @none is NULL. */
+static void
+add_group (
+    GString *text, const guint64 *stats, FmFigureGroup group, const gchar *none)
+{
+  g_autoptr (GString) listed = g_string_new (NULL);
+
+  list_group (listed, stats, group, "");
+  if (listed->len > 0 || none != NULL)
+    g_string_append_printf (text, "  %-12s%s\n", fm_group_title (group),
+        listed->len > 0 ? listed->str : none);
 }
 
 static void
@@ -111,11 +135,12 @@ add_transfers (GString *text, const guint64 *stats)
 
   if (stats[FM_STAT_SPILL_BYTES] + stats[FM_STAT_FILL_BYTES] == 0
       && stats[FM_STAT_MAPS_LENT] == 0) {
-    g_string_append_printf (text, "  %-12snone\n", "transfers");
+    g_string_append_printf (
+        text, "  %-12snone\n", fm_group_title (FM_GROUP_TRANSFERS));
     return;
   }
-  g_string_append_printf (
-      text, "  %-12s%s written in %s", "transfers", written, spills);
+  g_string_append_printf (text, "  %-12s%s written in %s",
+      fm_group_title (FM_GROUP_TRANSFERS), written, spills);
   if (clean > 0)
     g_string_append_printf (
         text, " (%" N " more had nothing to be written)", clean);
@@ -134,19 +159,20 @@ add_transfers (GString *text, const guint64 *stats)
 }
 
 static void
-add_wear (GString *text, const FmSnapshot *snapshot)
+add_wear (GString *text, const guint64 *stats)
 {
-  const FmWear wear = fm_snapshot_wear (snapshot);
-  g_autofree gchar *write = fm_size_text (wear.mean_write);
-  g_autofree gchar *read = fm_size_text (wear.mean_read);
+  g_autofree gchar *write = fm_size_text (stats[FM_STAT_MEAN_WRITE_BYTES]);
+  g_autofree gchar *read = fm_size_text (stats[FM_STAT_MEAN_READ_BYTES]);
 
-  if (snapshot->stats[FM_STAT_SPILL_BYTES] == 0) {
-    g_string_append_printf (text, "  %-12snothing written\n", "wear");
+  if (stats[FM_STAT_SPILL_BYTES] == 0) {
+    g_string_append_printf (
+        text, "  %-12snothing written\n", fm_group_title (FM_GROUP_WEAR));
     return;
   }
   g_string_append_printf (text, "  %-12s%.2f written per byte; mean write %s",
-      "wear", (gdouble) wear.written_permille / 1000, write);
-  if (wear.mean_read > 0)
+      fm_group_title (FM_GROUP_WEAR),
+      (gdouble) stats[FM_STAT_WRITTEN_PERMILLE] / 1000, write);
+  if (stats[FM_STAT_MEAN_READ_BYTES] > 0)
     g_string_append_printf (text, ", mean read %s", read);
   g_string_append_c (text, '\n');
 }
@@ -157,7 +183,8 @@ add_maps (GString *text, const guint64 *stats)
   g_string_append_printf (text,
       "  %-12s%" N " for reading, %" N " for writing; %" N " of spilled, %" N
       " of blocks being read back\n",
-      "maps", stats[FM_STAT_MAPS_READ], stats[FM_STAT_MAPS_WRITE],
+      fm_group_title (FM_GROUP_MAPS), stats[FM_STAT_MAPS_READ],
+      stats[FM_STAT_MAPS_WRITE],
       stats[FM_STAT_MAPS_READ_SPILLED] + stats[FM_STAT_MAPS_WRITE_SPILLED],
       stats[FM_STAT_MAPS_READ_PREFETCHING]
           + stats[FM_STAT_MAPS_WRITE_PREFETCHING]);
@@ -171,61 +198,42 @@ add_waits (GString *text, const guint64 *stats)
       count (stats[FM_STAT_ALLOC_WAITS], "allocation");
 
   if (stats[FM_STAT_MAP_WAITS] == 0)
-    g_string_append_printf (text, "  %-12sno map\n", "waited");
+    g_string_append_printf (
+        text, "  %-12sno map\n", fm_group_title (FM_GROUP_WAITED));
   else
     g_string_append_printf (text,
         "  %-12s%s: half up to %.1f ms, 99%% up to %.1f ms, 99.9%% up to "
         "%.1f ms, longest %.1f ms, %.1f s in all\n",
-        "waited", maps, ms (stats[FM_STAT_MAP_WAIT_P50_NS]),
+        fm_group_title (FM_GROUP_WAITED), maps,
+        ms (stats[FM_STAT_MAP_WAIT_P50_NS]),
         ms (stats[FM_STAT_MAP_WAIT_P99_NS]),
         ms (stats[FM_STAT_MAP_WAIT_P999_NS]),
         ms (stats[FM_STAT_MAP_WAIT_MAX_NS]),
         ms (stats[FM_STAT_MAP_WAIT_NS]) / 1e3);
   if (stats[FM_STAT_ALLOC_WAITS] == 0)
-    g_string_append_printf (
-        text, "  %-12sno allocation waited for room\n", "producers");
+    g_string_append_printf (text, "  %-12sno allocation waited for room\n",
+        fm_group_title (FM_GROUP_PRODUCERS));
   else
     g_string_append_printf (text,
         "  %-12s%s waited for room, longest %.1f ms, %.1f s in all\n",
-        "producers", allocations, ms (stats[FM_STAT_ALLOC_WAIT_MAX_NS]),
+        fm_group_title (FM_GROUP_PRODUCERS), allocations,
+        ms (stats[FM_STAT_ALLOC_WAIT_MAX_NS]),
         ms (stats[FM_STAT_ALLOC_WAIT_NS]) / 1e3);
 }
 
 gchar *
 fm_report_fallbacks (const guint64 *stats)
 {
-  static const struct
-  {
-    FmStatistic id;
-    const gchar *reason;
-  } reasons[] = {
-      {FM_STAT_FALLBACKS_SMALL, "smaller than min-size"},
-      {FM_STAT_FALLBACKS_FULL, "size reached"},
-      {FM_STAT_FALLBACKS_TOO_LARGE, "one block larger than size"},
-      {FM_STAT_FALLBACKS_ADDRESSES, "no addresses left"},
-      {FM_STAT_FALLBACKS_DIR, "no usable directory or size"},
-      {FM_STAT_FALLBACKS_MEMORY, "the kernel gave no memory"},
-  };
   g_autofree gchar *bytes = fm_size_text (stats[FM_STAT_FALLBACK_BYTES]);
   g_autofree gchar *allocations =
       count (stats[FM_STAT_FALLBACKS], "allocation");
   GString *text = g_string_new (NULL);
-  const gchar *separator = ": ";
-  guint i;
 
   if (stats[FM_STAT_FALLBACKS] == 0)
     return g_string_free (g_string_append (text, "none"), FALSE);
   g_string_append_printf (
       text, "%s, %s, became system memory", allocations, bytes);
-  for (i = 0; i < G_N_ELEMENTS (reasons); i++) {
-    guint64 n = stats[reasons[i].id];
-
-    if (n > 0) {
-      g_string_append_printf (
-          text, "%s%" N " %s", separator, n, reasons[i].reason);
-      separator = ", ";
-    }
-  }
+  list_group (text, stats, FM_GROUP_REASONS, ": ");
   return g_string_free (text, FALSE);
 }
 
@@ -234,7 +242,8 @@ add_fallbacks (GString *text, const guint64 *stats)
 {
   g_autofree gchar *fallbacks = fm_report_fallbacks (stats);
 
-  g_string_append_printf (text, "  %-12s%s\n", "fallbacks", fallbacks);
+  g_string_append_printf (
+      text, "  %-12s%s\n", fm_group_title (FM_GROUP_FALLBACKS), fallbacks);
 }
 
 static void
@@ -261,10 +270,12 @@ add_queue (GString *text, const FmQueueRecord *queue)
 
     g_string_append_printf (text, ", %s of it copied", copied);
   }
-  for (i = 0; i < FM_N_LEFT_ALONE; i++) {
-    if (queue->left_alone[i] > 0)
-      g_string_append_printf (text, "; %" G_GUINT64_FORMAT " left alone: %s",
-          queue->left_alone[i], fm_left_alone_words (i));
+  for (i = 0; i < FM_N_QUEUE_FIGURES; i++) {
+    const FmFigureSpec *spec = fm_queue_figure_spec (i);
+
+    if (spec->group == FM_GROUP_REASONS && queue->figure[i] > 0)
+      g_string_append_printf (
+          text, "; %" N " left alone: %s", queue->figure[i], spec->label);
   }
   g_string_append_c (text, '\n');
 }
@@ -374,12 +385,13 @@ add_faults (GString *text, const FmSnapshot *snapshot)
   };
 
   g_string_append_printf (text,
-      "  %-12s%" N " minor, %" N " major page faults of the process", "faults",
-      snapshot->stats[FM_STAT_MINOR_FAULTS],
+      "  %-12s%" N " minor, %" N " major page faults of the process",
+      fm_group_title (FM_GROUP_FAULTS), snapshot->stats[FM_STAT_MINOR_FAULTS],
       snapshot->stats[FM_STAT_MAJOR_FAULTS]);
   if (snapshot->fault_source != FM_FAULTS_NONE)
     g_string_append_printf (text, "; %" N " and %" N " of streaming threads%s",
-        snapshot->arena_minor_faults, snapshot->arena_major_faults,
+        snapshot->stats[FM_STAT_ARENA_MINOR_FAULTS],
+        snapshot->stats[FM_STAT_ARENA_MAJOR_FAULTS],
         how[snapshot->fault_source]);
   g_string_append_c (text, '\n');
 }
@@ -404,10 +416,12 @@ fm_report_text (const FmSnapshot *snapshot)
   add_limits (text, stats);
   add_allocated (text, stats);
   add_memory (text, stats);
+  add_group (text, stats, FM_GROUP_EXTENTS, "none");
   add_transfers (text, stats);
-  add_wear (text, snapshot);
+  add_wear (text, stats);
   add_maps (text, stats);
   add_waits (text, stats);
+  add_group (text, stats, FM_GROUP_TROUBLE, NULL);
   add_fallbacks (text, stats);
   add_queues (text, snapshot->queues);
   add_tallies (text, "elements", snapshot->elements);

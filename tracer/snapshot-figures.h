@@ -1,25 +1,48 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * snapshot-figures.h: what records say beyond statistics.h, in one table from
- * which they and the manual page are made.
+ * snapshot-figures.h: what is known of the process beyond the core's figures,
+ * and all together, in one enumeration that goes on where the core's ends.
  */
 #ifndef FM_SNAPSHOT_FIGURES_H
 #define FM_SNAPSHOT_FIGURES_H
 
-/* (SYMBOL, "name", KIND, unit, "description"), as in statistics.h. */
+#include "statistics-figures.h"
+
+/* Rows as figures.h has them. */
 /* clang-format off */
 #define FM_SNAPSHOT_FIGURES(X) \
-  X (PASSED_BYTES, "passed-bytes", GAUGE, BYTES, "bytes of buffers that came in, about: blocks allocated, or where pools use theirs again what was written into them, but not more than entered queues") \
-  X (WRITTEN_PERMILLE, "written-permille", GAUGE, NUMBER, "bytes written to disk for each thousand of passed-bytes: written per byte, times 1000") \
-  X (MEAN_WRITE_BYTES, "mean-write-bytes", GAUGE, BYTES, "mean size of a request to write, spill-bytes / writes; 0 if there was none") \
-  X (MEAN_READ_BYTES, "mean-read-bytes", GAUGE, BYTES, "mean size of a request to read, fill-bytes / reads; 0 if there was none") \
-  X (INTERVAL_WAIT_P50_NS, "interval-wait-p50-ns", GAUGE, NS, "since the last record half of the waits of a map were no longer") \
-  X (INTERVAL_WAIT_P99_NS, "interval-wait-p99-ns", GAUGE, NS, "the same for 99% of them") \
-  X (INTERVAL_WAIT_P999_NS, "interval-wait-p999-ns", GAUGE, NS, "the same for 99.9% of them") \
-  X (INTERVAL_WAIT_MAX_NS, "interval-wait-max-ns", GAUGE, NS, "the longest of them, to a quarter") \
-  X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, "minor page faults at addresses of blocks, in streaming threads; with attribution=on only") \
-  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, "major page faults at addresses of blocks, likewise")
+  X (PASSED_BYTES, "passed-bytes", SUMMARY, BYTES, WEAR, "came in", "bytes of buffers that came in, about: blocks allocated, or where pools use theirs again what was written into them, but not more than entered queues") \
+  X (WRITTEN_PERMILLE, "written-permille", SUMMARY, PERMILLE, WEAR, "written per byte", "bytes written to disk for each thousand of passed-bytes: written per byte, times 1000") \
+  X (MEAN_WRITE_BYTES, "mean-write-bytes", SUMMARY, BYTES, WEAR, "mean write", "mean size of a request to write, spill-bytes / writes; 0 if there was none") \
+  X (MEAN_READ_BYTES, "mean-read-bytes", SUMMARY, BYTES, WEAR, "mean read", "mean size of a request to read, fill-bytes / reads; 0 if there was none") \
+  X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, FAULTS, "minor page faults in blocks", "minor page faults at addresses of blocks, in streaming threads; with attribution=on only") \
+  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, FAULTS, "major page faults in blocks", "major page faults at addresses of blocks, likewise")
+
+/* Of what has come since the last record: in records alone. */
+#define FM_INTERVAL_FIGURES(X) \
+  X (INTERVAL_WAIT_P50_NS, "interval-wait-p50-ns", GAUGE, NS, WAITED, "map wait of late, median", "since the last record half of the waits of a map were no longer") \
+  X (INTERVAL_WAIT_P99_NS, "interval-wait-p99-ns", GAUGE, NS, WAITED, "map wait of late, 99%", "the same for 99% of them") \
+  X (INTERVAL_WAIT_P999_NS, "interval-wait-p999-ns", GAUGE, NS, WAITED, "map wait of late, 99.9%", "the same for 99.9% of them") \
+  X (INTERVAL_WAIT_MAX_NS, "interval-wait-max-ns", GAUGE, NS, WAITED, "map wait of late, longest", "the longest of them, to a quarter")
 /* clang-format on */
+
+#define FM_ALL_FIGURES(X) \
+  FM_STATISTICS (X)       \
+  FM_SNAPSHOT_FIGURES (X)
+
+enum {
+  FM_STAT_LAST_OF_CORE = FM_N_STATISTICS - 1,
+#define X(symbol, ...) FM_STAT_##symbol,
+  FM_SNAPSHOT_FIGURES (X)
+#undef X
+      FM_N_ALL_FIGURES
+};
+
+/* Of any of them. */
+const FmFigureSpec *fm_figure_spec (unsigned id);
+
+/* What the group is called. */
+const char *fm_group_title (FmFigureGroup group);
 
 #endif

@@ -16,7 +16,7 @@ take_stats (FmSnapshot *snapshot, GstFileMemAllocator *allocator)
 
   for (i = 0; i < FM_N_STATISTICS; i++)
     gst_structure_get_uint64 (
-        stats, fm_statistic_spec (i)->name, &snapshot->stats[i]);
+        stats, fm_figure_spec (i)->name, &snapshot->stats[i]);
 }
 
 FmSnapshot *
@@ -36,8 +36,9 @@ fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
   snapshot->elements = fm_attribution_elements ();
   snapshot->threads = fm_attribution_threads ();
   snapshot->fault_source = fm_faults_source ();
-  fm_attribution_faults (
-      &snapshot->arena_minor_faults, &snapshot->arena_major_faults);
+  fm_attribution_faults (&snapshot->stats[FM_STAT_ARENA_MINOR_FAULTS],
+      &snapshot->stats[FM_STAT_ARENA_MAJOR_FAULTS]);
+  fm_snapshot_derive (snapshot);
   return snapshot;
 }
 
@@ -88,17 +89,20 @@ rounded (guint64 dividend, guint64 divisor)
   return divisor > 0 ? (dividend + divisor / 2) / divisor : 0;
 }
 
-FmWear
-fm_snapshot_wear (const FmSnapshot *snapshot)
+void
+fm_snapshot_derive (FmSnapshot *snapshot)
 {
-  const guint64 *stats = snapshot->stats;
-  FmWear wear = {passed_bytes (snapshot), 0,
-      rounded (stats[FM_STAT_SPILL_BYTES], stats[FM_STAT_WRITES]),
-      rounded (stats[FM_STAT_FILL_BYTES], stats[FM_STAT_READS])};
+  guint64 *stats = snapshot->stats;
+  guint64 passed = passed_bytes (snapshot);
 
-  if (wear.passed_bytes > 0)
-    wear.written_permille = (guint64) (1000.0
-            * (gdouble) stats[FM_STAT_SPILL_BYTES] / (gdouble) wear.passed_bytes
-        + 0.5);
-  return wear;
+  stats[FM_STAT_PASSED_BYTES] = passed;
+  stats[FM_STAT_WRITTEN_PERMILLE] = passed > 0
+      ? (guint64) (1000.0 * (gdouble) stats[FM_STAT_SPILL_BYTES]
+              / (gdouble) passed
+          + 0.5)
+      : 0;
+  stats[FM_STAT_MEAN_WRITE_BYTES] =
+      rounded (stats[FM_STAT_SPILL_BYTES], stats[FM_STAT_WRITES]);
+  stats[FM_STAT_MEAN_READ_BYTES] =
+      rounded (stats[FM_STAT_FILL_BYTES], stats[FM_STAT_READS]);
 }

@@ -24,7 +24,7 @@ typedef struct
   gchar *active;  /* where buffers live, for people; NULL before the first */
   const gchar
       *limited_by; /* what leaves less than the size asked for, likewise */
-  guint64 stats[FM_N_STATISTICS];
+  guint64 stats[FM_N_ALL_FIGURES];
   guint64 waits[FM_N_WAITS][FM_HISTOGRAM_BUCKETS];
   GPtrArray *queues; /* of FmQueueRecord */
   guint queues_at_once;
@@ -33,8 +33,6 @@ typedef struct
   GPtrArray *elements; /* of FmTally */
   GPtrArray *threads;  /* of FmTally */
   FmFaultSource fault_source;
-  guint64 arena_minor_faults;
-  guint64 arena_major_faults;
 } FmSnapshot;
 
 /* @start is what gst_util_get_timestamp() said when filemem was loaded. Any
@@ -47,18 +45,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmSnapshot, fm_snapshot_free)
 /* Bytes that entered the queue and were in filemem then. */
 guint64 fm_queue_file_backed (const FmQueueRecord *queue);
 
-/* What filemem does to flash, so far. Zeros where nothing was written or
- * read. */
-typedef struct
-{
-  guint64 passed_bytes; /* of buffers that came in */
-  guint64
-      written_permille; /* of these, 1000 times the bytes written per byte */
-  guint64 mean_write;   /* bytes of a request */
-  guint64 mean_read;
-} FmWear;
-
-FmWear fm_snapshot_wear (const FmSnapshot *snapshot);
+/* Fills in what is derived from other figures: what filemem does to flash, so
+ * far. Zeros where nothing was written or read. */
+void fm_snapshot_derive (FmSnapshot *snapshot);
 
 G_END_DECLS
 #endif

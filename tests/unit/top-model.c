@@ -41,7 +41,7 @@ rates_are_by_the_programs_clock (void **state)
           "{\"uptime-ns\":3000000000,\"stats\":{\"spills\":30}}");
   gdouble rate;
 
-  assert_true (fm_program_rate (program, "spills", &rate));
+  assert_true (fm_program_rate (program, FM_STAT_SPILLS, &rate));
   assert_true (rate == 10);
 }
 
@@ -52,7 +52,7 @@ rates_are_by_our_clock_without (void **state)
       "{\"stats\":{\"spills\":10}}", "{\"stats\":{\"spills\":30}}");
   gdouble rate;
 
-  assert_true (fm_program_rate (program, "spills", &rate));
+  assert_true (fm_program_rate (program, FM_STAT_SPILLS, &rate));
   assert_true (rate == 5);
 }
 
@@ -73,7 +73,7 @@ rates_are_unknown (void **state)
     g_autoptr (FmProgram) program = new_program (first, others[i]);
     gdouble rate;
 
-    assert_false (fm_program_rate (program, "spills", &rate));
+    assert_false (fm_program_rate (program, FM_STAT_SPILLS, &rate));
   }
 }
 
@@ -87,8 +87,8 @@ a_silent_program_has_no_rates (void **state)
   guint64 figure;
 
   program->answering = FALSE;
-  assert_false (fm_program_rate (program, "spills", &rate));
-  assert_true (fm_program_figure (program, "spills", &figure));
+  assert_false (fm_program_rate (program, FM_STAT_SPILLS, &rate));
+  assert_true (fm_program_figure (program, FM_STAT_SPILLS, &figure));
   assert_int_equal (figure, 30);
 }
 
@@ -100,7 +100,7 @@ a_counter_that_shrinks_does_not_grow (void **state)
           "{\"uptime-ns\":2000000000,\"stats\":{\"spills\":10}}");
   gdouble rate;
 
-  assert_true (fm_program_rate (program, "spills", &rate));
+  assert_true (fm_program_rate (program, FM_STAT_SPILLS, &rate));
   assert_true (rate == 0);
 }
 
@@ -111,7 +111,7 @@ negative_figures_are_none (void **state)
       new_program ("{\"stats\":{\"spills\":-5}}", NULL);
   guint64 figure;
 
-  assert_true (fm_program_figure (program, "spills", &figure));
+  assert_true (fm_program_figure (program, FM_STAT_SPILLS, &figure));
   assert_int_equal (figure, 0);
 }
 

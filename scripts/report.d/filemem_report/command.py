@@ -7,7 +7,7 @@ import argparse
 import os
 import sys
 
-from . import figures, names, page, records
+from . import figures, names, page, records, schema
 
 NO_RECORDS, FAILED = 1, 2
 
@@ -94,7 +94,8 @@ def report(options):
     output = options.output or options.logs[0] + ".html"
     try:
         maker = page.Maker()
-    except page.NoLibrary as error:
+        schema.figures("stats")
+    except (page.NoLibrary, schema.NoSchema) as error:
         raise Failure(str(error)) from error
     found, empty = read(options.logs)
     runs, notes = figures.choose_runs(found)

@@ -12,7 +12,7 @@
 
 import math
 
-from . import series
+from . import schema, series
 from .names import printable, short_names
 from .tables import tables, totals_table
 
@@ -61,6 +61,10 @@ def choose_runs(runs):
 # recording does not have.
 
 
+def title(name):
+    return schema.figures("stats")[name].title()
+
+
 def level(run, name, unit=MIB):
     column = run.column(name)
     if not column.known():
@@ -68,10 +72,15 @@ def level(run, name, unit=MIB):
     return column.ts, [value / unit for value in column.values]
 
 
-def growth(run, name, unit):
+def growth(run, name, unit=MIB):
     column = run.column(name)
     times, values = series.rates(column.ts, column.values)
     return times, [value * S / unit for value in values]
+
+
+def told(curve, run, name, colour, dash, unit=MIB):
+    """The curve of a figure, under its own label."""
+    return schema.label(name), colour, curve(run, name, unit), dash
 
 
 def queue_sum(run):
@@ -208,9 +217,9 @@ def run_charts(run):
             "Memory",
             "MiB",
             [
-                ("resident", 0, level(run, "resident-bytes"), 0),
-                ("budget", 7, level(run, "budget"), 1),
-                ("page cache", 1, level(run, "page-cache-bytes"), 0),
+                told(level, run, "resident-bytes", 0, 0),
+                told(level, run, "budget", 7, 1),
+                told(level, run, "page-cache-bytes", 1, 0),
             ],
         ),
         chart(
@@ -218,9 +227,9 @@ def run_charts(run):
             "Disk",
             "MiB",
             [
-                ("live", 7, level(run, "live-bytes"), 1),
-                ("spilled", 0, level(run, "spilled-bytes"), 0),
-                ("on disk", 1, level(run, "disk-bytes"), 2),
+                told(level, run, "live-bytes", 7, 1),
+                told(level, run, "spilled-bytes", 0, 0),
+                told(level, run, "disk-bytes", 1, 2),
             ],
             note="Live is all that is in buffers, in memory or on disk.",
         ),
@@ -246,9 +255,9 @@ def run_charts(run):
             "Rates",
             "MiB/s",
             [
-                ("allocated", 0, growth(run, "alloc-bytes", MIB), 0),
-                ("spilled", 1, growth(run, "spill-bytes", MIB), 0),
-                ("filled", 2, growth(run, "fill-bytes", MIB), 2),
+                told(growth, run, "alloc-bytes", 0, 0),
+                told(growth, run, "spill-bytes", 1, 0),
+                told(growth, run, "fill-bytes", 2, 2),
             ],
             is_rate=True,
         ),
@@ -271,23 +280,23 @@ def run_charts(run):
             "histogram",
             "How long waits were",
             [
-                ("maps, for the disk", 0, run.histogram("map")),
-                ("allocations, for room", 1, run.histogram("alloc")),
+                (wait.label, colour, run.histogram(wait.name))
+                for colour, wait in enumerate(schema.figures("waits").values())
             ],
         ),
         *(
             chart(
-                f"{size}-faults",
-                f"{size.capitalize()} page faults",
+                name,
+                title(name),
                 "faults/s",
                 [
-                    ("process", 0, growth(run, f"{size}-faults", 1), 0),
-                    ("arena", 1, growth(run, f"arena-{size}-faults", 1), 2),
+                    told(growth, run, name, 0, 0, 1),
+                    told(growth, run, f"arena-{name}", 1, 2, 1),
                 ],
                 is_rate=True,
                 note=_fault_note(run),
             )
-            for size in ("minor", "major")
+            for name in ("minor-faults", "major-faults")
         ),
     ]
 
@@ -303,41 +312,42 @@ def compared_charts(runs):
     def each(curve):
         return [(run.label, n, curve(run), n % 3) for n, run in enumerate(runs)]
 
-    def levels(name):
-        return each(lambda run: level(run, name))
+    def levels(place, name):
+        return chart(place, title(name), "MiB", each(lambda run: level(run, name)))
 
-    def rate(name, unit):
-        return each(lambda run: growth(run, name, unit))
+    def rates(place, name, what="MiB/s", unit=MIB):
+        curves = each(lambda run: growth(run, name, unit))
+        return chart(place, title(name), what, curves, is_rate=True)
+
+    def waits_of(place, words, number):
+        curves = each(lambda run: wait[id(run)][number])
+        heading = f"Wait of maps, {words}"
+        return chart(place, heading, "ms", curves, log=True, join=False)
 
     def bars(kind):
-        return [(r.label, n, r.histogram(kind)) for n, r in enumerate(runs)]
+        runs_of = [(r.label, n, r.histogram(kind)) for n, r in enumerate(runs)]
+        told_of = schema.figures("waits")[kind].label
+        return histogram_chart(
+            f"{kind}-histogram", f"How long waits were: {told_of}", runs_of
+        )
 
     wait = {id(run): waits(run) for run in runs}
-    fast = {"is_rate": True}
-    gaps = {"log": True, "join": False}
     return [
-        chart("resident", "Resident", "MiB", levels("resident-bytes")),
-        chart("spilled", "Spilled", "MiB", levels("spilled-bytes")),
-        chart("disk", "On disk", "MiB", levels("disk-bytes")),
-        chart("page-cache", "Page cache", "MiB", levels("page-cache-bytes")),
+        levels("resident", "resident-bytes"),
+        levels("spilled", "spilled-bytes"),
+        levels("disk", "disk-bytes"),
+        levels("page-cache", "page-cache-bytes"),
         chart("queues", "All queues together", "MiB", each(queue_sum)),
-        chart("alloc", "Allocated", "MiB/s", rate("alloc-bytes", MIB), **fast),
-        chart("spill", "Written to disk", "MiB/s", rate("spill-bytes", MIB), **fast),
-        chart("fill", "Read from disk", "MiB/s", rate("fill-bytes", MIB), **fast),
-        chart("p99", "Wait of maps, 99%", "ms", each(lambda r: wait[id(r)][1]), **gaps),
-        chart(
-            "max", "Wait of maps, longest", "ms", each(lambda r: wait[id(r)][3]), **gaps
+        rates("alloc", "alloc-bytes"),
+        rates("spill", "spill-bytes"),
+        rates("fill", "fill-bytes"),
+        *(
+            waits_of(place, PERCENTILES[number][0], number)
+            for place, number in (("p99", 1), ("max", 3))
         ),
-        histogram_chart("map-histogram", "How long maps waited", bars("map")),
-        histogram_chart(
-            "alloc-histogram", "How long allocations waited", bars("alloc")
-        ),
-        chart(
-            "minor", "Minor page faults", "faults/s", rate("minor-faults", 1), **fast
-        ),
-        chart(
-            "major", "Major page faults", "faults/s", rate("major-faults", 1), **fast
-        ),
+        *(bars(kind) for kind in schema.figures("waits")),
+        rates("minor", "minor-faults", "faults/s", 1),
+        rates("major", "major-faults", "faults/s", 1),
     ]
 
 

@@ -16,6 +16,8 @@ import json
 import math
 import re
 
+from . import schema
+
 # The figures that are kept for each point of time.
 PLOTTED = (
     "budget",
@@ -31,7 +33,6 @@ PLOTTED = (
     "major-faults",
     "arena-minor-faults",
     "arena-major-faults",
-    "oldest-ns",
 )
 
 # A line is not read further than this: a file may be no recording at all.
@@ -97,6 +98,7 @@ class Run:
         self.ts = array.array("d")
         self.columns = {name: array.array("d") for name in PLOTTED}
         self.last = {}
+        self.highest = {}
         self.advice = []
         self.queues = {}
         self.elements = {}
@@ -145,11 +147,14 @@ class Run:
         for name, column in self.columns.items():
             column.append(figures.get(name, math.nan))
         self.last.update(figures)
+        for name, value in figures.items():
+            if value >= self.highest.get(name, 0):
+                self.highest[name] = value
         if isinstance(stats, dict) and "fault-source" in stats:
             self.last["fault-source"] = _text(stats, "fault-source")
 
     def _add_waits(self, ts, waits):
-        for kind in ("map", "alloc") if isinstance(waits, dict) else ():
+        for kind in schema.figures("waits") if isinstance(waits, dict) else ():
             numbers = self.waits.setdefault(
                 kind, tuple(array.array("d") for _ in range(3))
             )

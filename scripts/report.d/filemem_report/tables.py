@@ -4,119 +4,65 @@
 # tables: the tables of the page, as figures has the rest of it: columns with a
 # unit, rows of values as they were logged.
 
-from . import series
+from . import schema, series
 from .names import printable
 
 MOST_ROWS = 300
 
-# name, label, unit: the columns of the tables by element and by thread
-USERS = (
-    ("map-wait-ns", "waited for maps", "ns"),
-    ("map-waits", "maps that waited", ""),
-    ("alloc-wait-ns", "waited for room", "ns"),
-    ("alloc-waits", "allocations that waited", ""),
-    ("alloc-bytes", "allocated", "bytes"),
-    ("allocs", "allocations", ""),
-    ("maps-read", "maps to read", ""),
-    ("maps-write", "maps to write", ""),
-    ("minor-faults", "minor faults", ""),
-    ("major-faults", "major faults", ""),
-    ("arena-minor-faults", "minor faults, arena", ""),
-    ("arena-major-faults", "major faults, arena", ""),
-    # of elements alone
-    ("mapped-most-bytes", "mapped, most at once", "bytes"),
-    ("mapped-most", "buffers of these", ""),
-    ("mapped-longest-ns", "mapped, longest", "ns"),
-)
-QUEUES = (
-    ("level-bytes", "level at the end", "bytes"),
-    ("buffers", "buffers in all", ""),
-    ("bytes", "bytes in all", "bytes"),
-    ("foreign-bytes", "foreign", "bytes"),
-    ("foreign-peak", "foreign, most at once", "bytes"),
-    ("copies", "buffers copied", ""),
-    ("copied-bytes", "copied", "bytes"),
-    ("shared-bytes", "shared with a branch", "bytes"),
-    ("left-meta", "left: meta", ""),
-    ("left-not-mappable", "left: not mappable", ""),
-    ("left-device", "left: device", ""),
-    ("left-lent", "left: lent", ""),
-    ("left-no-room", "left: no room", ""),
-    ("left-failed", "left: copy failed", ""),
-)
-# The table of totals: a name of the figures of a record, label, unit. `duration` is
-# no such name; of `highest NAME` it is the highest value in the recording.
-TOTALS = (
-    ("duration", "Duration", "ns"),
-    ("budget", "Budget (ram)", "bytes"),
-    ("size", "Most on disk (size)", "bytes"),
-    ("alloc-bytes", "Allocated", "bytes"),
-    ("allocs", "Allocations", ""),
-    ("resident-peak", "Resident, highest", "bytes"),
-    ("spilled-peak", "Spilled, highest", "bytes"),
-    ("disk-peak", "On disk, highest", "bytes"),
-    ("highest page-cache-bytes", "Page cache, highest", "bytes"),
-    ("spill-bytes", "Written to disk", "bytes"),
-    ("fill-bytes", "Read from disk", "bytes"),
-    ("lent-bytes", "\u2026 and for single blocks", "bytes"),
-    ("written-permille", "Written per byte", "permille"),
-    ("writes", "Writes", ""),
-    ("mean-write-bytes", "Mean write", "bytes"),
-    ("reads", "Reads", ""),
-    ("mean-read-bytes", "Mean read", "bytes"),
-    ("prefetch-bytes", "Read ahead", "bytes"),
-    ("prefetch-unused-bytes", "Read ahead in vain", "bytes"),
-    ("disk-busy-ns", "Disk busy", "ns"),
-    ("maps-read", "Maps to read", ""),
-    ("maps-read-resident", "\u2026 found in memory", ""),
-    ("maps-read-prefetching", "\u2026 found being read", ""),
-    ("maps-read-spilled", "\u2026 found on disk", ""),
-    ("maps-write", "Maps to write", ""),
-    ("maps-write-resident", "\u2026 found in memory", ""),
-    ("maps-write-prefetching", "\u2026 found being read", ""),
-    ("maps-write-spilled", "\u2026 found on disk", ""),
-    ("map-waits", "Maps that waited", ""),
-    ("map-wait-ns", "Waited for maps", "ns"),
-    ("map-wait-p50-ns", "Map wait, median", "ns"),
-    ("map-wait-p99-ns", "Map wait, 99%", "ns"),
-    ("map-wait-p999-ns", "Map wait, 99.9%", "ns"),
-    ("map-wait-max-ns", "Map wait, longest", "ns"),
-    ("alloc-waits", "Allocations that waited", ""),
-    ("alloc-wait-ns", "Waited for room", "ns"),
-    ("alloc-wait-max-ns", "Wait for room, longest", "ns"),
-    ("highest oldest-ns", "Oldest data, highest", "ns"),
-    ("minor-faults", "Minor page faults", ""),
-    ("major-faults", "Major page faults", ""),
-    ("arena-minor-faults", "Minor page faults, arena", ""),
-    ("arena-major-faults", "Major page faults, arena", ""),
-    ("over-budget", "Over budget, times", ""),
-    ("disk-full", "Disk full, times", ""),
-    ("io-errors", "I/O errors", ""),
-    ("fallbacks", "Became system memory, times", ""),
-    ("fallback-bytes", "Became system memory", "bytes"),
-)
+# The group of figures that are told where there are any.
+RARE = "reasons"
 
 
-def _total(run, name):
-    if name == "duration":
-        return run.duration()
-    if name.startswith("highest "):
-        return max(series.known(run.columns[name.split(" ", 1)[1]]), default=None)
-    return run.last.get(name)
+def _level(figures, figure):
+    """Whether it is a level of which the highest is another figure."""
+    return figure.name.removesuffix("-bytes") + "-peak" in figures
+
+
+def _total(run, figure):
+    values = run.highest if figure.kind == "gauge" else run.last
+    return values.get(figure.name)
+
+
+def _row(name, label, unit, group, values):
+    return {
+        "name": name,
+        "label": label,
+        "unit": unit,
+        "group": group,
+        "values": values,
+    }
 
 
 def totals_table(runs):
-    rows = []
-    for name, label, unit in TOTALS:
-        values = [_total(run, name) for run in runs]
-        if any(value is not None for value in values):
-            rows.append({"label": label, "unit": unit, "values": values})
+    durations = [run.duration() for run in runs]
+    rows = [_row("duration", "Duration", "ns", "", durations)] if runs else []
+    figures = schema.figures("stats")
+    for figure in figures.values():
+        values = [_total(run, figure) for run in runs]
+        if _level(figures, figure) or all(value is None for value in values):
+            continue
+        label = figure.title() + (", highest" if figure.kind == "gauge" else "")
+        rows.append(_row(figure.name, label, figure.unit, figure.group, values))
+    # as the groups come first: figures of a group may stand apart in the table
+    groups = list(dict.fromkeys(row["group"] for row in rows))
+    rows.sort(key=lambda row: groups.index(row["group"]))
     return {
         "name": "totals",
         "title": "Totals",
         "columns": [run.label for run in runs],
         "rows": rows,
     }
+
+
+def _head(column):
+    """A reason needs to be told of what."""
+    return column.description if column.group == RARE else column.label
+
+
+def _is_shown(column, figures):
+    if column.group == RARE:
+        return bool(figures.get(column.name))
+    return column.name in figures
 
 
 def _table(name, title, runs, heads, columns, rows_of, weight):
@@ -128,11 +74,15 @@ def _table(name, title, runs, heads, columns, rows_of, weight):
     if not rows:
         return None
     rows.sort(key=lambda row: [-(row[2].get(w) or 0) for w in weight])
-    columns = [c for c in columns if any(c[0] in figures for _, _, figures in rows)]
+    columns = [
+        column
+        for column in columns
+        if any(_is_shown(column, figures) for _, _, figures in rows)
+    ]
     several = len(runs) > 1
     note = ""
     if len(rows) > MOST_ROWS:
-        note = f"The first {MOST_ROWS} of {len(rows)}, by {columns[0][1]}."
+        note = f"The first {MOST_ROWS} of {len(rows)}, by {columns[0].label}."
     return {
         "name": name,
         "title": title,
@@ -142,11 +92,11 @@ def _table(name, title, runs, heads, columns, rows_of, weight):
             for head in heads
         ]
         + ([{"label": "run", "unit": "text"}] if several else [])
-        + [{"label": label, "unit": unit} for _, label, unit in columns],
+        + [{"label": _head(column), "unit": column.unit} for column in columns],
         "rows": [
             [printable(str(n)) if n is not None else "" for n in names]
             + ([run.label] if several else [])
-            + [figures.get(key) for key, _, _ in columns]
+            + [figures.get(column.name) for column in columns]
             for run, names, figures in rows[:MOST_ROWS]
         ],
     }
@@ -163,16 +113,11 @@ def _thread_rows(run):
         yield (name, tid, figures.get("element")), figures
 
 
+# A figure of the recording, not of a record.
+PEAK = schema.Figure("peak", "highest level", "peak", "bytes", "")
+
+
 def tables(runs):
-    left = {name for name, _, _ in QUEUES if name.startswith("left-")}
-    used = {
-        name
-        for run in runs
-        for queue in run.queues.values()
-        for name, value in queue.last.items()
-        if value
-    }
-    queue_columns = [c for c in QUEUES if c[0] not in left or c[0] in used]
     by_wait = ("map-wait-ns", "alloc-wait-ns", "alloc-bytes")
     return [
         _table(
@@ -180,7 +125,7 @@ def tables(runs):
             "Queues",
             runs,
             ["queue"],
-            [("peak", "highest level", "bytes"), *queue_columns],
+            [PEAK, *schema.figures("queue").values()],
             _queue_rows,
             ("peak", "bytes"),
         ),
@@ -189,7 +134,7 @@ def tables(runs):
             "Elements",
             runs,
             ["element"],
-            USERS,
+            schema.figures("element").values(),
             lambda run: (((name,), f) for name, f in run.elements.items()),
             by_wait,
         ),
@@ -198,7 +143,7 @@ def tables(runs):
             "Threads",
             runs,
             ["thread", "tid", "element"],
-            USERS,
+            schema.figures("thread").values(),
             _thread_rows,
             by_wait,
         ),

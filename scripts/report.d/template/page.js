@@ -70,10 +70,6 @@
     return sensible(value / size) + " " + name;
   }
 
-  function bytes(value) {
-    return withUnit(value, "bytes");
-  }
-
   function time(ns) {
     return withUnit(ns, "ns");
   }
@@ -87,65 +83,64 @@
 
   /* The top of the page. */
 
-  function total(label) {
-    const row = model.totals.rows.find((each) => each.label === label);
-    return row ? row.values[0] : null;
+  function row(name) {
+    return model.totals.rows.find((each) => each.name === name) || { values: [null] };
   }
 
-  function tile(label, value, more) {
-    if (value === null) return null;
+  function total(name) {
+    return row(name).values[0];
+  }
+
+  function tile(name, value, more) {
     return element(
       "div.tile.sheet",
-      element("dt", label),
+      element("dt", row(name).label),
       element("dd", element("div.big", value), more ? element("div.quiet", more) : null)
     );
   }
 
-  function tileOf(label, name, unit, more) {
-    const value = total(name);
-    return value === null ? null : tile(label, withUnit(value, unit), more);
+  /* The figure in its unit. */
+  function figure(name) {
+    return withUnit(total(name), row(name).unit);
   }
 
-  function of(name, words) {
-    const value = total(name);
-    return value === null ? "" : words.replace("%", bytes(value));
+  function tileOf(name, more) {
+    return total(name) === null ? null : tile(name, figure(name), more);
+  }
+
+  /* With another one in words. */
+  function words(name, text) {
+    return total(name) === null ? "" : text.replace("%", figure(name));
   }
 
   function waitTile() {
-    const waited = total("Maps that waited");
-    const maps = (total("Maps to read") || 0) + (total("Maps to write") || 0);
-    if (waited === null) return null;
+    const waited = total("map-waits");
+    const maps = (total("maps-read") || 0) + (total("maps-write") || 0);
     const share = maps ? sensible((100 * waited) / maps) + "% of " : "of ";
-    return tile("Maps that waited", number(waited, 0), share + number(maps, 0));
+    return tileOf("map-waits", share + number(maps, 0));
   }
 
+  /* What should never happen. */
   function trouble() {
-    const names = ["I/O errors", "Became system memory, times", "Disk full, times"];
-    return names
-      .filter((name) => total(name))
-      .map((name) => tile(name, number(total(name), 0), "see Totals"));
+    return model.totals.rows
+      .filter((each) => each.group === "trouble" || each.name === "fallbacks")
+      .filter((each) => each.values[0])
+      .map((each) => tileOf(each.name, "see Totals"));
   }
 
   function tiles() {
-    const longest = total("Map wait, longest");
-    const list = element(
+    return element(
       "dl.tiles",
-      tileOf("Duration", "Duration", "ns"),
-      tileOf("Allocated", "Allocated", "bytes"),
-      tileOf("Resident, highest", "Resident, highest", "bytes", of("Budget (ram)", "budget %")),
-      tileOf("On disk, highest", "On disk, highest", "bytes", of("Most on disk (size)", "limit %")),
-      tileOf("Written to disk", "Written to disk", "bytes", of("Read from disk", "% read back")),
-      tileOf("Written per byte", "Written per byte", "permille", of("Mean write", "mean write %")),
+      tileOf("duration"),
+      tileOf("alloc-bytes"),
+      tileOf("resident-peak", words("budget", "budget %")),
+      tileOf("disk-peak", words("size", "limit %")),
+      tileOf("spill-bytes", words("fill-bytes", "% read back")),
+      tileOf("written-permille", words("mean-write-bytes", "mean write %")),
       waitTile(),
-      tileOf(
-        "Map wait, 99%",
-        "Map wait, 99%",
-        "ns",
-        longest === null ? "" : "longest " + time(longest)
-      ),
+      tileOf("map-wait-p99-ns", words("map-wait-max-ns", "longest %")),
       ...trouble()
     );
-    return list;
   }
 
   function colour(index) {
@@ -562,11 +557,21 @@
     return cell;
   }
 
+  function groupRow(title, columns) {
+    const cell = element("th.group", title);
+    cell.scope = "rowgroup";
+    cell.colSpan = columns + 1;
+    return element("tr", cell);
+  }
+
   function totalsSection() {
     const { columns, rows, title } = model.totals;
     const first = head("figure", ".text");
     const heads = columns.map((label) => head(element("span.name", label), ""));
-    const body = rows.map((row) => {
+    let group = "";
+    const body = rows.flatMap((row) => {
+      const title = row.group === group ? null : groupRow(row.group, columns.length);
+      group = row.group;
       const name = element("th.text", row.label);
       name.scope = "row";
       const highest = Math.max(...row.values);
@@ -576,7 +581,7 @@
           cell.title = number(value, 0) + (row.unit ? " " + (WORDS[row.unit] || row.unit) : "");
         return cell;
       });
-      return element("tr", name, ...cells);
+      return [title, element("tr", name, ...cells)].filter(Boolean);
     });
     const table = element(
       "table",

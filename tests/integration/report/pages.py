@@ -199,7 +199,11 @@ class Pages(unittest.TestCase):
             self.check_drawn(dark)
 
     def test_trouble(self):
-        names = ("I/O errors", "Became system memory, times", "Disk full, times")
+        names = (
+            "I/O errors",
+            "Times disk space was refused",
+            "Became system memory, times",
+        )
         fine = {"io_errors": 0, "fallbacks": 0, "disk_full": 0}
         self.make(recordings.process(3, **fine))
         self.open()
@@ -379,7 +383,7 @@ class Pages(unittest.TestCase):
         )
         self.assertEqual(
             plots[0],
-            "Memory, MiB; resident: highest 21; budget: highest 32; "
+            "Memory, MiB; resident: highest 21; budget (ram): highest 32; "
             "page cache: highest 1",
         )
         bare = "th:not([scope]), .scroll:not([tabindex]), button:empty"

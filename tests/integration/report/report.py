@@ -23,13 +23,15 @@ import made
 import recordings
 from recordings import MIB, record
 
+SCHEMA = "gst-filemem-record.schema.json"
+
 
 class Values(made.Report):
     def test_curves(self):
         data = self.make(recordings.process(10))
         self.assertEqual(self.chart(data, "memory")["x"], list(range(1, 11)))
         self.assertEqual(self.curve(data, "memory", "resident"), [21, 20] * 5)
-        self.assertEqual(self.curve(data, "memory", "budget"), [32] * 10)
+        self.assertEqual(self.curve(data, "memory", "budget (ram)"), [32] * 10)
         self.assertEqual(self.curve(data, "memory", "page cache"), [1] * 10)
         self.assertEqual(
             self.curve(data, "disk", "spilled"), [4 * ts for ts in range(1, 11)]
@@ -38,11 +40,17 @@ class Values(made.Report):
             self.curve(data, "queues", "queue0.sink"), [6 * ts for ts in range(1, 11)]
         )
         self.assertEqual(self.curve(data, "rates", "allocated"), [10] * 10)
-        self.assertEqual(self.curve(data, "rates", "spilled"), [8] * 10)
-        self.assertEqual(self.curve(data, "rates", "filled"), [4] * 10)
-        self.assertEqual(self.curve(data, "minor-faults", "process"), [1000] * 10)
-        self.assertEqual(self.curve(data, "minor-faults", "arena"), [500] * 10)
-        self.assertEqual(self.curve(data, "major-faults", "process"), [2] * 10)
+        self.assertEqual(self.curve(data, "rates", "written"), [8] * 10)
+        self.assertEqual(self.curve(data, "rates", "read"), [4] * 10)
+        self.assertEqual(
+            self.curve(data, "minor-faults", "minor page faults"), [1000] * 10
+        )
+        self.assertEqual(
+            self.curve(data, "minor-faults", "minor page faults in blocks"), [500] * 10
+        )
+        self.assertEqual(
+            self.curve(data, "major-faults", "major page faults"), [2] * 10
+        )
         self.assertEqual(self.curve(data, "waits", "median"), [1] * 10)
         self.assertEqual(self.curve(data, "waits", "99%"), [2] * 10)
         self.assertEqual(self.said, "gst-filemem report: wrote page.html\n")
@@ -127,9 +135,11 @@ class Values(made.Report):
         queues = self.table(data, "queues")
         self.assertEqual(self.column(queues, "queue"), [recordings.QUEUE])
         self.assertEqual(self.column(queues, "highest level"), [60 * MIB])
-        self.assertEqual(self.column(queues, "left: meta"), [3])
         labels = [column["label"] for column in queues["columns"]]
-        self.assertNotIn("left: lent", labels)
+        left = [label for label in labels if "left alone" in label]
+        self.assertEqual(len(left), 1, "those that there were none of are not told")
+        self.assertIn("a meta that a copy would lose", left[0])
+        self.assertEqual(self.column(queues, left[0]), [3])
 
     def test_percentiles_of_differences(self):
         """From what is new in the histogram."""
@@ -343,6 +353,10 @@ class CommandLine(made.Report):
         shutil.copytree(made.source / "report.d", libexec / "report.d")
         link = self.path / "link"
         link.symlink_to(bin_directory / "gst-filemem")
+        done = self.call("my.log", program=link)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("schema.json is missing: install", done.stderr.decode())
+        shutil.copy(made.build.parent / "docs" / SCHEMA, libexec)
         self.assertEqual(self.call("my.log", program=link).returncode, 0)
         shutil.rmtree(libexec / "report.d")
         self.assertNotEqual(self.call("my.log", program=link).returncode, 0)

@@ -81,10 +81,17 @@ teardown (void **state)
   return 0;
 }
 
+static GPtrArray *
+advise (Fixture *fixture)
+{
+  fm_snapshot_derive (&fixture->snapshot);
+  return fm_advice (&fixture->snapshot);
+}
+
 static void
 assert_none (Fixture *fixture)
 {
-  g_autoptr (GPtrArray) advice = fm_advice (&fixture->snapshot);
+  g_autoptr (GPtrArray) advice = advise (fixture);
 
   if (advice->len > 0)
     fail_msg ("not expected: %s", (gchar *) g_ptr_array_index (advice, 0));
@@ -94,7 +101,7 @@ assert_none (Fixture *fixture)
 static void
 assert_one (Fixture *fixture, const gchar *expected)
 {
-  g_autoptr (GPtrArray) advice = fm_advice (&fixture->snapshot);
+  g_autoptr (GPtrArray) advice = advise (fixture);
 
   assert_int_equal (advice->len, 1);
   assert_string_equal (g_ptr_array_index (advice, 0), expected);
@@ -173,8 +180,7 @@ test_size_reached (void **state)
       "the size of 1.0\302\240GiB was reached, and "
       "3.0\302\240MiB stayed ordinary memory: raise size");
   /* Nor did what was to be copied. */
-  add_queue (fixture, "q", 100 * MIB, 100 * MIB)->left_alone[FM_LEFT_NO_ROOM] =
-      5;
+  add_queue (fixture, "q", 100 * MIB, 100 * MIB)->figure[FM_LEFT_NO_ROOM] = 5;
   assert_one (fixture,
       "the size of 1.0\302\240GiB was reached, and "
       "3.0\302\240MiB stayed ordinary memory: raise size");
@@ -474,7 +480,7 @@ check_situation (const Situation *situation)
 
   (void) setup ((void **) &fixture);
   take_situation (fixture, situation);
-  advice = fm_advice (&fixture->snapshot);
+  advice = advise (fixture);
   for (i = 0; i < advice->len; i++) {
     const gchar *said = g_ptr_array_index (advice, i);
 
@@ -561,21 +567,17 @@ test_escapes (void **state)
   Fixture *fixture = *state;
   FmQueueRecord *queue = add_queue (
       fixture, "/GstPipeline:p/GstQueue:q.sink", 200 * MIB, 200 * MIB);
-  static const gchar *const words[FM_N_LEFT_ALONE] = {
-#define X(symbol, name, words) [FM_LEFT_##symbol] = words,
-      FM_LEFT_ALONE (X)
-#undef X
-  };
   g_autofree gchar *expected = g_strdup_printf (
       "180.0\302\240MiB of 200.0\302\240MiB that entered "
       "/GstPipeline:p/GstQueue:q.sink stayed ordinary memory (5 buffers: %s; 6 "
       "buffers: %s)",
-      words[0], words[1]);
+      fm_queue_figure_spec (FM_QUEUE_LEFT_META)->label,
+      fm_queue_figure_spec (FM_QUEUE_LEFT_DEVICE)->label);
 
   /* It never held enough to be copied. */
   assert_none (fixture);
-  queue->left_alone[0] = 5;
-  queue->left_alone[1] = 6;
+  queue->figure[FM_LEFT_META] = 5;
+  queue->figure[FM_LEFT_DEVICE] = 6;
   queue->figure[FM_QUEUE_COPIED_BYTES] = 15 * MIB;
   queue->figure[FM_QUEUE_SHARED_BYTES] = 5 * MIB;
   assert_one (fixture, expected);
@@ -596,12 +598,12 @@ test_no_room (void **state)
   FmQueueRecord *queue = add_queue (fixture, "q", 100 * MIB, 100 * MIB);
   g_autoptr (GPtrArray) full = NULL, nowhere = NULL;
 
-  queue->left_alone[FM_LEFT_NO_ROOM] = 5;
-  full = fm_advice (&fixture->snapshot);
+  queue->figure[FM_LEFT_NO_ROOM] = 5;
+  full = advise (fixture);
   assert_int_equal (full->len, 1);
   assert_non_null (strstr (g_ptr_array_index (full, 0), "): raise size"));
   fixture->stats[FM_STAT_FALLBACKS_DIR] = 1;
-  nowhere = fm_advice (&fixture->snapshot);
+  nowhere = advise (fixture);
   assert_int_equal (nowhere->len, 1);
   assert_null (strstr (g_ptr_array_index (nowhere, 0), "raise size"));
   assert_non_null (strstr (g_ptr_array_index (nowhere, 0), "): set dir"));
@@ -613,10 +615,10 @@ test_escapes_of_each (void **state)
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) advice = NULL;
 
-  add_queue (fixture, "one", 100 * MIB, 50 * MIB)->left_alone[0] = 1;
+  add_queue (fixture, "one", 100 * MIB, 50 * MIB)->figure[FM_LEFT_META] = 1;
   add_queue (fixture, "two", 100 * MIB, 0);
-  add_queue (fixture, "three", 100 * MIB, 50 * MIB)->left_alone[0] = 1;
-  advice = fm_advice (&fixture->snapshot);
+  add_queue (fixture, "three", 100 * MIB, 50 * MIB)->figure[FM_LEFT_META] = 1;
+  advice = advise (fixture);
   assert_int_equal (advice->len, 2);
   assert_non_null (strstr (g_ptr_array_index (advice, 0), " one "));
   assert_non_null (strstr (g_ptr_array_index (advice, 1), " three "));
@@ -650,7 +652,7 @@ test_order (void **state)
   fixture->stats[FM_STAT_MAP_WAIT_NS] = SECOND;
   fixture->stats[FM_STAT_MAPS_IN_PLACE] = 1;
   fixture->stats[FM_STAT_DISK_FULL] = 1;
-  advice = fm_advice (&fixture->snapshot);
+  advice = advise (fixture);
   assert_int_equal (advice->len, 3);
   assert_true (g_str_has_prefix (g_ptr_array_index (advice, 0), "the disk"));
   assert_true (g_str_has_prefix (g_ptr_array_index (advice, 1), "buffers"));

@@ -64,7 +64,7 @@ class Once(viewing.TopTest):
                          "24 resident +4 idle +1 being written +2 being read "
                          "+560 spilled$")
         self.assertRegex(self.line(text, "Fallbacks"),
-                         "5 to system memory, 1.0 MiB +size reached: 5")
+                         "5 to system memory, 1.0 MiB +5 size reached")
         self.assertIn("2 I/O errors", self.line(text, "Trouble"))
         # fullest first
         self.assertEqual(
