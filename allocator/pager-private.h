@@ -256,6 +256,8 @@ void fm_pager_note_lent (FmExtent *extent, gsize bytes);
  * is released, or spilled. */
 void fm_pager_begin_use (FmExtent *extent);
 void fm_pager_end_use (FmPager *pager, FmExtent *extent);
+/* Nothing is known of it: it is new, or the use has ended. */
+void fm_pager_forget_use (FmExtent *extent);
 
 /* Whether most of what is filled for @stream is in vain. */
 gboolean fm_pager_wastes_much (FmPager *pager, guint stream);

@@ -54,6 +54,15 @@ fm_pager_begin_use (FmExtent *extent)
 }
 
 void
+fm_pager_forget_use (FmExtent *extent)
+{
+  extent->was_filled = FALSE;
+  extent->lent_bytes = 0;
+  extent->lent_length = 0;
+  extent->lent_run = 0;
+}
+
+void
 fm_pager_end_use (FmPager *pager, FmExtent *extent)
 {
   FmStream *stream = &pager->stream[atomic_load_explicit (
@@ -70,10 +79,7 @@ fm_pager_end_use (FmPager *pager, FmExtent *extent)
             - stream->unused)
         / USE_OVER;
   }
-  extent->was_filled = FALSE;
-  extent->lent_bytes = 0;
-  extent->lent_length = 0;
-  extent->lent_run = 0;
+  fm_pager_forget_use (extent);
 }
 
 gboolean

@@ -132,10 +132,7 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   extent->not_file = 0;
   extent->no_spill_before = 0;
   extent->is_lent = FALSE;
-  extent->was_filled = FALSE;
-  extent->lent_bytes = 0;
-  extent->lent_length = 0;
-  extent->lent_run = 0;
+  fm_pager_forget_use (extent);
   atomic_store_explicit (&extent->full, !shared, memory_order_relaxed);
   atomic_store_explicit (&extent->written, written, memory_order_relaxed);
   atomic_store_explicit (&extent->unmapped, written, memory_order_relaxed);

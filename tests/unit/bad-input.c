@@ -180,14 +180,29 @@ test_nonsense_for_new (void **state)
   assert_string_equal (said, "");
 }
 
+/* One line names what is wrong, or says that what is given is not what is used;
+ * memory is what the rest of the options makes it. */
 static void
-test_unknown_option (void **state)
+test_one_bad_option (void **state)
 {
+  static const struct
+  {
+    const gchar *options, *named, *mem_type;
+  } cases[] = {
+      {"colour=blue,ram=0,size=64M", "colour", GST_ALLOCATOR_FILEMEM},
+      {"min-size,ram=0,size=64M", "min-size", GST_ALLOCATOR_FILEMEM},
+      {"ram=1M,size=64M", "less than 4.0", GST_ALLOCATOR_FILEMEM},
+      {"ram=0,size=100K", "size", GST_ALLOCATOR_SYSMEM}, /* below an extent */
+      {"ram=0,size=0", "size", GST_ALLOCATOR_SYSMEM},
+  };
   Fixture *fixture = *state;
+  guint i;
 
-  fixture->options = "colour=blue,ram=0,size=64M";
-  fixture->mem_type = GST_ALLOCATOR_FILEMEM;
-  assert_one_warning (fixture, "colour");
+  for (i = 0; i < G_N_ELEMENTS (cases); i++) {
+    fixture->options = cases[i].options;
+    fixture->mem_type = cases[i].mem_type;
+    assert_one_warning (fixture, cases[i].named);
+  }
 }
 
 /* Without a word the default would be in force. */
@@ -201,27 +216,6 @@ test_unknown_variable (void **state)
   fixture->value = "8M";
   fixture->mem_type = GST_ALLOCATOR_FILEMEM;
   assert_one_warning (fixture, "GST_FILEMEM_RAMM");
-}
-
-/* What is given is not what is used. */
-static void
-test_little_ram (void **state)
-{
-  Fixture *fixture = *state;
-
-  fixture->options = "ram=1M,size=64M";
-  fixture->mem_type = GST_ALLOCATOR_FILEMEM;
-  assert_one_warning (fixture, "less than 4.0");
-}
-
-static void
-test_option_without_value (void **state)
-{
-  Fixture *fixture = *state;
-
-  fixture->options = "min-size,ram=0,size=64M";
-  fixture->mem_type = GST_ALLOCATOR_FILEMEM;
-  assert_one_warning (fixture, "min-size");
 }
 
 /* One line stays one line, and readable, whatever is in the value. */
@@ -344,10 +338,8 @@ main (void)
       TEST (test_nonsense_in_environment),
       TEST (test_nonsense_in_parameters),
       TEST (test_nonsense_for_new),
-      TEST (test_unknown_option),
+      TEST (test_one_bad_option),
       TEST (test_unknown_variable),
-      TEST (test_little_ram),
-      TEST (test_option_without_value),
       TEST (test_unprintable_values),
       TEST (test_long_value),
       TEST (test_start_line),

@@ -12,26 +12,6 @@
 
 /* ---- sizes ---- */
 
-static void
-test_size_below_an_extent (void **state)
-{
-  Fixture *fixture = *state;
-
-  fixture->options = "ram=0,size=100K";
-  fixture->mem_type = GST_ALLOCATOR_SYSMEM;
-  assert_one_warning (fixture, "size");
-}
-
-static void
-test_size_of_nothing (void **state)
-{
-  Fixture *fixture = *state;
-
-  fixture->options = "ram=0,size=0";
-  fixture->mem_type = GST_ALLOCATOR_SYSMEM;
-  assert_one_warning (fixture, "size");
-}
-
 /* No spill is ever possible: everything stays in memory, and is right. */
 static void
 test_reserve_above_the_disk (void **state)
@@ -310,8 +290,6 @@ main (void)
 #define TEST(name) \
   cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
-      TEST (test_size_below_an_extent),
-      TEST (test_size_of_nothing),
       TEST (test_reserve_above_the_disk),
       TEST (test_nearly_no_disk),
       TEST (test_full_tmpfs),
