@@ -59,6 +59,8 @@ typedef enum {
   X (FALLBACKS, "fallbacks") \
   X (REASONS, "reasons")     \
   X (PASSED, "passed")       \
+  X (PACKED, "packed")       \
+  X (UNPACKED, "not packed") \
   X (FAULTS, "faults")       \
   X (MAPPED, "mapped")       \
   X (LOCKS, "locks")

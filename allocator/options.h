@@ -49,6 +49,10 @@ G_BEGIN_DECLS
       "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
   X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, \
       "foreign bytes that a queue may hold, or one buffer, before what enters it is copied; 0: copy always") \
+  X (PACK_ABOVE, "pack-above", SIZE, "1M", NULL, \
+      "bytes that a queue may hold before small buffers that enter it are packed, many in one block") \
+  X (PACK_BELOW, "pack-below", SIZE, "64K", NULL, \
+      "buffers smaller than this are packed; 0: none") \
   X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", \
       "statistics and page faults by element, and by the queues and sources behind which they happened") \
   X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, \

@@ -59,6 +59,7 @@
 #include "messages.h"
 #include "observe.h"
 #include "options.h"
+#include "packing.h"
 #include "pads.h"
 #include "queues.h"
 #include "recording.h"
@@ -288,6 +289,9 @@ start_queues_and_elements (void)
   fm_queues_start (GST_ALLOCATOR (shared.allocator),
       fm_options_text (options, FM_OPTION_QUEUES),
       fm_options_number (options, FM_OPTION_COPY_ABOVE));
+  fm_packing_start (shared.allocator,
+      fm_options_number (options, FM_OPTION_PACK_ABOVE),
+      fm_options_number (options, FM_OPTION_PACK_BELOW));
   if (fm_options_number (options, FM_OPTION_ATTRIBUTION) != 0) {
     fm_attribution_start (shared.allocator);
     fm_mapped_start (shared.allocator);

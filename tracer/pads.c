@@ -34,6 +34,7 @@ typedef struct
   GstPadEventFullFunction event_full; /* it has the one or the other */
   GstPadQueryFunction query;
   GstPadGetRangeFunction get_range;
+  GstPadActivateModeFunction activate;
 } Wrapped;
 
 static GQuark quark; /* of a pad's Wrapped */
@@ -78,6 +79,58 @@ leave (gboolean entered, FmTally *before)
 
 /* ---- what passes ---- */
 
+/* What is to be told what the queue says; with a reference. */
+static FmPacking *
+hold_packing (const Wrapped *wrapped)
+{
+  FmPacking *packing = wrapped->entrance != NULL
+      ? fm_entrance_packing (wrapped->entrance)
+      : NULL;
+
+  return packing != NULL ? fm_packing_ref (packing) : NULL;
+}
+
+static void
+tell_packing (FmPacking *packing, GstFlowReturn result)
+{
+  if (packing == NULL)
+    return;
+  fm_packing_entered (packing, result);
+  fm_packing_unref (packing);
+}
+
+static GstFlowReturn
+let_buffer_in (
+    const Wrapped *wrapped, GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  FmPacking *packing;
+  GstFlowReturn result;
+
+  if (fm_entrance_pack (wrapped->entrance, pad, GST_MINI_OBJECT_CAST (buffer)))
+    return GST_FLOW_OK;
+  packing = hold_packing (wrapped);
+  buffer = fm_entrance_let_in (wrapped->entrance, pad, buffer);
+  result = wrapped->chain (pad, parent, buffer);
+  tell_packing (packing, result);
+  return result;
+}
+
+static GstFlowReturn
+let_list_in (
+    const Wrapped *wrapped, GstPad *pad, GstObject *parent, GstBufferList *list)
+{
+  FmPacking *packing;
+  GstFlowReturn result;
+
+  if (fm_entrance_pack (wrapped->entrance, pad, GST_MINI_OBJECT_CAST (list)))
+    return GST_FLOW_OK;
+  packing = hold_packing (wrapped);
+  list = fm_entrance_let_list_in (wrapped->entrance, pad, list);
+  result = wrapped->chain_list (pad, parent, list);
+  tell_packing (packing, result);
+  return result;
+}
+
 /* What is left must not look at @wrapped: the pad may be gone by then. */
 static inline GstFlowReturn
 let_buffer_pass (
@@ -88,8 +141,9 @@ let_buffer_pass (
   GstFlowReturn result;
 
   if (wrapped->entrance != NULL)
-    buffer = fm_entrance_let_in (wrapped->entrance, pad, buffer);
-  result = wrapped->chain (pad, parent, buffer);
+    result = let_buffer_in (wrapped, pad, parent, buffer);
+  else
+    result = wrapped->chain (pad, parent, buffer);
   leave (entered, before);
   return result;
 }
@@ -109,8 +163,9 @@ on_list (GstPad *pad, GstObject *parent, GstBufferList *list)
   GstFlowReturn result;
 
   if (wrapped->entrance != NULL)
-    list = fm_entrance_let_list_in (wrapped->entrance, pad, list);
-  result = wrapped->chain_list (pad, parent, list);
+    result = let_list_in (wrapped, pad, parent, list);
+  else
+    result = wrapped->chain_list (pad, parent, list);
   leave (entered, before);
   return result;
 }
@@ -178,11 +233,29 @@ static gboolean
 on_query (GstPad *pad, GstObject *parent, GstQuery *query)
 {
   const Wrapped *wrapped = wrapped_of (pad);
-  gboolean answered = wrapped->query (pad, parent, query);
+  gboolean answered;
 
+  fm_entrance_see_query (wrapped->entrance, query);
+  answered = wrapped->query (pad, parent, query);
   if (answered)
     fm_entrance_see_answer (wrapped->entrance, query);
   return answered;
+}
+
+/* What a queue holds is gone when its pad is no longer active. Who was about to
+ * enter has been sent back by then. */
+static gboolean
+on_activate (GstPad *pad, GstObject *parent, GstPadMode mode, gboolean active)
+{
+  const Wrapped *wrapped = wrapped_of (pad);
+  gboolean done = wrapped->activate (pad, parent, mode, active);
+
+  if (!active) {
+    GST_PAD_STREAM_LOCK (pad);
+    fm_packing_forget (fm_entrance_packing (wrapped->entrance));
+    GST_PAD_STREAM_UNLOCK (pad);
+  }
+  return done;
 }
 
 /* ---- pads ---- */
@@ -232,6 +305,11 @@ wrap_sink (GstPad *pad, Wrapped *wrapped)
     GST_PAD_EVENTFUNC (pad) = on_event;
   if (wrapped->entrance != NULL && wrapped->query != NULL)
     GST_PAD_QUERYFUNC (pad) = on_query;
+  wrapped->activate = GST_PAD_ACTIVATEMODEFUNC (pad);
+  if (wrapped->entrance != NULL
+      && fm_entrance_packing (wrapped->entrance) != NULL
+      && wrapped->activate != NULL)
+    GST_PAD_ACTIVATEMODEFUNC (pad) = on_activate;
 }
 
 static GstPadProbeReturn
@@ -245,7 +323,8 @@ on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
     return GST_PAD_PROBE_REMOVE;
   fm_loss_see (element);
   wrapped = g_new0 (Wrapped, 1);
-  wrapped->entrance = fm_queues_entrance (element, pad);
+  wrapped->entrance =
+      fm_queues_entrance (element, pad, GST_PAD_CHAINFUNC (pad));
   wrapped->element = element_of (element);
   if ((wrapped->entrance != NULL || wrapped->element != NULL)
       && claim (pad, wrapped))

@@ -23,6 +23,15 @@
 #define FM_LEFT_ROW(X, symbol, name, words) \
   X (LEFT_##symbol, name, COUNTER, NUMBER, REASONS, words, "buffers left alone: " words)
 
+/* Why a small buffer was not packed, likewise. */
+#define FM_UNPACKED(R, X) \
+  R (X, META, "unpacked-meta", "a meta that can't be packed") \
+  R (X, DATA, "unpacked-data", "data that the program or an element has attached") \
+  R (X, MEMORY, "unpacked-memory", "memory of a device, or lent, or that the CPU can't map") \
+  R (X, NO_ROOM, "unpacked-no-room", "no memory for a parcel")
+#define FM_UNPACKED_ROW(X, symbol, name, words) \
+  X (UNPACKED_##symbol, name, COUNTER, NUMBER, UNPACKED, words, "small buffers not packed: " words)
+
 #define FM_QUEUE_FIGURES(X) \
   X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in it now; of an element that can't tell, those in foreign memory") \
   X (BUFFERS, "buffers", COUNTER, NUMBER, PASSED, "buffers in all", "buffers that entered") \
@@ -32,6 +41,11 @@
   X (COPIES, "copies", COUNTER, NUMBER, PASSED, "buffers copied", "buffers copied into filemem") \
   X (COPIED_BYTES, "copied-bytes", COUNTER, BYTES, PASSED, "copied", "bytes copied into filemem") \
   X (SHARED_BYTES, "shared-bytes", COUNTER, BYTES, PASSED, "shared with a branch", "bytes for which a copy was there already, made for another branch of a tee") \
+  X (PACKED, "packed", COUNTER, NUMBER, PACKED, "buffers packed", "small buffers that rested in parcels, several in one block") \
+  X (PACKED_BYTES, "packed-bytes", COUNTER, BYTES, PACKED, "packed", "bytes of these") \
+  X (PARCELS, "parcels", COUNTER, NUMBER, PACKED, "parcels", "parcels that entered") \
+  X (PACKED_LOST, "packed-lost", COUNTER, NUMBER, PACKED, "lost with parcels", "parcels that were dropped where the queue itself would have kept some of their buffers") \
+  FM_UNPACKED (FM_UNPACKED_ROW, X) \
   FM_LEFT_ALONE (FM_LEFT_ROW, X)
 /* clang-format on */
 
@@ -49,6 +63,13 @@ typedef enum {
 #undef R
       FM_NOT_LEFT_ALONE = FM_N_QUEUE_FIGURES
 } FmLeftAlone;
+
+typedef enum {
+#define R(X, symbol, ...) FM_UNPACKED_##symbol = FM_QUEUE_UNPACKED_##symbol,
+  FM_UNPACKED (R, )
+#undef R
+      FM_NOT_UNPACKED = FM_N_QUEUE_FIGURES
+} FmUnpacked;
 
 const FmFigureSpec *fm_queue_figure_spec (FmQueueFigure figure);
 

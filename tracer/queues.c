@@ -14,6 +14,7 @@
 #include "hoard.h"
 #include "holdings.h"
 #include "options.h"
+#include "packing.h"
 #include "roster.h"
 
 #include <stdatomic.h>
@@ -29,6 +30,7 @@ struct _FmEntrance
   gchar *name;
   atomic_bool is_queue; /* by its name, or by what it does */
   FmHoard *hoard;       /* where all are watched; else NULL */
+  FmPacking *packing;   /* NULL: nothing is packed */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
 
   /* The streaming thread's. */
@@ -36,6 +38,7 @@ struct _FmEntrance
   gpointer last;         /* parent memory that entered; to be compared with */
   GstCaps *caps;         /* that were looked at last */
   gboolean is_of_device; /* by these */
+  gboolean knows_caps;   /* they are those that hold */
   /* What the element downstream offered last to allocate from; only to be
    * compared with. */
   GPtrArray *lent;
@@ -73,11 +76,13 @@ fm_entrance_left (FmEntrance *entrance)
 {
   gst_clear_caps (&entrance->caps);
   g_ptr_array_unref (entrance->lent);
+  g_clear_pointer (&entrance->packing, fm_packing_unref);
   fm_roster_leave (&queues.entrances, entrance);
 }
 
 static FmEntrance *
-entrance_new (GstElement *element, GstPad *pad, gboolean is_queue)
+entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
+    gboolean is_queue)
 {
   FmEntrance *entrance = g_new0 (FmEntrance, 1);
 
@@ -88,6 +93,9 @@ entrance_new (GstElement *element, GstPad *pad, gboolean is_queue)
   if (queues.watches_all)
     entrance->hoard = fm_hoard_new ();
   fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
+  if (is_queue)
+    entrance->packing =
+        fm_packing_new (element, pad, chain, &entrance->item, entrance->figure);
   return entrance;
 }
 
@@ -135,8 +143,12 @@ has_device_features (GstCaps *caps)
 static gboolean
 is_of_device (FmEntrance *entrance, GstPad *pad)
 {
-  g_autoptr (GstCaps) caps = gst_pad_get_current_caps (pad);
+  g_autoptr (GstCaps) caps = NULL;
 
+  if (entrance->knows_caps)
+    return entrance->is_of_device;
+  caps = gst_pad_get_current_caps (pad);
+  entrance->knows_caps = TRUE;
   if (caps != entrance->caps) {
     gst_caps_replace (&entrance->caps, caps);
     entrance->is_of_device = caps != NULL && has_device_features (caps);
@@ -240,6 +252,55 @@ let_in (
   return enters;
 }
 
+/* ---- what is packed ---- */
+
+static gboolean
+may_copy (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
+{
+  guint i;
+
+  if (is_of_device (entrance, pad))
+    return FALSE;
+  if (GST_IS_BUFFER (item))
+    return !is_lent (entrance, GST_BUFFER_CAST (item));
+  for (i = 0; i < gst_buffer_list_length (GST_BUFFER_LIST_CAST (item)); i++) {
+    if (is_lent (
+            entrance, gst_buffer_list_get (GST_BUFFER_LIST_CAST (item), i)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+fm_entrance_pack (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
+{
+  gsize bytes;
+  guint n = 1;
+
+  if (entrance->packing == NULL)
+    return FALSE;
+  if (GST_IS_BUFFER (item)) {
+    bytes = gst_buffer_get_size (GST_BUFFER_CAST (item));
+  } else {
+    bytes = gst_buffer_list_calculate_size (GST_BUFFER_LIST_CAST (item));
+    n = gst_buffer_list_length (GST_BUFFER_LIST_CAST (item));
+  }
+  if (!fm_packing_take (
+          entrance->packing, item, may_copy (entrance, pad, item)))
+    return FALSE;
+  count (&entrance->figure[FM_QUEUE_BUFFERS], n);
+  count (&entrance->figure[FM_QUEUE_BYTES], bytes);
+  return TRUE;
+}
+
+FmPacking *
+fm_entrance_packing (FmEntrance *entrance)
+{
+  return entrance->packing;
+}
+
+/* ---- what enters as it is, or as a copy ---- */
+
 GstBuffer *
 fm_entrance_let_in (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer)
 {
@@ -283,6 +344,17 @@ fm_entrance_see_event (FmEntrance *entrance, GstEvent *event)
 
   if (copies != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
     g_hash_table_remove_all (copies);
+  if (GST_EVENT_IS_SERIALIZED (event))
+    entrance->knows_caps = FALSE;
+  if (entrance->packing != NULL)
+    fm_packing_see_event (entrance->packing, event);
+}
+
+void
+fm_entrance_see_query (FmEntrance *entrance, GstQuery *query)
+{
+  if (entrance->packing != NULL)
+    fm_packing_see_query (entrance->packing, query);
 }
 
 static void
@@ -363,12 +435,13 @@ is_queue (GstElement *element)
 }
 
 FmEntrance *
-fm_queues_entrance (GstElement *element, GstPad *pad)
+fm_queues_entrance (GstElement *element, GstPad *pad, GstPadChainFunction chain)
 {
   gboolean is_named = queues.ours != NULL && is_queue (element);
 
-  return is_named || queues.watches_all ? entrance_new (element, pad, is_named)
-                                        : NULL;
+  return is_named || queues.watches_all
+      ? entrance_new (element, pad, chain, is_named)
+      : NULL;
 }
 
 void

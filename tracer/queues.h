@@ -19,6 +19,7 @@
 #define FM_QUEUES_H
 
 #include "foreign.h"
+#include "packing.h"
 
 G_BEGIN_DECLS
 
@@ -41,12 +42,21 @@ void fm_queues_start (
     GstAllocator *ours, const gchar *names, guint64 copy_above);
 gboolean fm_queues_are_watched (void);
 
-/* The entrance that sink @pad of @element is; NULL if it need not be
- * watched. */
-FmEntrance *fm_queues_entrance (GstElement *element, GstPad *pad);
+/* The entrance that sink @pad of @element is, whose chain function is @chain;
+ * NULL if it need not be watched. */
+FmEntrance *fm_queues_entrance (
+    GstElement *element, GstPad *pad, GstPadChainFunction chain);
 
 /* The pad is gone. */
 void fm_entrance_left (FmEntrance *entrance);
+
+/* TRUE if @item, a buffer or a list, was packed: then it is gone, and need not
+ * enter. Else all that came before is in, and fm_packing_entered() wants to
+ * know what comes of it. */
+gboolean fm_entrance_pack (
+    FmEntrance *entrance, GstPad *pad, GstMiniObject *item);
+/* NULL if nothing is packed there. */
+FmPacking *fm_entrance_packing (FmEntrance *entrance);
 
 /* Takes what is about to enter and gives what is to enter in its place. */
 GstBuffer *fm_entrance_let_in (
@@ -54,8 +64,12 @@ GstBuffer *fm_entrance_let_in (
 GstBufferList *fm_entrance_let_list_in (
     FmEntrance *entrance, GstPad *pad, GstBufferList *list);
 
-/* At the end of a stream no copy is kept for another branch of a tee. */
+/* An event comes. At the end of a stream no copy is kept for another branch of
+ * a tee. */
 void fm_entrance_see_event (FmEntrance *entrance, GstEvent *event);
+
+/* A query that comes. */
+void fm_entrance_see_query (FmEntrance *entrance, GstQuery *query);
 
 /* A query that was answered: who lends what to whom? */
 void fm_entrance_see_answer (FmEntrance *entrance, GstQuery *query);

@@ -247,6 +247,24 @@ add_fallbacks (GString *text, const guint64 *stats)
 }
 
 static void
+add_packed (GString *text, const FmQueueRecord *queue)
+{
+  guint64 n = queue->figure[FM_QUEUE_PACKED];
+  guint64 lost = queue->figure[FM_QUEUE_PACKED_LOST];
+  g_autofree gchar *bytes = fm_size_text (queue->figure[FM_QUEUE_PACKED_BYTES]);
+  g_autofree gchar *parcels = count (queue->figure[FM_QUEUE_PARCELS], "parcel");
+  g_autofree gchar *buffers = count (n, "buffer");
+  g_autofree gchar *dropped = count (lost, "parcel");
+
+  if (n > 0)
+    g_string_append_printf (
+        text, "; %s, %s, packed in %s", buffers, bytes, parcels);
+  if (lost > 0)
+    g_string_append_printf (text,
+        "; %s dropped, because nothing was linked when an event came", dropped);
+}
+
+static void
 add_queue (GString *text, const FmQueueRecord *queue)
 {
   g_autofree gchar *all = fm_size_text (queue->figure[FM_QUEUE_BYTES]);
@@ -270,12 +288,16 @@ add_queue (GString *text, const FmQueueRecord *queue)
 
     g_string_append_printf (text, ", %s of it copied", copied);
   }
+  add_packed (text, queue);
   for (i = 0; i < FM_N_QUEUE_FIGURES; i++) {
     const FmFigureSpec *spec = fm_queue_figure_spec (i);
+    guint64 n = queue->figure[i];
 
-    if (spec->group == FM_GROUP_REASONS && queue->figure[i] > 0)
+    if (spec->group == FM_GROUP_REASONS && n > 0)
+      g_string_append_printf (text, "; %" N " left alone: %s", n, spec->label);
+    else if (spec->group == FM_GROUP_UNPACKED && n > 0)
       g_string_append_printf (
-          text, "; %" N " left alone: %s", queue->figure[i], spec->label);
+          text, "; %" N " small ones not packed: %s", n, spec->label);
   }
   g_string_append_c (text, '\n');
 }

@@ -69,18 +69,24 @@ fm_queue_file_backed (const FmQueueRecord *queue)
 /* A block of a pool is allocated once and passes many times. What was written
  * into blocks counts twice where an element changes what came, and what entered
  * queues where there are several behind each other, or behind a tee: the lower
- * of the two is the better guess. */
+ * of the two is the better guess. What was packed was allocated two times more:
+ * as a parcel, and when it came out. */
 static guint64
 passed_bytes (const FmSnapshot *snapshot)
 {
   guint64 passed = snapshot->stats[FM_STAT_STORED_BYTES], entered = 0;
+  guint64 allocated = snapshot->stats[FM_STAT_ALLOC_BYTES], packed = 0;
   guint i;
 
-  for (i = 0; i < snapshot->queues->len; i++)
-    entered += fm_queue_file_backed (g_ptr_array_index (snapshot->queues, i));
+  for (i = 0; i < snapshot->queues->len; i++) {
+    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
+
+    entered += fm_queue_file_backed (queue);
+    packed += queue->figure[FM_QUEUE_PACKED_BYTES];
+  }
   if (entered > 0)
     passed = MIN (passed, entered);
-  return MAX (passed, snapshot->stats[FM_STAT_ALLOC_BYTES]);
+  return MAX (passed, allocated - MIN (allocated, 2 * packed));
 }
 
 static guint64

@@ -98,6 +98,8 @@ static const struct
     {"min-size", "GST_FILEMEM_MIN_SIZE", "small", "64M"},
     {"when-full", "GST_FILEMEM_WHEN_FULL", "explode", "system, wait or fail"},
     {"copy-above", "GST_FILEMEM_COPY_ABOVE", "?", "64M"},
+    {"pack-above", "GST_FILEMEM_PACK_ABOVE", "-1", "64M"},
+    {"pack-below", "GST_FILEMEM_PACK_BELOW", "all", "64M"},
     {"attribution", "GST_FILEMEM_ATTRIBUTION", "maybe", "off or on"},
     {"report-signal", "GST_FILEMEM_REPORT_SIGNAL", "KILL", "USR2"},
     {"on-replace", "GST_FILEMEM_ON_REPLACE", "cry", "keep or yield"},

@@ -636,7 +636,8 @@ test_small_buffers (void **state)
   fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1023;
   assert_one (fixture,
       "buffers are small, 1023 bytes: GStreamer's own objects take about half "
-      "a KiB of memory each, in which filemem can't help; use larger buffers");
+      "a KiB of memory each; a queue without a limit of buffers "
+      "(max-size-buffers=0) packs them, or use larger buffers");
   /* There were never many at a time. */
   fixture->stats[FM_STAT_RESIDENT_PEAK] = 4 * MIB;
   fixture->stats[FM_STAT_USED_PEAK] = 4 * MIB;

@@ -1,0 +1,720 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * parcel.c: see parcel.h.
+ *
+ * The block is a sequence of records, each followed by its bytes. The size of
+ * the buffer that stands for it is that of the bytes alone, so that a queue's
+ * level is what it would be; the records are in what the memory has beyond its
+ * size.
+ *
+ * What is attached to buffers is kept by kind: some metas are plain bytes; of
+ * those that refer to an object the record has a number, and the parcel the
+ * object, once for all that are alike.
+ */
+#include "parcel.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+/* GstNetAddressMeta and GstReferenceTimestampMeta of libraries that need not be
+ * here, or of a version that has more. */
+#define ADDRESS_API "GstNetAddressMetaAPI"
+#define TIMESTAMP_API "GstReferenceTimestampMetaAPI"
+
+/* Of addresses of the network; the longest are paths of local sockets. */
+#define NATIVE_MOST 128
+
+typedef struct
+{
+  GstMeta meta;
+  GSocketAddress *address;
+} AddressMeta;
+
+typedef enum {
+  META_LEFT_OUT, /* keeps another buffer alive, which is to go */
+  META_PLAIN,
+  META_ADDRESS,
+  META_TIMESTAMP,
+  META_UNKNOWN
+} MetaKind;
+
+struct _FmParcel
+{
+  gatomicrefcount refs;
+  GstAllocator *allocator;
+  GstMemory *memory;
+  GstMapInfo map; /* while it is open */
+  gsize used;     /* of the memory */
+  gsize bytes;    /* of buffers */
+  guint n;        /* buffers */
+  gboolean is_open;
+  GstClockTime pts, dts, duration;     /* of the first, and of all of them */
+  GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
+  GPtrArray *addresses, *caps;         /* what metas refer to; or NULL */
+  GHashTable *address_numbers;         /* of their native form */
+  guint8 last_native[NATIVE_MOST];
+  gsize last_native_size;
+  guint last_address_number;
+  GDestroyNotify freed;
+  gpointer data;
+};
+
+/* What is there of each buffer. Behind it are the sizes of its memories, the
+ * fields, its metas and its bytes. */
+typedef struct
+{
+  guint32 flags; /* of a list: how many records follow */
+  guint16 n_memories;
+  guint8 fields; /* those that are not GST_CLOCK_TIME_NONE */
+  guint8 n_metas;
+} Record;
+
+enum {
+  HAS_PTS = 1 << 0,
+  HAS_DTS = 1 << 1,
+  HAS_DURATION = 1 << 2,
+  HAS_OFFSET = 1 << 3,
+  HAS_OFFSET_END = 1 << 4,
+  IS_LIST = 1 << 7
+};
+
+/* Flags of any mini object, which are not the buffer's own. */
+#define OBJECT_FLAGS (GST_MINI_OBJECT_FLAG_LAST - 1)
+
+/* ---- the block ---- */
+
+FmParcel *
+fm_parcel_new (GstAllocator *allocator, gsize capacity, GDestroyNotify freed,
+    gpointer data)
+{
+  GstMemory *memory = gst_allocator_alloc (allocator, capacity, NULL);
+  FmParcel *parcel;
+
+  if (memory == NULL)
+    return NULL;
+  parcel = g_new0 (FmParcel, 1);
+  if (!gst_memory_map (memory, &parcel->map, GST_MAP_WRITE)) {
+    gst_memory_unref (memory);
+    g_free (parcel);
+    return NULL;
+  }
+  g_atomic_ref_count_init (&parcel->refs);
+  parcel->allocator = allocator;
+  parcel->memory = memory;
+  parcel->is_open = TRUE;
+  parcel->freed = freed;
+  parcel->data = data;
+  return parcel;
+}
+
+void
+fm_parcel_unref (FmParcel *parcel)
+{
+  if (!g_atomic_ref_count_dec (&parcel->refs))
+    return;
+  if (parcel->is_open)
+    gst_memory_unmap (parcel->memory, &parcel->map);
+  gst_memory_unref (parcel->memory);
+  g_clear_pointer (&parcel->addresses, g_ptr_array_unref);
+  g_clear_pointer (&parcel->caps, g_ptr_array_unref);
+  g_clear_pointer (&parcel->address_numbers, g_hash_table_unref);
+  parcel->freed (parcel->data);
+  g_free (parcel);
+}
+
+/* There is room for it. */
+static void
+put (FmParcel *parcel, gconstpointer data, gsize size)
+{
+  memcpy (parcel->map.data + parcel->used, data, size);
+  parcel->used += size;
+}
+
+static void
+get (FmParcelReader *reader, gpointer data, gsize size)
+{
+  memcpy (data, reader->map.data + reader->position, size);
+  reader->position += size;
+}
+
+/* ---- metas ---- */
+
+static MetaKind
+kind_of (const GstMetaInfo *info)
+{
+  /* They say something of the picture or the packet, and refer to nothing. */
+  static const gchar *const plain[] = {
+      "GstRTPSourceMetaAPI", "GstVideoCropMetaAPI"};
+  const gchar *api = g_type_name (info->api);
+  guint i;
+
+  if (info->api == GST_PARENT_BUFFER_META_API_TYPE)
+    return META_LEFT_OUT;
+  if (info->transform_func == NULL)
+    return META_UNKNOWN;
+  if (g_str_equal (api, ADDRESS_API) && info->size == sizeof (AddressMeta))
+    return META_ADDRESS;
+  if (g_str_equal (api, TIMESTAMP_API)
+      && info->size == sizeof (GstReferenceTimestampMeta))
+    return META_TIMESTAMP;
+  for (i = 0; i < G_N_ELEMENTS (plain); i++) {
+    if (g_str_equal (api, plain[i]))
+      return META_PLAIN;
+  }
+  return META_UNKNOWN;
+}
+
+static gsize
+size_of_meta (const GstMetaInfo *info)
+{
+  const gsize head = sizeof (guint8) + sizeof info;
+
+  switch (kind_of (info)) {
+    case META_PLAIN:
+      return head + info->size - sizeof (GstMeta);
+    case META_ADDRESS:
+      return head + sizeof (guint32);
+    case META_TIMESTAMP:
+      return head + sizeof (guint32) + 2 * sizeof (GstClockTime);
+    default:
+      return 0;
+  }
+}
+
+/* An address as bytes; of no length if it has no such form. */
+static gsize
+get_native (GSocketAddress *address, guint8 native[NATIVE_MOST])
+{
+  gssize size = g_socket_address_get_native_size (address);
+
+  return size > 0 && size <= NATIVE_MOST
+          && g_socket_address_to_native (address, native, size, NULL)
+      ? (gsize) size
+      : 0;
+}
+
+static void
+note_last (FmParcel *parcel, const guint8 *native, gsize size, guint number)
+{
+  memcpy (parcel->last_native, native, size);
+  parcel->last_native_size = size;
+  parcel->last_address_number = number;
+}
+
+static guint
+add_address (FmParcel *parcel, GSocketAddress *address)
+{
+  if (parcel->addresses == NULL) {
+    parcel->addresses = g_ptr_array_new_with_free_func (g_object_unref);
+    parcel->address_numbers = g_hash_table_new_full (
+        g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  }
+  g_ptr_array_add (parcel->addresses, g_object_ref (address));
+  return parcel->addresses->len - 1;
+}
+
+/* Those of packets that follow each other are mostly alike, but of one object
+ * each. */
+static guint32
+number_of_address (FmParcel *parcel, GSocketAddress *address)
+{
+  guint8 native[NATIVE_MOST];
+  gsize size = get_native (address, native);
+  g_autoptr (GBytes) bytes = NULL;
+  gpointer number;
+
+  if (size == 0)
+    return add_address (parcel, address);
+  if (size == parcel->last_native_size
+      && memcmp (native, parcel->last_native, size) == 0)
+    return parcel->last_address_number;
+  bytes = g_bytes_new (native, size);
+  if (parcel->address_numbers == NULL
+      || !g_hash_table_lookup_extended (
+          parcel->address_numbers, bytes, NULL, &number)) {
+    number = GUINT_TO_POINTER (add_address (parcel, address));
+    g_hash_table_insert (
+        parcel->address_numbers, g_steal_pointer (&bytes), number);
+  }
+  note_last (parcel, native, size, GPOINTER_TO_UINT (number));
+  return parcel->last_address_number;
+}
+
+static guint32
+number_of_caps (FmParcel *parcel, GstCaps *caps)
+{
+  guint number;
+
+  if (parcel->caps == NULL)
+    parcel->caps =
+        g_ptr_array_new_with_free_func ((GDestroyNotify) gst_caps_unref);
+  for (number = 0; number < parcel->caps->len; number++) {
+    if (gst_caps_is_equal (g_ptr_array_index (parcel->caps, number), caps))
+      return number;
+  }
+  g_ptr_array_add (parcel->caps, gst_caps_ref (caps));
+  return number;
+}
+
+static void
+put_meta (FmParcel *parcel, const GstMeta *meta)
+{
+  guint8 kind = kind_of (meta->info);
+  guint32 number;
+
+  if (kind == META_LEFT_OUT)
+    return;
+  put (parcel, &kind, sizeof kind);
+  put (parcel, &meta->info, sizeof meta->info);
+  if (kind == META_PLAIN) {
+    put (parcel, meta + 1, meta->info->size - sizeof (GstMeta));
+  } else if (kind == META_ADDRESS) {
+    number = number_of_address (parcel, ((const AddressMeta *) meta)->address);
+    put (parcel, &number, sizeof number);
+  } else {
+    const GstReferenceTimestampMeta *timestamp =
+        (const GstReferenceTimestampMeta *) meta;
+
+    number = number_of_caps (parcel, timestamp->reference);
+    put (parcel, &number, sizeof number);
+    put (parcel, &timestamp->timestamp, sizeof timestamp->timestamp);
+    put (parcel, &timestamp->duration, sizeof timestamp->duration);
+  }
+}
+
+static void
+get_meta (FmParcelReader *reader, GstBuffer *buffer)
+{
+  const GstMetaInfo *info;
+  GstClockTime timestamp, duration;
+  GstMeta *meta;
+  guint8 kind;
+  guint32 number;
+
+  get (reader, &kind, sizeof kind);
+  get (reader, &info, sizeof info);
+  if (kind == META_PLAIN) {
+    meta = gst_buffer_add_meta (buffer, info, NULL);
+    get (reader, meta + 1, info->size - sizeof (GstMeta));
+    return;
+  }
+  get (reader, &number, sizeof number);
+  if (kind == META_ADDRESS) {
+    meta = gst_buffer_add_meta (buffer, info, NULL);
+    ((AddressMeta *) meta)->address =
+        g_object_ref (g_ptr_array_index (reader->parcel->addresses, number));
+    return;
+  }
+  get (reader, &timestamp, sizeof timestamp);
+  get (reader, &duration, sizeof duration);
+  gst_buffer_add_reference_timestamp_meta (buffer,
+      g_ptr_array_index (reader->parcel->caps, number), timestamp, duration);
+}
+
+/* ---- what can be packed ---- */
+
+static gboolean
+can_be_read (GstMemory *memory)
+{
+  return !GST_MEMORY_FLAG_IS_SET (memory, GST_MEMORY_FLAG_NOT_MAPPABLE)
+      && !GST_MEMORY_FLAG_IS_SET (memory, GST_MEMORY_FLAG_PHYSICALLY_CONTIGUOUS)
+      && !gst_memory_is_type (memory, "dmabuf");
+}
+
+/* What GStreamer says of a mini object's own data: 1 is none and no parent, 2
+ * one parent (a list), 3 anything else. */
+static gboolean
+may_have_data (GstBuffer *buffer)
+{
+  return GST_MINI_OBJECT_CAST (buffer)->priv_uint > 2;
+}
+
+FmUnpacked
+fm_parcel_look (GstBuffer *buffer)
+{
+  guint n = gst_buffer_n_memory (buffer), i;
+  gpointer state = NULL;
+  GstMeta *meta;
+
+  if (may_have_data (buffer))
+    return FM_UNPACKED_DATA;
+  for (i = 0; i < n; i++) {
+    if (!can_be_read (gst_buffer_peek_memory (buffer, i)))
+      return FM_UNPACKED_MEMORY;
+  }
+  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
+    if (kind_of (meta->info) == META_UNKNOWN)
+      return FM_UNPACKED_META;
+  }
+  return FM_NOT_UNPACKED;
+}
+
+/* ---- in ---- */
+
+static GstClockTime
+time_of (GstBuffer *buffer)
+{
+  return GST_BUFFER_DTS_OR_PTS (buffer);
+}
+
+static gsize
+size_of_record (GstBuffer *buffer)
+{
+  gsize size = sizeof (Record) + 5 * sizeof (guint64)
+      + gst_buffer_n_memory (buffer) * sizeof (guint32)
+      + gst_buffer_get_size (buffer);
+  gpointer state = NULL;
+  GstMeta *meta;
+
+  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL)
+    size += size_of_meta (meta->info);
+  return size;
+}
+
+static void
+put_field (FmParcel *parcel, Record *record, guint64 value, guint8 field)
+{
+  if (value == GST_CLOCK_TIME_NONE)
+    return;
+  record->fields |= field;
+  put (parcel, &value, sizeof value);
+}
+
+static gboolean
+put_bytes (FmParcel *parcel, GstMemory *memory)
+{
+  GstMapInfo map;
+
+  if (!gst_memory_map (memory, &map, GST_MAP_READ))
+    return FALSE;
+  put (parcel, map.data, map.size);
+  gst_memory_unmap (memory, &map);
+  return TRUE;
+}
+
+static void
+note_time (FmParcel *parcel, GstBuffer *buffer)
+{
+  if (parcel->n++ == 0) {
+    parcel->pts = GST_BUFFER_PTS (buffer);
+    parcel->dts = GST_BUFFER_DTS (buffer);
+    parcel->begin = time_of (buffer);
+  }
+  parcel->last_begin = parcel->end = time_of (buffer);
+  if (GST_CLOCK_TIME_IS_VALID (parcel->end)
+      && GST_BUFFER_DURATION_IS_VALID (buffer))
+    parcel->end += GST_BUFFER_DURATION (buffer);
+}
+
+static gboolean
+put_buffer (FmParcel *parcel, GstBuffer *buffer)
+{
+  Record record = {.flags = GST_BUFFER_FLAGS (buffer) & ~OBJECT_FLAGS,
+      .n_memories = gst_buffer_n_memory (buffer)};
+  gsize at = parcel->used;
+  gpointer state = NULL;
+  GstMeta *meta;
+  guint i;
+
+  if (parcel->used + size_of_record (buffer) > parcel->map.maxsize)
+    return FALSE;
+  parcel->used += sizeof record;
+  for (i = 0; i < record.n_memories; i++) {
+    guint32 size = gst_buffer_peek_memory (buffer, i)->size;
+
+    put (parcel, &size, sizeof size);
+  }
+  put_field (parcel, &record, GST_BUFFER_PTS (buffer), HAS_PTS);
+  put_field (parcel, &record, GST_BUFFER_DTS (buffer), HAS_DTS);
+  put_field (parcel, &record, GST_BUFFER_DURATION (buffer), HAS_DURATION);
+  put_field (parcel, &record, GST_BUFFER_OFFSET (buffer), HAS_OFFSET);
+  put_field (parcel, &record, GST_BUFFER_OFFSET_END (buffer), HAS_OFFSET_END);
+  while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
+    put_meta (parcel, meta);
+    record.n_metas += kind_of (meta->info) != META_LEFT_OUT;
+  }
+  memcpy (parcel->map.data + at, &record, sizeof record);
+  for (i = 0; i < record.n_memories; i++) {
+    if (!put_bytes (parcel, gst_buffer_peek_memory (buffer, i))) {
+      parcel->used = at;
+      return FALSE;
+    }
+  }
+  note_time (parcel, buffer);
+  parcel->bytes += gst_buffer_get_size (buffer);
+  return TRUE;
+}
+
+static gboolean
+put_list (FmParcel *parcel, GstBufferList *list)
+{
+  Record record = {.flags = gst_buffer_list_length (list), .fields = IS_LIST};
+  const FmParcel before = *parcel;
+  guint i;
+
+  if (parcel->used + sizeof record > parcel->map.maxsize)
+    return FALSE;
+  put (parcel, &record, sizeof record);
+  for (i = 0; i < record.flags; i++) {
+    if (!put_buffer (parcel, gst_buffer_list_get (list, i))) {
+      parcel->used = before.used;
+      parcel->bytes = before.bytes;
+      parcel->n = before.n;
+      parcel->end = before.end;
+      parcel->last_begin = before.last_begin;
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+gboolean
+fm_parcel_add (FmParcel *parcel, GstMiniObject *item)
+{
+  return GST_IS_BUFFER (item) ? put_buffer (parcel, GST_BUFFER_CAST (item))
+                              : put_list (parcel, GST_BUFFER_LIST_CAST (item));
+}
+
+gsize
+fm_parcel_bytes (const FmParcel *parcel)
+{
+  return parcel->bytes;
+}
+
+GstClockTime
+fm_parcel_duration (const FmParcel *parcel)
+{
+  return GST_CLOCK_TIME_IS_VALID (parcel->begin)
+          && GST_CLOCK_TIME_IS_VALID (parcel->end)
+      ? parcel->end - parcel->begin
+      : 0;
+}
+
+gboolean
+fm_parcel_continues (const FmParcel *parcel, GstBuffer *buffer)
+{
+  GstClockTime time = time_of (buffer);
+
+  return GST_CLOCK_TIME_IS_VALID (time)
+      == GST_CLOCK_TIME_IS_VALID (parcel->last_begin)
+      && (!GST_CLOCK_TIME_IS_VALID (time) || time >= parcel->last_begin);
+}
+
+/* ---- the buffer that stands for it ---- */
+
+typedef struct
+{
+  GstMeta meta;
+  FmParcel *parcel;
+} ParcelMeta;
+
+static const GstMetaInfo *parcel_meta_info (void);
+
+static gboolean
+parcel_meta_init (GstMeta *meta, gpointer params, GstBuffer *buffer)
+{
+  ((ParcelMeta *) meta)->parcel = NULL;
+  return TRUE;
+}
+
+static void
+parcel_meta_free (GstMeta *meta, GstBuffer *buffer)
+{
+  g_clear_pointer (&((ParcelMeta *) meta)->parcel, fm_parcel_unref);
+}
+
+static FmParcel *
+fm_parcel_ref (FmParcel *parcel)
+{
+  g_atomic_ref_count_inc (&parcel->refs);
+  return parcel;
+}
+
+/* A copy stands for the same. */
+static gboolean
+parcel_meta_transform (GstBuffer *copy, GstMeta *meta, GstBuffer *buffer,
+    GQuark type, gpointer data)
+{
+  ParcelMeta *copied;
+
+  if (!GST_META_TRANSFORM_IS_COPY (type))
+    return FALSE;
+  copied = (ParcelMeta *) gst_buffer_add_meta (copy, parcel_meta_info (), NULL);
+  copied->parcel = fm_parcel_ref (((ParcelMeta *) meta)->parcel);
+  return TRUE;
+}
+
+static GType
+parcel_meta_api (void)
+{
+  static gsize type = 0;
+
+  if (g_once_init_enter (&type)) {
+    static const gchar *tags[] = {NULL};
+
+    g_once_init_leave (
+        &type, gst_meta_api_type_register ("FilememParcelMetaAPI", tags));
+  }
+  return type;
+}
+
+static const GstMetaInfo *
+parcel_meta_info (void)
+{
+  static gsize info = 0;
+
+  if (g_once_init_enter (&info))
+    g_once_init_leave (&info,
+        (gsize) gst_meta_register (parcel_meta_api (), "FilememParcelMeta",
+            sizeof (ParcelMeta), parcel_meta_init, parcel_meta_free,
+            parcel_meta_transform));
+  return (const GstMetaInfo *) info;
+}
+
+/* What was closed early would take far more than it needs. */
+static void
+shrink (FmParcel *parcel)
+{
+  GstMemory *less;
+  GstMapInfo map;
+
+  if (parcel->used > parcel->map.maxsize / 2)
+    return;
+  less = gst_allocator_alloc (parcel->allocator, parcel->used, NULL);
+  if (less == NULL)
+    return;
+  if (!gst_memory_map (less, &map, GST_MAP_WRITE)) {
+    gst_memory_unref (less);
+    return;
+  }
+  memcpy (map.data, parcel->map.data, parcel->used);
+  gst_memory_unmap (parcel->memory, &parcel->map);
+  gst_memory_unref (parcel->memory);
+  parcel->memory = less;
+  parcel->map = map;
+}
+
+GstBuffer *
+fm_parcel_close (FmParcel *parcel)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  GstMeta *meta = gst_buffer_add_meta (buffer, parcel_meta_info (), NULL);
+
+  shrink (parcel);
+  gst_memory_unmap (parcel->memory, &parcel->map);
+  gst_memory_resize (parcel->memory, 0, parcel->bytes);
+  parcel->is_open = FALSE;
+  g_clear_pointer (&parcel->address_numbers, g_hash_table_unref);
+  gst_buffer_append_memory (buffer, gst_memory_ref (parcel->memory));
+  GST_BUFFER_PTS (buffer) = parcel->pts;
+  GST_BUFFER_DTS (buffer) = parcel->dts;
+  if (fm_parcel_duration (parcel) > 0)
+    GST_BUFFER_DURATION (buffer) = fm_parcel_duration (parcel);
+  ((ParcelMeta *) meta)->parcel = parcel;
+  return buffer;
+}
+
+FmParcel *
+fm_parcel_of (GstBuffer *buffer)
+{
+  GstMeta *meta = gst_buffer_get_meta (buffer, parcel_meta_api ());
+
+  return meta != NULL ? fm_parcel_ref (((ParcelMeta *) meta)->parcel) : NULL;
+}
+
+/* ---- out ---- */
+
+gboolean
+fm_parcel_reader_init (FmParcelReader *reader, FmParcel *parcel)
+{
+  reader->parcel = parcel;
+  reader->position = 0;
+  if (gst_memory_map (parcel->memory, &reader->map, GST_MAP_READ))
+    return TRUE;
+  fm_parcel_unref (parcel);
+  return FALSE;
+}
+
+void
+fm_parcel_reader_clear (FmParcelReader *reader)
+{
+  gst_memory_unmap (reader->parcel->memory, &reader->map);
+  fm_parcel_unref (reader->parcel);
+}
+
+static guint64
+get_field (FmParcelReader *reader, const Record *record, guint8 field)
+{
+  guint64 value = GST_CLOCK_TIME_NONE;
+
+  if ((record->fields & field) != 0)
+    get (reader, &value, sizeof value);
+  return value;
+}
+
+/* There is none where system memory has none, either: then the program is at
+ * its end. */
+static GstMemory *
+get_bytes (FmParcelReader *reader, gsize size)
+{
+  GstMemory *memory =
+      gst_allocator_alloc (reader->parcel->allocator, size, NULL);
+  GstMapInfo map;
+
+  if (gst_memory_map (memory, &map, GST_MAP_WRITE)) {
+    get (reader, map.data, size);
+    gst_memory_unmap (memory, &map);
+  } else {
+    reader->position += size;
+  }
+  return memory;
+}
+
+static GstBuffer *
+get_buffer (FmParcelReader *reader, const Record *record)
+{
+  GstBuffer *buffer = gst_buffer_new ();
+  const guint8 *sizes = reader->map.data + reader->position;
+  guint i;
+
+  reader->position += record->n_memories * sizeof (guint32);
+  GST_BUFFER_PTS (buffer) = get_field (reader, record, HAS_PTS);
+  GST_BUFFER_DTS (buffer) = get_field (reader, record, HAS_DTS);
+  GST_BUFFER_DURATION (buffer) = get_field (reader, record, HAS_DURATION);
+  GST_BUFFER_OFFSET (buffer) = get_field (reader, record, HAS_OFFSET);
+  GST_BUFFER_OFFSET_END (buffer) = get_field (reader, record, HAS_OFFSET_END);
+  for (i = 0; i < record->n_metas; i++)
+    get_meta (reader, buffer);
+  for (i = 0; i < record->n_memories; i++) {
+    guint32 size;
+
+    memcpy (&size, sizes + i * sizeof size, sizeof size);
+    gst_buffer_append_memory (buffer, get_bytes (reader, size));
+  }
+  /* Adding a memory sets one of them. */
+  GST_MINI_OBJECT_FLAGS (buffer) =
+      (GST_MINI_OBJECT_FLAGS (buffer) & OBJECT_FLAGS) | record->flags;
+  return buffer;
+}
+
+GstMiniObject *
+fm_parcel_reader_next (FmParcelReader *reader)
+{
+  GstBufferList *list;
+  Record record;
+  guint n;
+
+  if (reader->position >= reader->parcel->used)
+    return NULL;
+  get (reader, &record, sizeof record);
+  if ((record.fields & IS_LIST) == 0)
+    return GST_MINI_OBJECT_CAST (get_buffer (reader, &record));
+  n = record.flags;
+  list = gst_buffer_list_new_sized (n);
+  while (n-- > 0) {
+    get (reader, &record, sizeof record);
+    gst_buffer_list_add (list, get_buffer (reader, &record));
+  }
+  return GST_MINI_OBJECT_CAST (list);
+}
