@@ -12,8 +12,12 @@
 
 #include <sys/mman.h>
 
-/* Grains by which the part that is memory grows. */
-#define STEP 4096
+/* With those of grains that would make whole blocks of rows. */
+static guint
+n_rows (guint n_grains)
+{
+  return (n_grains + FM_EXTENT_ROWS - 1) / FM_EXTENT_ROWS * FM_EXTENT_ROWS;
+}
 
 static void *
 reserve (gsize length)
@@ -27,13 +31,14 @@ reserve (gsize length)
 static gsize
 rows_length (guint n_grains)
 {
-  return (n_grains * sizeof (FmExtent) + FM_PAGE - 1) & ~(FM_PAGE - 1);
+  return (n_rows (n_grains) * sizeof (FmExtent) + FM_PAGE - 1) & ~(FM_PAGE - 1);
 }
 
 static gsize
 unused_length (guint n_grains)
 {
-  return ((gsize) n_grains * FM_CHUNKS * sizeof (guint32) + FM_PAGE - 1)
+  return ((gsize) n_rows (n_grains) * FM_CHUNKS * sizeof (guint32) + FM_PAGE
+             - 1)
       & ~(FM_PAGE - 1);
 }
 
@@ -46,7 +51,7 @@ fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize grain)
   table->extent = reserve (rows_length (table->n_grains));
   table->unused = reserve (unused_length (table->n_grains));
   if (table->extent != NULL && table->unused != NULL
-      && fm_extent_table_make_usable (table, MIN (STEP, table->n_grains)))
+      && fm_extent_table_make_usable (table, 1))
     return TRUE;
   fm_extent_table_clear (table);
   return FALSE;
@@ -55,7 +60,7 @@ fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize grain)
 gboolean
 fm_extent_table_make_usable (FmExtentTable *table, guint n_grains)
 {
-  guint usable = MIN ((n_grains + STEP - 1) / STEP * STEP, table->n_grains);
+  guint usable = n_rows (n_grains);
 
   if (n_grains <= table->n_usable)
     return TRUE;

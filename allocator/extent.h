@@ -126,13 +126,21 @@ typedef struct
 /* A shared extent has as many chunks as a word has bits. */
 #define FM_CHUNKS 64
 
-/* All extents there can be: that which starts at grain N is row N. */
+/* The rows of so many grains are together. Extents mostly start at every 16th
+ * grain: these rows come first, then those of the grains behind them, so that a
+ * page of the table is not that of one extent alone. */
+#define FM_EXTENT_ROWS 4096
+#define FM_EXTENT_EVERY 16
+
+/* All extents there can be: that which starts at a grain has that grain's row.
+ */
 typedef struct
 {
   FmExtent *extent;
   guint n_grains;
-  guint n_usable; /* rows that are memory; the pager's, under its lock */
-  gsize grain;    /* bytes */
+  guint
+      n_usable; /* grains whose rows are memory; the pager's, under its lock */
+  gsize grain;  /* bytes */
   /* FM_CHUNKS for each grain, of which those of the first grain of a shared
    * extent are in use: how many bytes of each chunk were in blocks that are
    * gone; 0 again once it is free. */
@@ -152,11 +160,32 @@ void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
 /* Changes the state if the extent is in @from, unpinned and untouched. */
 gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);
 
+/* That which starts at @grain. */
+static inline FmExtent *
+fm_extent_at (const FmExtentTable *table, guint grain)
+{
+  const guint behind = FM_EXTENT_ROWS / FM_EXTENT_EVERY;
+
+  return &table->extent[grain / FM_EXTENT_ROWS * FM_EXTENT_ROWS
+      + grain % FM_EXTENT_EVERY * behind + grain / FM_EXTENT_EVERY % behind];
+}
+
+/* The grain at which it starts. */
+static inline guint
+fm_extent_grain (const FmExtentTable *table, const FmExtent *extent)
+{
+  const guint behind = FM_EXTENT_ROWS / FM_EXTENT_EVERY;
+  const guint row = (guint) (extent - table->extent);
+
+  return row / FM_EXTENT_ROWS * FM_EXTENT_ROWS + row % behind * FM_EXTENT_EVERY
+      + row / behind % FM_EXTENT_EVERY;
+}
+
 /* The offset of its first byte, in arena and file. */
 static inline gsize
 fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)
 {
-  return (gsize) (extent - table->extent) * table->grain;
+  return (gsize) fm_extent_grain (table, extent) * table->grain;
 }
 
 /* Bytes of it that are in blocks, or may be. */

@@ -63,7 +63,7 @@ stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
 static guint64
 key_of (FmPager *pager, const FmBlock *block)
 {
-  return ((guint64) (block->extent - pager->table->extent + 1) << 32)
+  return ((guint64) (fm_extent_grain (pager->table, block->extent) + 1) << 32)
       + block->start;
 }
 

@@ -157,7 +157,7 @@ fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
     fm_pager_wake_keeper (pager);
   } else {
     fm_runs_give (
-        pager->runs, (guint) (extent - pager->table->extent), extent->n_grains);
+        pager->runs, fm_extent_grain (pager->table, extent), extent->n_grains);
   }
 }
 

@@ -132,7 +132,7 @@ fm_pager_add_spilled (FmPager *pager, FmExtent *extent)
       atomic_load_explicit (&extent->stream, memory_order_relaxed);
   extent->order.position =
       atomic_load_explicit (&extent->position, memory_order_relaxed);
-  extent->order.first_grain = (guint) (extent - pager->table->extent);
+  extent->order.first_grain = fm_extent_grain (pager->table, extent);
   g_tree_insert (pager->spilled, &extent->order, extent);
   pager->spilled_bytes += extent->length;
   atomic_fetch_add (&pager->n_spilled, 1);

@@ -53,7 +53,7 @@ take_vacant (FmPager *pager, guint n_grains)
     if (extent != NULL)
       return extent;
     if (take_run (pager, n_grains, &first)) {
-      extent = &pager->table->extent[first];
+      extent = fm_extent_at (pager->table, first);
       extent->link.data = extent;
       extent->n_grains = n_grains;
       extent->disk_bytes = 0;

@@ -60,7 +60,6 @@ typedef struct
   gboolean refused; /* there is no room on disk */
   gboolean full;    /* or size is reached */
   gboolean slow;    /* the disk is what producers wait for */
-  gboolean packed;  /* most buffers that entered queues were */
 } Matter;
 
 static gdouble
@@ -552,21 +551,6 @@ tell_read_in_vain (const Matter *matter)
       what, matter->n_streams);
 }
 
-static gboolean
-is_packed (const FmSnapshot *snapshot)
-{
-  guint64 packed = 0, all = 0;
-  guint i;
-
-  for (i = 0; i < snapshot->queues->len; i++) {
-    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
-
-    packed += queue->figure[FM_QUEUE_PACKED];
-    all += queue->figure[FM_QUEUE_BUFFERS];
-  }
-  return packed > all / 2;
-}
-
 static guint64
 mean_buffer (const Matter *matter)
 {
@@ -575,26 +559,33 @@ mean_buffer (const Matter *matter)
 }
 
 /* Of as many buffers as there may have been at a time. */
+static guint64
+bytes_of_objects (const Matter *matter)
+{
+  guint64 n = matter->stats[FM_STAT_USED_PEAK] / MAX (mean_buffer (matter), 1);
+
+  return MIN (n, matter->stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS;
+}
+
 static gboolean
 has_small_buffers (const Matter *matter)
 {
-  guint64 mean = mean_buffer (matter);
-  guint64 n = matter->stats[FM_STAT_USED_PEAK] / MAX (mean, 1);
-
-  return !matter->packed && mean < 2 * BYTES_OF_OBJECTS
-      && MIN (n, matter->stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS > LEAST;
+  return !fm_snapshot_is_packed (matter->snapshot)
+      && mean_buffer (matter) < 2 * BYTES_OF_OBJECTS
+      && bytes_of_objects (matter) > LEAST;
 }
 
 static gchar *
 tell_small_buffers (const Matter *matter)
 {
+  g_autofree gchar *objects = fm_size_text (bytes_of_objects (matter));
+
   return g_strdup_printf (
       "buffers are small, %" G_GUINT64_FORMAT
-      " bytes: GStreamer's own objects take about half a KiB of memory each; a "
-      "queue without a limit of buffers (max-size-buffers=0) packs them, or "
-      "use "
-      "larger buffers",
-      mean_buffer (matter));
+      " bytes: GStreamer's own objects take about half a KiB of memory each, "
+      "%s in all; a queue without a limit of buffers (max-size-buffers=0) "
+      "packs them, or use larger buffers",
+      mean_buffer (matter), objects);
 }
 
 /* ---- queues ---- */
@@ -674,7 +665,6 @@ settle (Matter *matter)
       && is_written_often (matter);
   matter->full = is_disk_full (matter) || is_size_reached (matter);
   matter->slow = is_slow (matter);
-  matter->packed = is_packed (matter->snapshot);
 }
 
 GPtrArray *

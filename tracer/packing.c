@@ -30,15 +30,20 @@
 #include "packing.h"
 
 #include "parcel.h"
+#include "sync.h"
 
-#define PARCEL_MOST ((gsize) 256 << 10)
-#define PARCEL_LEAST ((gsize) 4 << 10)
+#define PARCEL_MOST ((guint64) 4 << 20)
+#define PARCEL_LEAST ((guint64) 4 << 10)
 #define PARCEL_TIME_MOST GST_SECOND
 
 /* Of what a queue holds in bytes or time, and of the budget, that its parcels
  * may be. */
 #define LEVEL_PART 32
 #define BUDGET_PART 16
+
+/* What the allocator's alignment may add to a block, so that as many parcels
+ * fit an extent as there should. */
+#define SLACK 64
 
 /* Packing ends when the queue holds less than such a part of `pack-above`. */
 #define END_PART 2
@@ -58,8 +63,8 @@ struct _FmPacking
   gboolean is_queue2;
   _Atomic guint64 *figure;
 
-  GMutex lock;
-  GCond entered;
+  FmMutex lock;
+  FmCond entered;
   /* Guarded by the lock. */
   FmParcel *open;
   gboolean is_filling;  /* the writer is at work on the open parcel */
@@ -241,10 +246,10 @@ is_needed (FmPacking *packing)
 static void
 restore_probe (FmPacking *packing)
 {
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   if (is_needed (packing))
     add_probe (packing);
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
 }
 
 static void
@@ -252,12 +257,12 @@ remove_probe (FmPacking *packing, gboolean anyway)
 {
   gulong probe = 0;
 
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   if (anyway || !is_needed (packing)) {
     probe = packing->probe;
     packing->probe = 0;
   }
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   if (probe != 0)
     gst_pad_remove_probe (packing->src, probe);
 }
@@ -279,9 +284,9 @@ is_open (FmPacking *packing)
 {
   gboolean open;
 
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   open = packing->open != NULL && !packing->is_entering;
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   return open;
 }
 
@@ -293,21 +298,21 @@ tend (FmPacking *packing)
 
   if (!is_open (packing) || !is_low (packing))
     return;
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   if (packing->is_filling) {
     packing->is_wanted = TRUE;
   } else {
     parcel = g_steal_pointer (&packing->open);
     packing->is_entering = parcel != NULL;
   }
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   if (parcel == NULL)
     return;
   (void) enter (packing, parcel);
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   packing->is_entering = FALSE;
-  g_cond_signal (&packing->entered);
-  g_mutex_unlock (&packing->lock);
+  fm_cond_signal (&packing->entered);
+  fm_mutex_unlock (&packing->lock);
 }
 
 /* What is left of a parcel is dropped, as the queue drops what it holds. */
@@ -483,12 +488,12 @@ begin_filling (FmPacking *packing)
 {
   FmParcel *parcel;
 
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   while (packing->is_entering)
-    g_cond_wait (&packing->entered, &packing->lock);
+    fm_cond_wait (&packing->entered, &packing->lock);
   parcel = packing->open;
   packing->is_filling = parcel != NULL;
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   return parcel;
 }
 
@@ -498,12 +503,12 @@ take_open (FmPacking *packing)
 {
   FmParcel *parcel;
 
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   while (packing->is_entering)
-    g_cond_wait (&packing->entered, &packing->lock);
+    fm_cond_wait (&packing->entered, &packing->lock);
   parcel = g_steal_pointer (&packing->open);
   packing->is_filling = packing->is_wanted = FALSE;
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   return parcel;
 }
 
@@ -523,10 +528,10 @@ end_filling (FmPacking *packing)
 {
   gboolean is_wanted;
 
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   packing->is_filling = FALSE;
   is_wanted = packing->is_wanted;
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   if (is_wanted)
     close_open (packing);
 }
@@ -546,7 +551,9 @@ choose_capacity (guint64 level)
   guint64 n = MAX (atomic_load (&packings.n_packing), 1);
   guint64 most = MIN (level / LEVEL_PART, get_budget () / (BUDGET_PART * n));
 
-  return CLAMP (most, PARCEL_LEAST, PARCEL_MOST);
+  /* The power of two that is not more. */
+  most = G_GUINT64_CONSTANT (1) << (g_bit_storage ((gulong) most) - 1);
+  return CLAMP (most, PARCEL_LEAST, PARCEL_MOST) - SLACK;
 }
 
 static GstClockTime
@@ -643,11 +650,11 @@ add_to_new (FmPacking *packing, GstMiniObject *item)
     fm_parcel_unref (parcel);
     return FALSE;
   }
-  g_mutex_lock (&packing->lock);
+  fm_mutex_lock (&packing->lock);
   packing->open = parcel;
   packing->is_wanted = FALSE;
   add_probe (packing);
-  g_mutex_unlock (&packing->lock);
+  fm_mutex_unlock (&packing->lock);
   /* The reader may have taken the last item before. */
   if (get_levels (packing).bytes <= packings.above / END_PART)
     close_open (packing);
@@ -803,8 +810,8 @@ fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   packing->figure = figure;
   packing->rate = 1;
   packing->ask_after = packings.above;
-  g_mutex_init (&packing->lock);
-  g_cond_init (&packing->entered);
+  fm_mutex_init (&packing->lock);
+  fm_cond_init (&packing->entered);
   g_queue_init (&packing->rest);
   return packing;
 }
@@ -825,8 +832,8 @@ fm_packing_unref (FmPacking *packing)
   set_packing (packing, FALSE);
   g_clear_pointer (&packing->open, fm_parcel_unref);
   fm_roster_item_unref (packing->owner);
-  g_mutex_clear (&packing->lock);
-  g_cond_clear (&packing->entered);
+  fm_mutex_clear (&packing->lock);
+  fm_cond_clear (&packing->entered);
   g_free (packing);
 }
 

@@ -39,23 +39,28 @@ typedef enum {
   META_UNKNOWN
 } MetaKind;
 
+/* What it takes while it is open alone. */
+typedef struct
+{
+  GstMapInfo map;
+  GstClockTime pts, dts;               /* of the first */
+  GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
+  guint n;                             /* buffers */
+  GHashTable *address_numbers;         /* of their native form */
+  guint8 last_native[NATIVE_MOST];
+  gsize last_native_size;
+  guint last_address_number;
+} Filling;
+
 struct _FmParcel
 {
   gatomicrefcount refs;
   GstAllocator *allocator;
   GstMemory *memory;
-  GstMapInfo map; /* while it is open */
-  gsize used;     /* of the memory */
-  gsize bytes;    /* of buffers */
-  guint n;        /* buffers */
-  gboolean is_open;
-  GstClockTime pts, dts, duration;     /* of the first, and of all of them */
-  GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
-  GPtrArray *addresses, *caps;         /* what metas refer to; or NULL */
-  GHashTable *address_numbers;         /* of their native form */
-  guint8 last_native[NATIVE_MOST];
-  gsize last_native_size;
-  guint last_address_number;
+  gsize used;                  /* of the memory */
+  gsize bytes;                 /* of buffers */
+  GPtrArray *addresses, *caps; /* what metas refer to; or NULL */
+  Filling *filling;            /* NULL: it is closed */
   GDestroyNotify freed;
   gpointer data;
 };
@@ -89,23 +94,34 @@ fm_parcel_new (GstAllocator *allocator, gsize capacity, GDestroyNotify freed,
     gpointer data)
 {
   GstMemory *memory = gst_allocator_alloc (allocator, capacity, NULL);
+  Filling *filling;
   FmParcel *parcel;
 
   if (memory == NULL)
     return NULL;
-  parcel = g_new0 (FmParcel, 1);
-  if (!gst_memory_map (memory, &parcel->map, GST_MAP_WRITE)) {
+  filling = g_new0 (Filling, 1);
+  if (!gst_memory_map (memory, &filling->map, GST_MAP_WRITE)) {
     gst_memory_unref (memory);
-    g_free (parcel);
+    g_free (filling);
     return NULL;
   }
+  parcel = g_new0 (FmParcel, 1);
   g_atomic_ref_count_init (&parcel->refs);
   parcel->allocator = allocator;
   parcel->memory = memory;
-  parcel->is_open = TRUE;
+  parcel->filling = filling;
   parcel->freed = freed;
   parcel->data = data;
   return parcel;
+}
+
+/* What is left is the memory. */
+static void
+end_filling (FmParcel *parcel)
+{
+  gst_memory_unmap (parcel->memory, &parcel->filling->map);
+  g_clear_pointer (&parcel->filling->address_numbers, g_hash_table_unref);
+  g_clear_pointer (&parcel->filling, g_free);
 }
 
 void
@@ -113,12 +129,11 @@ fm_parcel_unref (FmParcel *parcel)
 {
   if (!g_atomic_ref_count_dec (&parcel->refs))
     return;
-  if (parcel->is_open)
-    gst_memory_unmap (parcel->memory, &parcel->map);
+  if (parcel->filling != NULL)
+    end_filling (parcel);
   gst_memory_unref (parcel->memory);
   g_clear_pointer (&parcel->addresses, g_ptr_array_unref);
   g_clear_pointer (&parcel->caps, g_ptr_array_unref);
-  g_clear_pointer (&parcel->address_numbers, g_hash_table_unref);
   parcel->freed (parcel->data);
   g_free (parcel);
 }
@@ -127,7 +142,7 @@ fm_parcel_unref (FmParcel *parcel)
 static void
 put (FmParcel *parcel, gconstpointer data, gsize size)
 {
-  memcpy (parcel->map.data + parcel->used, data, size);
+  memcpy (parcel->filling->map.data + parcel->used, data, size);
   parcel->used += size;
 }
 
@@ -197,9 +212,9 @@ get_native (GSocketAddress *address, guint8 native[NATIVE_MOST])
 static void
 note_last (FmParcel *parcel, const guint8 *native, gsize size, guint number)
 {
-  memcpy (parcel->last_native, native, size);
-  parcel->last_native_size = size;
-  parcel->last_address_number = number;
+  memcpy (parcel->filling->last_native, native, size);
+  parcel->filling->last_native_size = size;
+  parcel->filling->last_address_number = number;
 }
 
 static guint
@@ -207,7 +222,7 @@ add_address (FmParcel *parcel, GSocketAddress *address)
 {
   if (parcel->addresses == NULL) {
     parcel->addresses = g_ptr_array_new_with_free_func (g_object_unref);
-    parcel->address_numbers = g_hash_table_new_full (
+    parcel->filling->address_numbers = g_hash_table_new_full (
         g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
   }
   g_ptr_array_add (parcel->addresses, g_object_ref (address));
@@ -226,19 +241,19 @@ number_of_address (FmParcel *parcel, GSocketAddress *address)
 
   if (size == 0)
     return add_address (parcel, address);
-  if (size == parcel->last_native_size
-      && memcmp (native, parcel->last_native, size) == 0)
-    return parcel->last_address_number;
+  if (size == parcel->filling->last_native_size
+      && memcmp (native, parcel->filling->last_native, size) == 0)
+    return parcel->filling->last_address_number;
   bytes = g_bytes_new (native, size);
-  if (parcel->address_numbers == NULL
+  if (parcel->filling->address_numbers == NULL
       || !g_hash_table_lookup_extended (
-          parcel->address_numbers, bytes, NULL, &number)) {
+          parcel->filling->address_numbers, bytes, NULL, &number)) {
     number = GUINT_TO_POINTER (add_address (parcel, address));
     g_hash_table_insert (
-        parcel->address_numbers, g_steal_pointer (&bytes), number);
+        parcel->filling->address_numbers, g_steal_pointer (&bytes), number);
   }
   note_last (parcel, native, size, GPOINTER_TO_UINT (number));
-  return parcel->last_address_number;
+  return parcel->filling->last_address_number;
 }
 
 static guint32
@@ -396,15 +411,15 @@ put_bytes (FmParcel *parcel, GstMemory *memory)
 static void
 note_time (FmParcel *parcel, GstBuffer *buffer)
 {
-  if (parcel->n++ == 0) {
-    parcel->pts = GST_BUFFER_PTS (buffer);
-    parcel->dts = GST_BUFFER_DTS (buffer);
-    parcel->begin = time_of (buffer);
+  if (parcel->filling->n++ == 0) {
+    parcel->filling->pts = GST_BUFFER_PTS (buffer);
+    parcel->filling->dts = GST_BUFFER_DTS (buffer);
+    parcel->filling->begin = time_of (buffer);
   }
-  parcel->last_begin = parcel->end = time_of (buffer);
-  if (GST_CLOCK_TIME_IS_VALID (parcel->end)
+  parcel->filling->last_begin = parcel->filling->end = time_of (buffer);
+  if (GST_CLOCK_TIME_IS_VALID (parcel->filling->end)
       && GST_BUFFER_DURATION_IS_VALID (buffer))
-    parcel->end += GST_BUFFER_DURATION (buffer);
+    parcel->filling->end += GST_BUFFER_DURATION (buffer);
 }
 
 static gboolean
@@ -417,7 +432,7 @@ put_buffer (FmParcel *parcel, GstBuffer *buffer)
   GstMeta *meta;
   guint i;
 
-  if (parcel->used + size_of_record (buffer) > parcel->map.maxsize)
+  if (parcel->used + size_of_record (buffer) > parcel->filling->map.maxsize)
     return FALSE;
   parcel->used += sizeof record;
   for (i = 0; i < record.n_memories; i++) {
@@ -434,7 +449,7 @@ put_buffer (FmParcel *parcel, GstBuffer *buffer)
     put_meta (parcel, meta);
     record.n_metas += kind_of (meta->info) != META_LEFT_OUT;
   }
-  memcpy (parcel->map.data + at, &record, sizeof record);
+  memcpy (parcel->filling->map.data + at, &record, sizeof record);
   for (i = 0; i < record.n_memories; i++) {
     if (!put_bytes (parcel, gst_buffer_peek_memory (buffer, i))) {
       parcel->used = at;
@@ -450,19 +465,20 @@ static gboolean
 put_list (FmParcel *parcel, GstBufferList *list)
 {
   Record record = {.flags = gst_buffer_list_length (list), .fields = IS_LIST};
-  const FmParcel before = *parcel;
+  const Filling before = *parcel->filling;
+  gsize used = parcel->used, bytes = parcel->bytes;
   guint i;
 
-  if (parcel->used + sizeof record > parcel->map.maxsize)
+  if (parcel->used + sizeof record > parcel->filling->map.maxsize)
     return FALSE;
   put (parcel, &record, sizeof record);
   for (i = 0; i < record.flags; i++) {
     if (!put_buffer (parcel, gst_buffer_list_get (list, i))) {
-      parcel->used = before.used;
-      parcel->bytes = before.bytes;
-      parcel->n = before.n;
-      parcel->end = before.end;
-      parcel->last_begin = before.last_begin;
+      parcel->used = used;
+      parcel->bytes = bytes;
+      parcel->filling->n = before.n;
+      parcel->filling->end = before.end;
+      parcel->filling->last_begin = before.last_begin;
       return FALSE;
     }
   }
@@ -485,9 +501,9 @@ fm_parcel_bytes (const FmParcel *parcel)
 GstClockTime
 fm_parcel_duration (const FmParcel *parcel)
 {
-  return GST_CLOCK_TIME_IS_VALID (parcel->begin)
-          && GST_CLOCK_TIME_IS_VALID (parcel->end)
-      ? parcel->end - parcel->begin
+  return GST_CLOCK_TIME_IS_VALID (parcel->filling->begin)
+          && GST_CLOCK_TIME_IS_VALID (parcel->filling->end)
+      ? parcel->filling->end - parcel->filling->begin
       : 0;
 }
 
@@ -497,8 +513,9 @@ fm_parcel_continues (const FmParcel *parcel, GstBuffer *buffer)
   GstClockTime time = time_of (buffer);
 
   return GST_CLOCK_TIME_IS_VALID (time)
-      == GST_CLOCK_TIME_IS_VALID (parcel->last_begin)
-      && (!GST_CLOCK_TIME_IS_VALID (time) || time >= parcel->last_begin);
+      == GST_CLOCK_TIME_IS_VALID (parcel->filling->last_begin)
+      && (!GST_CLOCK_TIME_IS_VALID (time)
+          || time >= parcel->filling->last_begin);
 }
 
 /* ---- the buffer that stands for it ---- */
@@ -579,7 +596,7 @@ shrink (FmParcel *parcel)
   GstMemory *less;
   GstMapInfo map;
 
-  if (parcel->used > parcel->map.maxsize / 2)
+  if (parcel->used > parcel->filling->map.maxsize / 2)
     return;
   less = gst_allocator_alloc (parcel->allocator, parcel->used, NULL);
   if (less == NULL)
@@ -588,11 +605,11 @@ shrink (FmParcel *parcel)
     gst_memory_unref (less);
     return;
   }
-  memcpy (map.data, parcel->map.data, parcel->used);
-  gst_memory_unmap (parcel->memory, &parcel->map);
+  memcpy (map.data, parcel->filling->map.data, parcel->used);
+  gst_memory_unmap (parcel->memory, &parcel->filling->map);
   gst_memory_unref (parcel->memory);
   parcel->memory = less;
-  parcel->map = map;
+  parcel->filling->map = map;
 }
 
 GstBuffer *
@@ -601,16 +618,14 @@ fm_parcel_close (FmParcel *parcel)
   GstBuffer *buffer = gst_buffer_new ();
   GstMeta *meta = gst_buffer_add_meta (buffer, parcel_meta_info (), NULL);
 
-  shrink (parcel);
-  gst_memory_unmap (parcel->memory, &parcel->map);
-  gst_memory_resize (parcel->memory, 0, parcel->bytes);
-  parcel->is_open = FALSE;
-  g_clear_pointer (&parcel->address_numbers, g_hash_table_unref);
-  gst_buffer_append_memory (buffer, gst_memory_ref (parcel->memory));
-  GST_BUFFER_PTS (buffer) = parcel->pts;
-  GST_BUFFER_DTS (buffer) = parcel->dts;
+  GST_BUFFER_PTS (buffer) = parcel->filling->pts;
+  GST_BUFFER_DTS (buffer) = parcel->filling->dts;
   if (fm_parcel_duration (parcel) > 0)
     GST_BUFFER_DURATION (buffer) = fm_parcel_duration (parcel);
+  shrink (parcel);
+  end_filling (parcel);
+  gst_memory_resize (parcel->memory, 0, parcel->bytes);
+  gst_buffer_append_memory (buffer, gst_memory_ref (parcel->memory));
   ((ParcelMeta *) meta)->parcel = parcel;
   return buffer;
 }

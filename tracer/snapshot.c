@@ -66,6 +66,21 @@ fm_queue_file_backed (const FmQueueRecord *queue)
   return bytes - MIN (bytes, left);
 }
 
+gboolean
+fm_snapshot_is_packed (const FmSnapshot *snapshot)
+{
+  guint64 packed = 0, all = 0;
+  guint i;
+
+  for (i = 0; i < snapshot->queues->len; i++) {
+    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
+
+    packed += queue->figure[FM_QUEUE_PACKED];
+    all += queue->figure[FM_QUEUE_BUFFERS];
+  }
+  return packed > all / 2;
+}
+
 /* A block of a pool is allocated once and passes many times. What was written
  * into blocks counts twice where an element changes what came, and what entered
  * queues where there are several behind each other, or behind a tee: the lower

@@ -45,6 +45,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmSnapshot, fm_snapshot_free)
 /* Bytes that entered the queue and were in filemem then. */
 guint64 fm_queue_file_backed (const FmQueueRecord *queue);
 
+/* Whether most buffers that entered queues were packed. */
+gboolean fm_snapshot_is_packed (const FmSnapshot *snapshot);
+
 /* Fills in what is derived from other figures: what filemem does to flash, so
  * far. Zeros where nothing was written or read. */
 void fm_snapshot_derive (FmSnapshot *snapshot);

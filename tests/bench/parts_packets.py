@@ -51,7 +51,8 @@ def packets(context):
             *(f"{median(each, 'anonymous') / MIB:.0f}"
               for each in (plain, packed)),
             *(f"{beyond(each, n):.1f}" for each in (plain, packed)),
-            *(cell(each, figure) for figure in ("fill_s", "drain_s")
+            *(cell(each, figure, form="{:.2f}")
+              for figure in ("fill_s", "drain_s")
               for each in (plain, packed))])
         name = f"{case.kind} {case.block}"
         context.goal(2, f"{name}: bytes a packet beyond the budget",

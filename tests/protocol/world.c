@@ -121,16 +121,19 @@ set_up (void)
       .patience = 5 * G_USEC_PER_SEC,
       .idle = 10 * G_USEC_PER_SEC,
   };
+  guint i;
 
   fault.seen = 0;
-  memset (w.table.extent, 0, N_PAGES * sizeof (FmExtent));
+  for (i = 0; i < N_PAGES; i++)
+    memset (fm_extent_at (&w.table, i), 0, sizeof (FmExtent));
   memset (w.stats, 0, sizeof *w.stats);
   atomic_store (&w.file->bytes, 0);
   w.map_may_fail = FALSE;
   w.pager = fm_pager_new (&config, &w.table, w.arena, w.file, w.stats);
 #if FAKE_KERNEL
   fake_kernel_reset ();
-  scheduler_compare_state (w.table.extent, N_PAGES * sizeof (FmExtent));
+  for (i = 0; i < N_PAGES; i++)
+    scheduler_compare_state (fm_extent_at (&w.table, i), sizeof (FmExtent));
   scheduler_compare_state (
       &w.pager->written, sizeof *w.pager - offsetof (FmPager, written));
   scheduler_compare_state (w.pager->stream, sizeof (FmStream));
@@ -172,7 +175,7 @@ check_counts (void)
   guint i, n_spilled = 0, n_resident = 0;
 
   for (i = 0; i < N_PAGES; i++) {
-    FmExtent *extent = &w.table.extent[i];
+    FmExtent *extent = fm_extent_at (&w.table, i);
     guint32 word = atomic_load (&extent->word);
 
     resident += extent->resident_bytes;

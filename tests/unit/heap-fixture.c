@@ -48,13 +48,13 @@ assert_free_chunks (FmExtent *extent, guint64 bits)
 guint
 row_of (Fixture *fixture, FmExtent *extent)
 {
-  return (guint) (extent - fixture->table.extent);
+  return fm_extent_grain (&fixture->table, extent);
 }
 
 FmExtent *
 acquire (Fixture *fixture, guint row, gboolean shared)
 {
-  FmExtent *extent = &fixture->table.extent[row];
+  FmExtent *extent = fm_extent_at (&fixture->table, row);
 
   assert_false (fixture->in_use[row]);
   fixture->in_use[row] = TRUE;

@@ -92,7 +92,7 @@ model_held (Model *model)
   guint i;
 
   for (i = 0; i < EXTENTS; i++) {
-    FmExtent *extent = &model->fixture->table.extent[i];
+    FmExtent *extent = fm_extent_at (&model->fixture->table, i);
 
     if (model->fixture->in_use[i] && extent->shared)
       held += CHUNK
@@ -144,7 +144,7 @@ check_all (Model *model)
   guint i;
 
   for (i = 0; i < EXTENTS; i++) {
-    FmExtent *extent = &model->fixture->table.extent[i];
+    FmExtent *extent = fm_extent_at (&model->fixture->table, i);
 
     if (model->fixture->in_use[i] && extent->shared)
       assert_free_chunks (extent, model_free_chunks (model, extent));
@@ -517,7 +517,7 @@ test_against_model (void **state)
   g_queue_init (&model.listed);
   model.most = find_most (model.fixture);
   /* find_most() left it so. */
-  model.rest[0].extent = &model.fixture->table.extent[0];
+  model.rest[0].extent = fm_extent_at (&model.fixture->table, 0);
   model.rest[0].filled = model.rest[0].end = EXTENT;
   assert_true (fm_heap_hold (model.fixture->heap, LIMIT - ROOM));
 

@@ -117,7 +117,7 @@ set_had (Stress *stress, FmExtent *extent, gboolean had)
 static void
 close_row (Stress *stress, guint row)
 {
-  FmExtent *extent = &stress->fixture->table.extent[row];
+  FmExtent *extent = fm_extent_at (&stress->fixture->table, row);
 
   fm_mutex_lock (&stress->rows_lock);
   if (stress->fixture->in_use[row])

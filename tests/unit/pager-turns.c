@@ -210,7 +210,7 @@ next_spilled (Fixture *fixture, guint *next)
   FmExtent *extent;
 
   do {
-    extent = &fixture->table.extent[*next];
+    extent = fm_extent_at (&fixture->table, *next);
     (*next)++;
     assert_true (*next < fixture->table.n_usable);
   } while (state_of (extent) != FM_SPILLED);

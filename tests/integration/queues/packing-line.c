@@ -125,8 +125,13 @@ see_data (Line *line, gchar *words, guint n)
 static GstFlowReturn
 on_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-  GstFlowReturn result = see_data (line_of (pad), describe_buffer (buffer), 1);
+  Line *line = line_of (pad);
+  GstFlowReturn result = see_data (line, describe_buffer (buffer), 1);
 
+  g_mutex_lock (&line->lock);
+  if (line->n_buffers == line->keep_at)
+    line->kept = gst_buffer_ref (buffer);
+  g_mutex_unlock (&line->lock);
   gst_buffer_unref (buffer);
   return result;
 }
@@ -287,6 +292,25 @@ line_answer (Line *line, guint at, GstFlowReturn answer)
   line->answer_at = at;
   line->answer = answer;
   g_mutex_unlock (&line->lock);
+}
+
+void
+line_keep (Line *line, guint nth)
+{
+  g_mutex_lock (&line->lock);
+  line->keep_at = nth;
+  g_mutex_unlock (&line->lock);
+}
+
+GstBuffer *
+line_kept (Line *line)
+{
+  GstBuffer *kept;
+
+  g_mutex_lock (&line->lock);
+  kept = g_steal_pointer (&line->kept);
+  g_mutex_unlock (&line->lock);
+  return kept;
 }
 
 void

@@ -28,7 +28,8 @@ typedef struct
   gboolean is_stopping; /* nobody waits for a permit any more */
   gboolean has_ended;
   GstFlowReturn answer; /* to buffers, from that one on */
-  guint answer_at, n_buffers;
+  guint answer_at, n_buffers, keep_at;
+  GstBuffer *kept;
 } Line;
 
 /* With stream-start and segment sent, and a @factory that has no limit, or, so
@@ -42,6 +43,10 @@ void line_set_free (Line *line, gboolean is_free);
 void line_set_stopping (Line *line, gboolean is_stopping);
 /* From the @at-th buffer on the end gives @answer. */
 void line_answer (Line *line, guint at, GstFlowReturn answer);
+
+/* The @nth buffer is kept, and given later. */
+void line_keep (Line *line, guint nth);
+GstBuffer *line_kept (Line *line);
 
 /* Of what it has seen, for whoever waits. */
 void line_wait_for (Line *line, guint n_buffers);

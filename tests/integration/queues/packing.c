@@ -544,6 +544,56 @@ test_not_packed (void **state)
   assert_not_packed ("min-threshold-time", "1000");
 }
 
+static GstPadProbeReturn
+block (GstPad *pad, GstPadProbeInfo *info, gpointer n_seen)
+{
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+
+  assert_int_equal (gst_buffer_get_size (buffer), SIZE);
+  (*(guint *) n_seen)++;
+  return GST_PAD_PROBE_OK;
+}
+
+/* Who blocks the pad looks at buffers, and may drop what it sees. */
+static void
+test_blocked (void **state)
+{
+  Line *line = line_new ("queue", TRUE);
+  g_autoptr (GstPad) out = gst_element_get_static_pad (line->queue, "src");
+  guint64 before = line_figure ("packed");
+  guint i, n_seen = 0;
+  gulong id = gst_pad_add_probe (out,
+      GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER, block, &n_seen,
+      NULL);
+
+  for (i = 0; i < MANY; i++)
+    assert_int_equal (push (line, i), GST_FLOW_OK);
+  assert_int_equal (line_figure ("packed"), before);
+  gst_pad_remove_probe (out, id);
+  line_set_free (line, TRUE);
+  line_wait_for (line, MANY);
+  assert_int_equal (n_seen, 1);
+  assert_numbers (line, 0, MANY, 0);
+  line_free (line);
+}
+
+/* What a buffer that is kept for ever keeps. */
+static void
+test_kept (void **state)
+{
+  Line *line = new_full_line ();
+  g_autoptr (GstBuffer) kept = NULL;
+
+  line_keep (line, MANY / 2);
+  line_set_free (line, TRUE);
+  line_wait_for (line, MANY);
+  kept = line_kept (line);
+  assert_int_equal (gst_buffer_get_size (kept), SIZE);
+  assert_null (gst_buffer_peek_memory (kept, 0)->parent);
+  assert_true (gst_buffer_is_all_memory_writable (kept));
+  line_free (line);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -559,6 +609,8 @@ main (int argc, char **argv)
       cmocka_unit_test (test_probes),
       cmocka_unit_test (test_limit),
       cmocka_unit_test (test_not_packed),
+      cmocka_unit_test (test_blocked),
+      cmocka_unit_test (test_kept),
   };
 
   gst_init (&argc, &argv);

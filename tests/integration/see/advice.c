@@ -628,6 +628,7 @@ static void
 test_small_buffers (void **state)
 {
   Fixture *fixture = *state;
+  FmQueueRecord *packed;
 
   fixture->stats[FM_STAT_SPILL_BYTES] = 0;
   fixture->stats[FM_STAT_ALLOCS] = 100000;
@@ -636,8 +637,15 @@ test_small_buffers (void **state)
   fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1023;
   assert_one (fixture,
       "buffers are small, 1023 bytes: GStreamer's own objects take about half "
-      "a KiB of memory each; a queue without a limit of buffers "
-      "(max-size-buffers=0) packs them, or use larger buffers");
+      "a KiB of memory each, 48.8\302\240MiB in all; a queue without a limit "
+      "of "
+      "buffers (max-size-buffers=0) packs them, or use larger buffers");
+  /* Most of them rested in parcels. */
+  add_queue (fixture, "q", 100 * MIB, 0)->figure[FM_QUEUE_BUFFERS] = 100;
+  packed = g_ptr_array_index (fixture->snapshot.queues, 0);
+  packed->figure[FM_QUEUE_PACKED] = 51;
+  assert_none (fixture);
+  packed->figure[FM_QUEUE_PACKED] = 50;
   /* There were never many at a time. */
   fixture->stats[FM_STAT_RESIDENT_PEAK] = 4 * MIB;
   fixture->stats[FM_STAT_USED_PEAK] = 4 * MIB;
