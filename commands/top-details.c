@@ -262,6 +262,22 @@ put_extents (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
+/* Of small buffers, where there were any. */
+static void
+put_packed (FmSheet *sheet, FmProgram *program)
+{
+  g_autofree gchar *count = fm_part_number (program, FM_STAT_PACKED);
+  g_autofree gchar *size = fm_part_bytes (program, FM_STAT_PACKED_BYTES);
+  g_autofree gchar *parcels = fm_part_number (program, FM_STAT_PARCELS);
+
+  if (fm_part_figure (program, FM_STAT_PACKED) == 0)
+    return;
+  fm_part_label (sheet, "Packed");
+  fm_part_piece (sheet, FM_STYLE_NORMAL,
+      g_strdup_printf ("%s buffers, %s, in %s parcels", count, size, parcels));
+  fm_sheet_end_line (sheet);
+}
+
 static void
 put_fallbacks (FmSheet *sheet, FmProgram *program)
 {
@@ -313,6 +329,7 @@ fm_view_program (
   put_percentiles (sheet, program);
   put_trouble (sheet, program);
   fm_part_queues (sheet, program, queues);
+  put_packed (sheet, program);
   put_extents (sheet, program);
   put_fallbacks (sheet, program);
   fm_part_elements (sheet, program, queues);

@@ -17,7 +17,10 @@
   X (MEAN_WRITE_BYTES, "mean-write-bytes", SUMMARY, BYTES, WEAR, "mean write", "mean size of a request to write, spill-bytes / writes; 0 if there was none") \
   X (MEAN_READ_BYTES, "mean-read-bytes", SUMMARY, BYTES, WEAR, "mean read", "mean size of a request to read, fill-bytes / reads; 0 if there was none") \
   X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, FAULTS, "minor page faults in blocks", "minor page faults at addresses of blocks, in streaming threads; with attribution=on only") \
-  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, FAULTS, "major page faults in blocks", "major page faults at addresses of blocks, likewise")
+  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, FAULTS, "major page faults in blocks", "major page faults at addresses of blocks, likewise") \
+  X (PACKED, "packed", COUNTER, NUMBER, PACKED, "small buffers packed", "small buffers that rested in parcels, in all queues that are told of") \
+  X (PACKED_BYTES, "packed-bytes", COUNTER, BYTES, PACKED, "bytes of these", "bytes of these") \
+  X (PARCELS, "parcels", COUNTER, NUMBER, PACKED, "parcels", "parcels that entered these queues")
 
 /* Of what has come since the last record: in records alone. */
 #define FM_INTERVAL_FIGURES(X) \

@@ -69,16 +69,15 @@ fm_queue_file_backed (const FmQueueRecord *queue)
 gboolean
 fm_snapshot_is_packed (const FmSnapshot *snapshot)
 {
-  guint64 packed = 0, all = 0;
+  guint64 all = 0;
   guint i;
 
   for (i = 0; i < snapshot->queues->len; i++) {
     const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
 
-    packed += queue->figure[FM_QUEUE_PACKED];
     all += queue->figure[FM_QUEUE_BUFFERS];
   }
-  return packed > all / 2;
+  return snapshot->stats[FM_STAT_PACKED] > all / 2;
 }
 
 /* A block of a pool is allocated once and passes many times. What was written
@@ -90,15 +89,12 @@ static guint64
 passed_bytes (const FmSnapshot *snapshot)
 {
   guint64 passed = snapshot->stats[FM_STAT_STORED_BYTES], entered = 0;
-  guint64 allocated = snapshot->stats[FM_STAT_ALLOC_BYTES], packed = 0;
+  guint64 allocated = snapshot->stats[FM_STAT_ALLOC_BYTES];
+  guint64 packed = snapshot->stats[FM_STAT_PACKED_BYTES];
   guint i;
 
-  for (i = 0; i < snapshot->queues->len; i++) {
-    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
-
-    entered += fm_queue_file_backed (queue);
-    packed += queue->figure[FM_QUEUE_PACKED_BYTES];
-  }
+  for (i = 0; i < snapshot->queues->len; i++)
+    entered += fm_queue_file_backed (g_ptr_array_index (snapshot->queues, i));
   if (entered > 0)
     passed = MIN (passed, entered);
   return MAX (passed, allocated - MIN (allocated, 2 * packed));
@@ -110,11 +106,29 @@ rounded (guint64 dividend, guint64 divisor)
   return divisor > 0 ? (dividend + divisor / 2) / divisor : 0;
 }
 
+static void
+sum_queues (FmSnapshot *snapshot, guint figure, FmQueueFigure of)
+{
+  guint i;
+
+  snapshot->stats[figure] = 0;
+  for (i = 0; i < snapshot->queues->len; i++) {
+    const FmQueueRecord *queue = g_ptr_array_index (snapshot->queues, i);
+
+    snapshot->stats[figure] += queue->figure[of];
+  }
+}
+
 void
 fm_snapshot_derive (FmSnapshot *snapshot)
 {
   guint64 *stats = snapshot->stats;
-  guint64 passed = passed_bytes (snapshot);
+  guint64 passed;
+
+  sum_queues (snapshot, FM_STAT_PACKED, FM_QUEUE_PACKED);
+  sum_queues (snapshot, FM_STAT_PACKED_BYTES, FM_QUEUE_PACKED_BYTES);
+  sum_queues (snapshot, FM_STAT_PARCELS, FM_QUEUE_PARCELS);
+  passed = passed_bytes (snapshot);
 
   stats[FM_STAT_PASSED_BYTES] = passed;
   stats[FM_STAT_WRITTEN_PERMILLE] = passed > 0

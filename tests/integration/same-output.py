@@ -8,8 +8,9 @@
 #   same-output.py --list                       the names of the pipelines
 #   same-output.py --driver RUN-HELD --cache DIR [--plain N] NAME...
 #
-# The run with filemem has a budget of 8 MiB, holds its pipeline until bytes
-# have been spilled, and must fill some afterwards. --plain compares N runs
+# The run with filemem has a budget of 8 MiB, packs small buffers in any queue
+# that holds some, holds its pipeline until bytes have been spilled, and must fill
+# some afterwards. --plain compares N runs
 # without filemem instead: whether the pipeline itself is the same every time.
 #
 # The cache directory keeps media files, GStreamer's registry and, while a test
@@ -70,7 +71,8 @@ class Runner(Driver):
             lines = self.start(
                 ["--filemem"] + self.command(case), self.program(case),
                 {"GST_TRACERS": "filemem", "GST_FILEMEM_DIR": work,
-                 "GST_FILEMEM_SIZE": SIZE, "GST_FILEMEM_RAM": BUDGET})
+                 "GST_FILEMEM_SIZE": SIZE, "GST_FILEMEM_RAM": BUDGET,
+                 "GST_FILEMEM_PACK_ABOVE": "1"})
             left = os.listdir(work)
         if left:
             raise Failed(f"files left behind: {' '.join(left)}")

@@ -123,14 +123,15 @@ test_passed (void **state)
 {
   static const struct
   {
-    guint64 allocated, stored, entered[2], passed;
+    guint64 allocated, stored, entered[2], passed, packed;
   } cases[] = {
       {100, 0, {0, 0}, 100}, {100, 100, {100, 0}, 100},
       {100, 100, {100, 100}, 100}, /* a tee */
       {100, 200, {100, 0}, 100},   /* an element writes to what it got */
       {100, 900, {900, 0}, 900},   /* a pool */
       {100, 900, {900, 900}, 900}, {100, 1800, {900, 0}, 900},
-      {100, 900, {0, 0}, 900}, /* no queue is watched */
+      {100, 900, {0, 0}, 900},          /* no queue is watched */
+      {2700, 2700, {900, 0}, 900, 900}, /* as parcels, and when it came out */
   };
   guint i;
 
@@ -143,6 +144,8 @@ test_passed (void **state)
     snapshot.stats[FM_STAT_SPILL_BYTES] = 450;
     add_queue (&snapshot, "one", 0, cases[i].entered[0], FALSE);
     add_queue (&snapshot, "two", 0, cases[i].entered[1], FALSE);
+    ((FmQueueRecord *) g_ptr_array_index (snapshot.queues, 0))
+        ->figure[FM_QUEUE_PACKED_BYTES] = cases[i].packed;
     fm_snapshot_derive (&snapshot);
     assert_int_equal (snapshot.stats[FM_STAT_PASSED_BYTES], cases[i].passed);
     assert_int_equal (

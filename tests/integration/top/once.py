@@ -43,7 +43,8 @@ class Once(viewing.TopTest):
     def test_figures_and_rates(self):
         self.publish("--elements", "3", "--queues", "3", "--advice", "raise ram",
                      "--stats", '{"fallbacks": 5, "fallback-bytes": 1048576,'
-                     ' "fallbacks-full": 5, "io-errors": 2}')
+                     ' "fallbacks-full": 5, "io-errors": 2, "packed": 3000,'
+                     ' "packed-bytes": 1048576, "parcels": 4}')
         text = self.run_top("--once")
         self.assertIn("96 MiB of 128 MiB, 75%, most 120 MiB",
                       self.line(text, "RAM  "))
@@ -66,6 +67,8 @@ class Once(viewing.TopTest):
         self.assertRegex(self.line(text, "Fallbacks"),
                          "5 to system memory, 1.0 MiB +5 size reached")
         self.assertIn("2 I/O errors", self.line(text, "Trouble"))
+        self.assertIn("3000 buffers, 1.0 MiB, in 4 parcels",
+                      self.line(text, "Packed"))
         # fullest first
         self.assertEqual(
             re.findall(r"(queue\d)\.sink .* ([\d.]+) MiB +in ([\d.]+) MiB/s",
