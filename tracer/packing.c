@@ -80,8 +80,7 @@ struct _FmPacking
   gboolean is_packing;
   GstFlowReturn last;         /* what the queue said last */
   gdouble rate;               /* of the segment */
-  guint64 since;              /* bytes, when the level was asked */
-  guint64 ask_after;          /* bytes */
+  guint64 ask_at;             /* when so many bytes have come */
   guint64 bytes_most;         /* in the parcel, before a limit is reached */
   GstClockTime duration_most; /* likewise */
 
@@ -459,24 +458,34 @@ set_packing (FmPacking *packing, gboolean is_packing)
   packing->is_packing = is_packing;
 }
 
-/* Whether the queue has become deep enough. It is asked now and then. */
-static gboolean
-begins (FmPacking *packing, gsize bytes)
+gboolean
+fm_packing_is_due (const FmPacking *packing, guint64 so_far)
 {
-  Levels level, limit;
+  return packing->is_packing || so_far >= packing->ask_at;
+}
 
-  packing->since += bytes;
-  if (packing->since <= packing->ask_after)
-    return FALSE;
-  level = get_levels (packing);
-  packing->since = 0;
+gboolean
+fm_packing_is_on (const FmPacking *packing)
+{
+  return packing->is_packing;
+}
+
+/* Whether the queue has become deep enough. It is asked now and then. What it
+ * said last is not known then. */
+static gboolean
+begins (FmPacking *packing, guint64 so_far)
+{
+  const Levels level = get_levels (packing);
+  Levels limit;
+
   if (level.bytes <= packings.above) {
-    packing->ask_after =
-        MAX (packings.above - level.bytes, packings.above / LEVEL_PART);
+    packing->ask_at = so_far
+        + MAX (packings.above - level.bytes, packings.above / LEVEL_PART);
     return FALSE;
   }
   limit = get_limits (packing);
-  packing->ask_after = packings.above;
+  packing->ask_at = so_far + packings.above;
+  packing->last = GST_FLOW_CUSTOM_SUCCESS;
   if (is_suitable (packing, &limit))
     set_packing (packing, TRUE);
   return packing->is_packing;
@@ -699,22 +708,24 @@ n_bytes (GstMiniObject *item)
 
 /* Whether it would be packed if it can. */
 static gboolean
-is_for_parcels (FmPacking *packing, GstMiniObject *item, gsize bytes)
+is_for_parcels (
+    FmPacking *packing, GstMiniObject *item, gsize bytes, guint64 so_far)
 {
-  return packing->last == GST_FLOW_OK
-      && atomic_load (&packing->seen) == GST_FLOW_OK
-      && (packing->is_packing || begins (packing, bytes))
-      && bytes < packings.below && n_buffers (item) > 0;
+  return (packing->is_packing || begins (packing, so_far))
+      && packing->last == GST_FLOW_OK
+      && atomic_load (&packing->seen) == GST_FLOW_OK && bytes < packings.below
+      && n_buffers (item) > 0;
 }
 
 gboolean
-fm_packing_take (FmPacking *packing, GstMiniObject *item, gboolean may_copy)
+fm_packing_take (
+    FmPacking *packing, GstMiniObject *item, gboolean may_copy, guint64 so_far)
 {
   gsize bytes = n_bytes (item);
   guint n = n_buffers (item);
   FmUnpacked why;
 
-  if (!is_for_parcels (packing, item, bytes)) {
+  if (!is_for_parcels (packing, item, bytes, so_far)) {
     close_open (packing);
     return FALSE;
   }
@@ -809,7 +820,7 @@ fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   packing->is_queue2 = is_queue2;
   packing->figure = figure;
   packing->rate = 1;
-  packing->ask_after = packings.above;
+  packing->ask_at = packings.above;
   fm_mutex_init (&packing->lock);
   fm_cond_init (&packing->entered);
   g_queue_init (&packing->rest);

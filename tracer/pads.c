@@ -79,37 +79,25 @@ leave (gboolean entered, FmTally *before)
 
 /* ---- what passes ---- */
 
-/* What is to be told what the queue says; with a reference. */
-static FmPacking *
-hold_packing (const Wrapped *wrapped)
-{
-  FmPacking *packing = wrapped->entrance != NULL
-      ? fm_entrance_packing (wrapped->entrance)
-      : NULL;
-
-  return packing != NULL ? fm_packing_ref (packing) : NULL;
-}
-
 static void
 tell_packing (FmPacking *packing, GstFlowReturn result)
 {
-  if (packing == NULL)
+  if (G_LIKELY (packing == NULL))
     return;
   fm_packing_entered (packing, result);
   fm_packing_unref (packing);
 }
 
-static GstFlowReturn
+static inline GstFlowReturn
 let_buffer_in (
     const Wrapped *wrapped, GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
   FmPacking *packing;
   GstFlowReturn result;
 
-  if (fm_entrance_pack (wrapped->entrance, pad, GST_MINI_OBJECT_CAST (buffer)))
+  buffer = fm_entrance_let_in (wrapped->entrance, pad, buffer, &packing);
+  if (buffer == NULL)
     return GST_FLOW_OK;
-  packing = hold_packing (wrapped);
-  buffer = fm_entrance_let_in (wrapped->entrance, pad, buffer);
   result = wrapped->chain (pad, parent, buffer);
   tell_packing (packing, result);
   return result;
@@ -122,10 +110,9 @@ let_list_in (
   FmPacking *packing;
   GstFlowReturn result;
 
-  if (fm_entrance_pack (wrapped->entrance, pad, GST_MINI_OBJECT_CAST (list)))
+  list = fm_entrance_let_list_in (wrapped->entrance, pad, list, &packing);
+  if (list == NULL)
     return GST_FLOW_OK;
-  packing = hold_packing (wrapped);
-  list = fm_entrance_let_list_in (wrapped->entrance, pad, list);
   result = wrapped->chain_list (pad, parent, list);
   tell_packing (packing, result);
   return result;

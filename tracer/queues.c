@@ -271,14 +271,13 @@ may_copy (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
   return TRUE;
 }
 
-gboolean
-fm_entrance_pack (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
+/* Whether @item is packed; it is gone then. */
+static gboolean
+pack (FmEntrance *entrance, GstPad *pad, GstMiniObject *item, guint64 so_far)
 {
   gsize bytes;
   guint n = 1;
 
-  if (entrance->packing == NULL)
-    return FALSE;
   if (GST_IS_BUFFER (item)) {
     bytes = gst_buffer_get_size (GST_BUFFER_CAST (item));
   } else {
@@ -286,11 +285,30 @@ fm_entrance_pack (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
     n = gst_buffer_list_length (GST_BUFFER_LIST_CAST (item));
   }
   if (!fm_packing_take (
-          entrance->packing, item, may_copy (entrance, pad, item)))
+          entrance->packing, item, may_copy (entrance, pad, item), so_far))
     return FALSE;
   count (&entrance->figure[FM_QUEUE_BUFFERS], n);
   count (&entrance->figure[FM_QUEUE_BYTES], bytes);
   return TRUE;
+}
+
+/* The same, and else who is to be told what comes of it. */
+static inline gboolean
+is_packed (FmEntrance *entrance, GstPad *pad, GstMiniObject *item,
+    FmPacking **ret_packing)
+{
+  FmPacking *packing = entrance->packing;
+  guint64 so_far = atomic_load_explicit (
+      &entrance->figure[FM_QUEUE_BYTES], memory_order_relaxed);
+
+  *ret_packing = NULL;
+  if (packing == NULL || G_LIKELY (!fm_packing_is_due (packing, so_far)))
+    return FALSE;
+  if (pack (entrance, pad, item, so_far))
+    return TRUE;
+  if (fm_packing_is_on (packing))
+    *ret_packing = fm_packing_ref (packing);
+  return FALSE;
 }
 
 FmPacking *
@@ -302,8 +320,11 @@ fm_entrance_packing (FmEntrance *entrance)
 /* ---- what enters as it is, or as a copy ---- */
 
 GstBuffer *
-fm_entrance_let_in (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer)
+fm_entrance_let_in (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
+    FmPacking **ret_packing)
 {
+  if (is_packed (entrance, pad, GST_MINI_OBJECT_CAST (buffer), ret_packing))
+    return NULL;
   return let_in (entrance, pad, buffer, NULL);
 }
 
@@ -324,10 +345,13 @@ let_in_from_list (GstBuffer **buffer, guint index, gpointer data)
 }
 
 GstBufferList *
-fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad, GstBufferList *list)
+fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad, GstBufferList *list,
+    FmPacking **ret_packing)
 {
   Place place = {entrance, pad, NULL};
 
+  if (is_packed (entrance, pad, GST_MINI_OBJECT_CAST (list), ret_packing))
+    return NULL;
   if (gst_buffer_list_length (list) > 0)
     place.copies = copies_for (gst_buffer_list_get (list, 0));
   list = gst_buffer_list_make_writable (list);

@@ -50,19 +50,16 @@ FmEntrance *fm_queues_entrance (
 /* The pad is gone. */
 void fm_entrance_left (FmEntrance *entrance);
 
-/* TRUE if @item, a buffer or a list, was packed: then it is gone, and need not
- * enter. Else all that came before is in, and fm_packing_entered() wants to
- * know what comes of it. */
-gboolean fm_entrance_pack (
-    FmEntrance *entrance, GstPad *pad, GstMiniObject *item);
 /* NULL if nothing is packed there. */
 FmPacking *fm_entrance_packing (FmEntrance *entrance);
 
-/* Takes what is about to enter and gives what is to enter in its place. */
-GstBuffer *fm_entrance_let_in (
-    FmEntrance *entrance, GstPad *pad, GstBuffer *buffer);
-GstBufferList *fm_entrance_let_list_in (
-    FmEntrance *entrance, GstPad *pad, GstBufferList *list);
+/* Takes what is about to enter and gives what is to enter in its place; NULL if
+ * it was packed and need not enter. *@ret_packing is with a reference who is to
+ * be told what comes of it (fm_packing_entered()), or NULL. */
+GstBuffer *fm_entrance_let_in (FmEntrance *entrance, GstPad *pad,
+    GstBuffer *buffer, FmPacking **ret_packing);
+GstBufferList *fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad,
+    GstBufferList *list, FmPacking **ret_packing);
 
 /* An event comes. At the end of a stream no copy is kept for another branch of
  * a tee. */
