@@ -13,10 +13,9 @@
  *
  * As long as there is a parcel anywhere the probe is there when the queue's
  * task takes the next item. Something in the open parcel means that something
- * is in the queue whose leaving the reader will see. When that leaves too
- * little in the queue, the reader gives the open parcel to it. It never waits
- * there: the queue has room, since nothing else enters before the open parcel
- * does.
+ * is in the queue whose leaving the reader will see. When that leaves the queue
+ * empty, the reader gives the open parcel to it. It never waits there: an empty
+ * queue has room, whatever its limits are by then.
  *
  * So that neither overlooks the other: the writer has put something into a new
  * parcel before it looks at the level once more, and the reader has taken its
@@ -89,6 +88,7 @@ struct _FmPacking
   GQueue rest;        /* of GstMiniObject, that had no peer to go to */
   FmParcelReader reader;
   gboolean is_reading; /* the rest begins with what is left in the reader */
+  GHashTable *known;   /* sequence numbers of events ahead of the rest */
   guint rest_epoch;
 };
 
@@ -266,16 +266,10 @@ remove_probe (FmPacking *packing, gboolean anyway)
     gst_pad_remove_probe (packing->src, probe);
 }
 
-/* What is in the open parcel is all that there is soon. */
 static gboolean
-is_low (FmPacking *packing)
+is_empty (FmPacking *packing)
 {
-  const Levels level = get_levels (packing);
-  const Levels limit = get_limits (packing);
-
-  /* With what has left there is room, at the latest when nothing is left. */
-  return level.bytes <= packings.above / END_PART
-      && !is_filled (&level, &limit);
+  return get_levels (packing).buffers == 0;
 }
 
 static gboolean
@@ -295,7 +289,7 @@ tend (FmPacking *packing)
 {
   FmParcel *parcel = NULL;
 
-  if (!is_open (packing) || !is_low (packing))
+  if (!is_open (packing) || !is_empty (packing))
     return;
   fm_mutex_lock (&packing->lock);
   if (packing->is_filling) {
@@ -318,11 +312,13 @@ tend (FmPacking *packing)
 static void
 drop_rest (FmPacking *packing, gboolean is_lost)
 {
-  if (packing->is_reading) {
+  if (is_lost)
+    count (packing, FM_QUEUE_PACKED_LOST,
+        packing->is_reading + packing->rest.length);
+  if (packing->is_reading)
     fm_parcel_reader_clear (&packing->reader);
-    packing->is_reading = FALSE;
-    count (packing, FM_QUEUE_PACKED_LOST, is_lost);
-  }
+  packing->is_reading = FALSE;
+  g_clear_pointer (&packing->known, g_hash_table_unref);
   g_queue_clear_full (&packing->rest, (GDestroyNotify) gst_mini_object_unref);
 }
 
@@ -362,6 +358,30 @@ push (FmPacking *packing, GstMiniObject *item)
       : gst_pad_push_list (packing->src, GST_BUFFER_LIST_CAST (item));
 }
 
+static gboolean
+note_event (GstPad *pad, GstEvent **event, gpointer known)
+{
+  g_hash_table_add (known, GUINT_TO_POINTER (gst_event_get_seqnum (*event)));
+  return TRUE;
+}
+
+/* Those that are sent again to whoever is linked next. */
+static void
+note_events (FmPacking *packing)
+{
+  g_clear_pointer (&packing->known, g_hash_table_unref);
+  packing->known = g_hash_table_new (NULL, NULL);
+  gst_pad_sticky_events_foreach (packing->src, note_event, packing->known);
+}
+
+static gboolean
+is_sent_again (FmPacking *packing, GstEvent *event)
+{
+  return packing->known != NULL && GST_EVENT_IS_STICKY (event)
+      && g_hash_table_contains (
+          packing->known, GUINT_TO_POINTER (gst_event_get_seqnum (event)));
+}
+
 /* Pushes all that has come out, in the pad's own streaming thread. */
 static GstFlowReturn
 push_rest (FmPacking *packing)
@@ -382,7 +402,9 @@ push_rest (FmPacking *packing)
   if (result != GST_FLOW_OK)
     atomic_store (&packing->seen, result);
   /* There may be a peer for the rest soon. */
-  if (result != GST_FLOW_OK && result != GST_FLOW_NOT_LINKED)
+  if (result == GST_FLOW_NOT_LINKED)
+    note_events (packing);
+  else if (result != GST_FLOW_OK)
     drop_rest (packing, FALSE);
   return result;
 }
@@ -436,7 +458,8 @@ on_leaving (GstPad *pad, GstPadProbeInfo *info, gpointer data)
   }
   if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) != 0) {
     /* It can't be held back, and nothing can be pushed ahead of it. */
-    drop_rest (packing, TRUE);
+    if (!is_sent_again (packing, GST_PAD_PROBE_INFO_EVENT (info)))
+      drop_rest (packing, TRUE);
     return GST_PAD_PROBE_OK;
   }
   /* The queue goes on. */
@@ -757,18 +780,30 @@ expect_anything (FmPacking *packing)
 {
   close_open (packing);
   packing->last = GST_FLOW_CUSTOM_SUCCESS;
+  atomic_store (&packing->seen, GST_FLOW_OK);
 }
 
-void
-fm_packing_forget (FmPacking *packing)
+static void
+forget (FmPacking *packing)
 {
   FmParcel *parcel = packing->is_packing ? take_open (packing) : NULL;
 
   g_clear_pointer (&parcel, fm_parcel_unref);
   atomic_fetch_add (&packing->epoch, 1);
-  atomic_store (&packing->seen, GST_FLOW_OK);
   set_packing (packing, FALSE);
   expect_anything (packing);
+}
+
+/* Its task has ended, or else drops the rest itself. */
+void
+fm_packing_stop (FmPacking *packing)
+{
+  forget (packing);
+  if (gst_pad_is_active (packing->src))
+    return;
+  GST_PAD_STREAM_LOCK (packing->src);
+  drop_rest (packing, FALSE);
+  GST_PAD_STREAM_UNLOCK (packing->src);
 }
 
 void
@@ -779,7 +814,7 @@ fm_packing_see_event (FmPacking *packing, GstEvent *event)
   if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_START) {
     atomic_fetch_add (&packing->epoch, 1);
   } else if (GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP) {
-    fm_packing_forget (packing);
+    forget (packing);
   } else if (GST_EVENT_IS_SERIALIZED (event)) {
     expect_anything (packing);
     if (GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT) {

@@ -59,8 +59,8 @@ void fm_packing_entered (FmPacking *packing, GstFlowReturn result);
 void fm_packing_see_event (FmPacking *packing, GstEvent *event);
 void fm_packing_see_query (FmPacking *packing, GstQuery *query);
 
-/* What the queue holds is gone, or about to go. */
-void fm_packing_forget (FmPacking *packing);
+/* The pad is no longer active: what the queue holds is gone. */
+void fm_packing_stop (FmPacking *packing);
 
 G_END_DECLS
 #endif

@@ -239,7 +239,7 @@ on_activate (GstPad *pad, GstObject *parent, GstPadMode mode, gboolean active)
 
   if (!active) {
     GST_PAD_STREAM_LOCK (pad);
-    fm_packing_forget (fm_entrance_packing (wrapped->entrance));
+    fm_packing_stop (fm_entrance_packing (wrapped->entrance));
     GST_PAD_STREAM_UNLOCK (pad);
   }
   return done;

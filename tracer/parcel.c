@@ -342,13 +342,15 @@ can_be_read (GstMemory *memory)
 static gboolean
 may_have_data (GstBuffer *buffer)
 {
-  return GST_MINI_OBJECT_CAST (buffer)->priv_uint > 2;
+  guint state = GST_MINI_OBJECT_CAST (buffer)->priv_uint;
+
+  return state != 1 && state != 2;
 }
 
 FmUnpacked
 fm_parcel_look (GstBuffer *buffer)
 {
-  guint n = gst_buffer_n_memory (buffer), i;
+  guint n = gst_buffer_n_memory (buffer), n_metas = 0, i;
   gpointer state = NULL;
   GstMeta *meta;
 
@@ -359,7 +361,7 @@ fm_parcel_look (GstBuffer *buffer)
       return FM_UNPACKED_MEMORY;
   }
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
-    if (kind_of (meta->info) == META_UNKNOWN)
+    if (kind_of (meta->info) == META_UNKNOWN || ++n_metas > G_MAXUINT8)
       return FM_UNPACKED_META;
   }
   return FM_NOT_UNPACKED;
@@ -673,17 +675,21 @@ get_field (FmParcelReader *reader, const Record *record, guint8 field)
 static GstMemory *
 get_bytes (FmParcelReader *reader, gsize size)
 {
+  const guint8 *data = reader->map.data + reader->position;
   GstMemory *memory =
       gst_allocator_alloc (reader->parcel->allocator, size, NULL);
+  gpointer copy;
   GstMapInfo map;
 
-  if (gst_memory_map (memory, &map, GST_MAP_WRITE)) {
-    get (reader, map.data, size);
+  reader->position += size;
+  if (G_LIKELY (gst_memory_map (memory, &map, GST_MAP_WRITE))) {
+    memcpy (map.data, data, size);
     gst_memory_unmap (memory, &map);
-  } else {
-    reader->position += size;
+    return memory;
   }
-  return memory;
+  gst_memory_unref (memory);
+  copy = g_memdup2 (data, size);
+  return gst_memory_new_wrapped (0, copy, size, 0, size, copy, g_free);
 }
 
 static GstBuffer *

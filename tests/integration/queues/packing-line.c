@@ -357,17 +357,27 @@ line_text (Line *line)
   return text;
 }
 
-guint64
-line_figure (const gchar *name)
+/* To be freed. */
+static gchar *
+get_report (void)
 {
   g_autoptr (GstAllocator) allocator = gst_allocator_find (NULL);
   GObject *tracer = g_object_get_data (G_OBJECT (allocator), "filemem-tracer");
-  g_autofree gchar *mark = g_strdup_printf ("\"%s\":", name), *report = NULL;
-  const gchar *at;
-  guint64 sum = 0;
+  gchar *report = NULL;
 
   testing_check (tracer != NULL);
   g_signal_emit_by_name (tracer, "get-report", TRUE, &report);
+  return report;
+}
+
+guint64
+line_figure (const gchar *name)
+{
+  g_autofree gchar *mark = g_strdup_printf ("\"%s\":", name);
+  g_autofree gchar *report = get_report ();
+  const gchar *at;
+  guint64 sum = 0;
+
   for (at = strstr (report, "\"queues\":"); at != NULL;
        at = strstr (at, mark)) {
     if (g_str_has_prefix (at, mark))
@@ -375,4 +385,14 @@ line_figure (const gchar *name)
     at++;
   }
   return sum;
+}
+
+guint64
+line_live_blocks (void)
+{
+  g_autofree gchar *report = get_report ();
+  const gchar *mark = "\"live-blocks\":", *at = strstr (report, mark);
+
+  testing_check (at != NULL);
+  return g_ascii_strtoull (at + strlen (mark), NULL, 10);
 }

@@ -62,5 +62,6 @@ gchar *line_text (Line *line);
 
 /* A figure of all queues so far, by its name in the report. */
 guint64 line_figure (const gchar *name);
+guint64 line_live_blocks (void);
 
 #endif

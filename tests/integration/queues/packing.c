@@ -443,6 +443,54 @@ test_relink (void **state)
   line_free (line);
 }
 
+/* Another element is linked, which has to be sent all events first. */
+static void
+test_relink_other (void **state)
+{
+  Line *line = new_full_line (), *other = line_new ("queue", TRUE);
+  g_autoptr (GstPad) out = gst_element_get_static_pad (line->queue, "src");
+  g_autoptr (GstPad) others = gst_element_get_static_pad (other->queue, "src");
+  GstPad *fresh = other->end;
+
+  line_permit (line, 20);
+  line_wait_for (line, 20);
+  gst_pad_unlink (out, line->end);
+  line_permit (line, 1);
+  line_wait_for (line, 21);
+  while (gst_pad_get_last_flow_return (out) != GST_FLOW_NOT_LINKED)
+    g_usleep (1000);
+  gst_pad_unlink (others, fresh);
+  gst_pad_set_active (fresh, FALSE);
+  gst_pad_set_active (fresh, TRUE);
+  assert_int_equal (gst_pad_link (out, fresh), GST_PAD_LINK_OK);
+  line_set_free (other, TRUE);
+  gst_pad_push_event (fresh, gst_event_new_reconfigure ());
+  line_wait_for (other, MANY - 23);
+  assert_int_equal (line_figure ("packed-lost"), 0);
+  line_free (line);
+  line_free (other);
+}
+
+/* What waits for a link goes with the queue. */
+static void
+test_never_linked (void **state)
+{
+  guint64 before = line_live_blocks ();
+  Line *line = new_full_line ();
+  g_autoptr (GstPad) out = gst_element_get_static_pad (line->queue, "src");
+
+  line_permit (line, 20);
+  line_wait_for (line, 20);
+  gst_pad_unlink (out, line->end);
+  line_permit (line, 1);
+  while (gst_pad_get_last_flow_return (out) != GST_FLOW_NOT_LINKED)
+    g_usleep (1000);
+  g_clear_object (&out);
+  assert_true (line_live_blocks () > before);
+  line_free (line);
+  assert_int_equal (line_live_blocks (), before);
+}
+
 static GstPadProbeReturn
 count_one (GstPad *pad, GstPadProbeInfo *info, gpointer n)
 {
@@ -569,6 +617,8 @@ test_blocked (void **state)
   for (i = 0; i < MANY; i++)
     assert_int_equal (push (line, i), GST_FLOW_OK);
   assert_int_equal (line_figure ("packed"), before);
+  while (!gst_pad_is_blocking (out))
+    g_usleep (1000);
   gst_pad_remove_probe (out, id);
   line_set_free (line, TRUE);
   line_wait_for (line, MANY);
@@ -606,6 +656,8 @@ main (int argc, char **argv)
       cmocka_unit_test (test_flush),
       cmocka_unit_test (test_ready),
       cmocka_unit_test (test_relink),
+      cmocka_unit_test (test_relink_other),
+      cmocka_unit_test (test_never_linked),
       cmocka_unit_test (test_probes),
       cmocka_unit_test (test_limit),
       cmocka_unit_test (test_not_packed),
