@@ -226,7 +226,7 @@ line_new (const gchar *factory, gboolean packed)
   g_mutex_init (&line->lock);
   g_cond_init (&line->changed);
   line->seen = g_ptr_array_new_with_free_func (g_free);
-  line->answer_at = G_MAXUINT;
+  line->answer_at = line->keep_at = G_MAXUINT;
   line->queue = gst_object_ref_sink (gst_element_factory_make (factory, NULL));
   g_object_set (line->queue, "max-size-buffers", packed ? 0 : 1000000,
       "max-size-bytes", 0, "max-size-time", G_GUINT64_CONSTANT (0), NULL);
