@@ -184,6 +184,9 @@ class Screen(viewing.TopTest):
                 terminal.wait_for(r"96(M| MiB)")
                 if columns >= 80:
                     terminal.wait_for("written 280 MiB/s")
+                # The last line that is drawn.
+                if lines >= 8:
+                    terminal.wait_for("^q quit  h help")
                 shown = terminal.text().split("\n")
                 self.assertTrue(shown[0].lstrip().startswith("PID PROGRAM"), shown)
                 self.assertRegex(shown[1], rf"^> +{process.pid} name")
