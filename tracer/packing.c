@@ -26,10 +26,7 @@
  * instructions, and never while a function of a pad is called, an item is read
  * or memory is made.
  */
-#include "packing.h"
-
-#include "parcel.h"
-#include "sync.h"
+#include "packing-private.h"
 
 #define PARCEL_MOST ((guint64) 4 << 20)
 #define PARCEL_LEAST ((guint64) 4 << 10)
@@ -47,431 +44,12 @@
 /* Packing ends when the queue holds less than such a part of `pack-above`. */
 #define END_PART 2
 
-typedef struct
-{
-  guint64 bytes, time, buffers;
-} Levels;
-
-struct _FmPacking
-{
-  gatomicrefcount refs; /* the entrance's, the probe's, that of each parcel */
-  FmRosterItem *owner;  /* of the figures */
-  GstElement *element;  /* not held: it is there while its pads are in use */
-  GstPad *sink, *src;
-  GstPadChainFunction chain;
-  gboolean is_queue2;
-  _Atomic guint64 *figure;
-
-  FmMutex lock;
-  FmCond entered;
-  /* Guarded by the lock. */
-  FmParcel *open;
-  gboolean is_filling;  /* the writer is at work on the open parcel */
-  gboolean is_wanted;   /* and is to give it to the queue then */
-  gboolean is_entering; /* the reader is giving it to the queue */
-  gulong probe;         /* 0: none */
-
-  _Atomic guint n_parcels; /* that there are, wherever they are */
-  _Atomic guint epoch;     /* changes when all that is held is void */
-  _Atomic gint seen;       /* what the reader was told downstream, if not OK */
-
-  /* The writer's. */
-  gboolean is_packing;
-  GstFlowReturn last;         /* what the queue said last */
-  gdouble rate;               /* of the segment */
-  guint64 ask_at;             /* when so many bytes have come */
-  guint64 bytes_most;         /* in the parcel, before a limit is reached */
-  GstClockTime duration_most; /* likewise */
-
-  /* The reader's. */
-  gboolean is_nested; /* what passes is from a parcel */
-  GQueue rest;        /* of GstMiniObject, that had no peer to go to */
-  FmParcelReader reader;
-  gboolean is_reading; /* the rest begins with what is left in the reader */
-  GHashTable *known;   /* sequence numbers of events ahead of the rest */
-  guint rest_epoch;
-};
-
 static struct
 {
   GstFileMemAllocator *allocator;
   guint64 above, below;
   _Atomic guint n_packing; /* queues */
 } packings;
-
-static void
-count (FmPacking *packing, FmQueueFigure figure, guint64 n)
-{
-  atomic_fetch_add_explicit (&packing->figure[figure], n, memory_order_relaxed);
-}
-
-/* ---- what the queue says ---- */
-
-static Levels
-get_levels (FmPacking *packing)
-{
-  guint buffers = 0, bytes = 0;
-  guint64 time = 0;
-
-  g_object_get (packing->element, "current-level-bytes", &bytes,
-      "current-level-time", &time, "current-level-buffers", &buffers, NULL);
-  return (Levels){bytes, time, buffers};
-}
-
-static Levels
-get_limits (FmPacking *packing)
-{
-  guint buffers = 0, bytes = 0;
-  guint64 time = 0;
-
-  g_object_get (packing->element, "max-size-bytes", &bytes, "max-size-time",
-      &time, "max-size-buffers", &buffers, NULL);
-  return (Levels){bytes, time, buffers};
-}
-
-static gboolean
-is_filled (const Levels *level, const Levels *limit)
-{
-  return (limit->bytes > 0 && level->bytes >= limit->bytes)
-      || (limit->time > 0 && level->time >= limit->time)
-      || (limit->buffers > 0 && level->buffers >= limit->buffers);
-}
-
-/* Of one that keeps everything in memory, and lets all of it through. */
-static gboolean
-is_suitable_queue (FmPacking *packing)
-{
-  guint leaky = 0, buffers = 0, bytes = 0;
-  guint64 time = 0;
-
-  g_object_get (packing->element, "leaky", &leaky, "min-threshold-buffers",
-      &buffers, "min-threshold-bytes", &bytes, "min-threshold-time", &time,
-      NULL);
-  return leaky == 0 && buffers == 0 && bytes == 0 && time == 0;
-}
-
-/* Where the time in it is guessed from a bitrate it would guess from parcels.
- */
-static gboolean
-is_suitable_queue2 (FmPacking *packing)
-{
-  g_autofree gchar *template = NULL;
-  guint64 ring = 0, bitrate = 0;
-
-  g_object_get (packing->element, "temp-template", &template,
-      "ring-buffer-max-size", &ring, NULL);
-  if (g_object_class_find_property (
-          G_OBJECT_GET_CLASS (packing->element), "bitrate")
-      != NULL)
-    g_object_get (packing->element, "bitrate", &bitrate, NULL);
-  return template == NULL && ring == 0 && bitrate == 0;
-}
-
-static gboolean
-is_suitable (FmPacking *packing, const Levels *limit)
-{
-  return limit->buffers == 0 && packing->rate > 0
-      && !gst_pad_is_blocked (packing->src)
-      && (packing->is_queue2 ? is_suitable_queue2 (packing)
-                             : is_suitable_queue (packing));
-}
-
-/* ---- the queue is given a parcel ---- */
-
-/* Takes @parcel. By the one thread that may. */
-static GstFlowReturn
-enter (FmPacking *packing, FmParcel *parcel)
-{
-  count (packing, FM_QUEUE_PARCELS, 1);
-  return packing->chain (packing->sink, GST_OBJECT_CAST (packing->element),
-      fm_parcel_close (parcel));
-}
-
-/* ---- the reader ---- */
-
-static GstPadProbeReturn on_leaving (
-    GstPad *pad, GstPadProbeInfo *info, gpointer data);
-
-/* Before those that are there. GStreamer adds at the end; the list is the
- * pad's public part. */
-static void
-put_first (GstPad *pad, gulong probe)
-{
-  GHookList *list = &pad->probes;
-  GHook *hook;
-
-  GST_OBJECT_LOCK (pad);
-  hook = g_hook_get (list, probe);
-  if (hook != NULL && hook->prev != NULL) {
-    hook->prev->next = hook->next;
-    if (hook->next != NULL)
-      hook->next->prev = hook->prev;
-    hook->prev = NULL;
-    hook->next = list->hooks;
-    list->hooks->prev = hook;
-    list->hooks = hook;
-  }
-  GST_OBJECT_UNLOCK (pad);
-}
-
-/* With the lock held. */
-static void
-add_probe (FmPacking *packing)
-{
-  if (packing->probe != 0)
-    return;
-  fm_packing_ref (packing);
-  packing->probe = gst_pad_add_probe (packing->src,
-      GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
-          | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-      on_leaving, packing, (GDestroyNotify) fm_packing_unref);
-  put_first (packing->src, packing->probe);
-}
-
-static gboolean
-has_rest (FmPacking *packing)
-{
-  return packing->is_reading || packing->rest.length > 0;
-}
-
-/* There is more to come, be it that the writer has opened a parcel meanwhile.
- */
-static gboolean
-is_needed (FmPacking *packing)
-{
-  return atomic_load (&packing->n_parcels) > 0 || has_rest (packing);
-}
-
-static void
-restore_probe (FmPacking *packing)
-{
-  fm_mutex_lock (&packing->lock);
-  if (is_needed (packing))
-    add_probe (packing);
-  fm_mutex_unlock (&packing->lock);
-}
-
-static void
-remove_probe (FmPacking *packing, gboolean anyway)
-{
-  gulong probe = 0;
-
-  fm_mutex_lock (&packing->lock);
-  if (anyway || !is_needed (packing)) {
-    probe = packing->probe;
-    packing->probe = 0;
-  }
-  fm_mutex_unlock (&packing->lock);
-  if (probe != 0)
-    gst_pad_remove_probe (packing->src, probe);
-}
-
-static gboolean
-is_empty (FmPacking *packing)
-{
-  return get_levels (packing).buffers == 0;
-}
-
-static gboolean
-is_open (FmPacking *packing)
-{
-  gboolean open;
-
-  fm_mutex_lock (&packing->lock);
-  open = packing->open != NULL && !packing->is_entering;
-  fm_mutex_unlock (&packing->lock);
-  return open;
-}
-
-/* Something has left the queue: the open parcel enters it if it is time. */
-static void
-tend (FmPacking *packing)
-{
-  FmParcel *parcel = NULL;
-
-  if (!is_open (packing) || !is_empty (packing))
-    return;
-  fm_mutex_lock (&packing->lock);
-  if (packing->is_filling) {
-    packing->is_wanted = TRUE;
-  } else {
-    parcel = g_steal_pointer (&packing->open);
-    packing->is_entering = parcel != NULL;
-  }
-  fm_mutex_unlock (&packing->lock);
-  if (parcel == NULL)
-    return;
-  (void) enter (packing, parcel);
-  fm_mutex_lock (&packing->lock);
-  packing->is_entering = FALSE;
-  fm_cond_signal (&packing->entered);
-  fm_mutex_unlock (&packing->lock);
-}
-
-/* What is left of a parcel is dropped, as the queue drops what it holds. */
-static void
-drop_rest (FmPacking *packing, gboolean is_lost)
-{
-  if (is_lost)
-    count (packing, FM_QUEUE_PACKED_LOST,
-        packing->is_reading + packing->rest.length);
-  if (packing->is_reading)
-    fm_parcel_reader_clear (&packing->reader);
-  packing->is_reading = FALSE;
-  g_clear_pointer (&packing->known, g_hash_table_unref);
-  g_queue_clear_full (&packing->rest, (GDestroyNotify) gst_mini_object_unref);
-}
-
-/* The next of what is to be pushed; NULL if that is all. */
-static GstMiniObject *
-next_of_rest (FmPacking *packing)
-{
-  for (;;) {
-    GstMiniObject *item;
-    FmParcel *parcel;
-
-    if (packing->is_reading) {
-      item = fm_parcel_reader_next (&packing->reader);
-      if (item != NULL)
-        return item;
-      fm_parcel_reader_clear (&packing->reader);
-      packing->is_reading = FALSE;
-    }
-    item = g_queue_pop_head (&packing->rest);
-    parcel = item != NULL && GST_IS_BUFFER (item)
-        ? fm_parcel_of (GST_BUFFER_CAST (item))
-        : NULL;
-    if (parcel == NULL)
-      return item;
-    gst_mini_object_unref (item);
-    packing->is_reading = fm_parcel_reader_init (&packing->reader, parcel);
-    if (!packing->is_reading)
-      count (packing, FM_QUEUE_PACKED_LOST, 1);
-  }
-}
-
-static GstFlowReturn
-push (FmPacking *packing, GstMiniObject *item)
-{
-  return GST_IS_BUFFER (item)
-      ? gst_pad_push (packing->src, GST_BUFFER_CAST (item))
-      : gst_pad_push_list (packing->src, GST_BUFFER_LIST_CAST (item));
-}
-
-static gboolean
-note_event (GstPad *pad, GstEvent **event, gpointer known)
-{
-  g_hash_table_add (known, GUINT_TO_POINTER (gst_event_get_seqnum (*event)));
-  return TRUE;
-}
-
-/* Those that are sent again to whoever is linked next. */
-static void
-note_events (FmPacking *packing)
-{
-  g_clear_pointer (&packing->known, g_hash_table_unref);
-  packing->known = g_hash_table_new (NULL, NULL);
-  gst_pad_sticky_events_foreach (packing->src, note_event, packing->known);
-}
-
-static gboolean
-is_sent_again (FmPacking *packing, GstEvent *event)
-{
-  return packing->known != NULL && GST_EVENT_IS_STICKY (event)
-      && g_hash_table_contains (
-          packing->known, GUINT_TO_POINTER (gst_event_get_seqnum (event)));
-}
-
-/* Pushes all that has come out, in the pad's own streaming thread. */
-static GstFlowReturn
-push_rest (FmPacking *packing)
-{
-  GstFlowReturn result = GST_FLOW_OK;
-  GstMiniObject *item;
-
-  packing->is_nested = TRUE;
-  while (result == GST_FLOW_OK && (item = next_of_rest (packing)) != NULL) {
-    if (atomic_load (&packing->epoch) != packing->rest_epoch) {
-      gst_mini_object_unref (item);
-      result = GST_FLOW_FLUSHING;
-    } else {
-      result = push (packing, item);
-    }
-  }
-  packing->is_nested = FALSE;
-  if (result != GST_FLOW_OK)
-    atomic_store (&packing->seen, result);
-  /* There may be a peer for the rest soon. */
-  if (result == GST_FLOW_NOT_LINKED)
-    note_events (packing);
-  else if (result != GST_FLOW_OK)
-    drop_rest (packing, FALSE);
-  return result;
-}
-
-static gboolean
-is_parcel (GstPadProbeInfo *info)
-{
-  FmParcel *parcel = (info->type & GST_PAD_PROBE_TYPE_BUFFER) != 0
-      ? fm_parcel_of (GST_PAD_PROBE_INFO_BUFFER (info))
-      : NULL;
-
-  if (parcel == NULL)
-    return FALSE;
-  fm_parcel_unref (parcel);
-  return TRUE;
-}
-
-/* The rest, and what leaves now behind it. */
-static GstPadProbeReturn
-push_with_rest (FmPacking *packing, GstPadProbeInfo *info)
-{
-  g_queue_push_tail (&packing->rest, GST_PAD_PROBE_INFO_DATA (info));
-  GST_PAD_PROBE_INFO_DATA (info) = NULL;
-  /* It would only cost each of the buffers its time. */
-  remove_probe (packing, TRUE);
-  GST_PAD_PROBE_INFO_FLOW_RETURN (info) = push_rest (packing);
-  restore_probe (packing);
-  return GST_PAD_PROBE_HANDLED;
-}
-
-/* The reader is elsewhere where an event is not in line. */
-static gboolean
-is_of_reader (GstPadProbeInfo *info)
-{
-  return (info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) == 0
-      || GST_EVENT_IS_SERIALIZED (GST_PAD_PROBE_INFO_EVENT (info));
-}
-
-static GstPadProbeReturn
-on_leaving (GstPad *pad, GstPadProbeInfo *info, gpointer data)
-{
-  FmPacking *packing = data;
-  guint epoch;
-
-  if (!is_of_reader (info) || packing->is_nested)
-    return GST_PAD_PROBE_OK;
-  epoch = atomic_load (&packing->epoch);
-  if (epoch != packing->rest_epoch) {
-    drop_rest (packing, FALSE);
-    packing->rest_epoch = epoch;
-  }
-  if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) != 0) {
-    /* It can't be held back, and nothing can be pushed ahead of it. */
-    if (!is_sent_again (packing, GST_PAD_PROBE_INFO_EVENT (info)))
-      drop_rest (packing, TRUE);
-    return GST_PAD_PROBE_OK;
-  }
-  /* The queue goes on. */
-  atomic_store (&packing->seen, GST_FLOW_OK);
-  tend (packing);
-  if (is_parcel (info) || has_rest (packing))
-    return push_with_rest (packing, info);
-  remove_probe (packing, FALSE);
-  return GST_PAD_PROBE_OK;
-}
-
-/* ---- the writer ---- */
 
 static void
 set_packing (FmPacking *packing, gboolean is_packing)
@@ -498,18 +76,18 @@ fm_packing_is_on (const FmPacking *packing)
 static gboolean
 begins (FmPacking *packing, guint64 so_far)
 {
-  const Levels level = get_levels (packing);
-  Levels limit;
+  const FmPackingLevels level = fm_packing_get_levels (packing);
+  FmPackingLevels limit;
 
   if (level.bytes <= packings.above) {
     packing->ask_at = so_far
         + MAX (packings.above - level.bytes, packings.above / LEVEL_PART);
     return FALSE;
   }
-  limit = get_limits (packing);
+  limit = fm_packing_get_limits (packing);
   packing->ask_at = so_far + packings.above;
   packing->last = GST_FLOW_CUSTOM_SUCCESS;
-  if (is_suitable (packing, &limit))
+  if (fm_packing_is_suitable (packing, &limit))
     set_packing (packing, TRUE);
   return packing->is_packing;
 }
@@ -551,7 +129,7 @@ close_open (FmPacking *packing)
   FmParcel *parcel = packing->is_packing ? take_open (packing) : NULL;
 
   if (parcel != NULL)
-    packing->last = enter (packing, parcel);
+    packing->last = fm_packing_enter (packing, parcel);
 }
 
 /* If the reader has seen it being filled, it has not waited. */
@@ -589,7 +167,7 @@ choose_capacity (guint64 level)
 }
 
 static GstClockTime
-choose_duration (const Levels *level, const Levels *limit)
+choose_duration (const FmPackingLevels *level, const FmPackingLevels *limit)
 {
   GstClockTime most = PARCEL_TIME_MOST;
 
@@ -613,21 +191,22 @@ on_parcel_freed (gpointer data)
 static FmParcel *
 new_parcel (FmPacking *packing)
 {
-  const Levels level = get_levels (packing), limit = get_limits (packing);
+  const FmPackingLevels level = fm_packing_get_levels (packing),
+                        limit = fm_packing_get_limits (packing);
   FmParcel *parcel;
 
   if (level.bytes <= packings.above / END_PART
-      || !is_suitable (packing, &limit)) {
+      || !fm_packing_is_suitable (packing, &limit)) {
     set_packing (packing, FALSE);
     return NULL;
   }
-  if (is_filled (&level, &limit))
+  if (fm_packing_is_filled (&level, &limit))
     return NULL;
   atomic_fetch_add (&packing->n_parcels, 1);
   parcel = fm_parcel_new (GST_ALLOCATOR (packings.allocator),
       choose_capacity (level.bytes), on_parcel_freed, fm_packing_ref (packing));
   if (parcel == NULL) {
-    count (packing, FM_QUEUE_UNPACKED_NO_ROOM, 1);
+    fm_packing_count (packing, FM_QUEUE_UNPACKED_NO_ROOM, 1);
     on_parcel_freed (packing);
   }
   packing->bytes_most =
@@ -685,10 +264,10 @@ add_to_new (FmPacking *packing, GstMiniObject *item)
   fm_mutex_lock (&packing->lock);
   packing->open = parcel;
   packing->is_wanted = FALSE;
-  add_probe (packing);
+  fm_packing_add_probe (packing);
   fm_mutex_unlock (&packing->lock);
   /* The reader may have taken the last item before. */
-  if (get_levels (packing).bytes <= packings.above / END_PART)
+  if (fm_packing_get_levels (packing).bytes <= packings.above / END_PART)
     close_open (packing);
   return TRUE;
 }
@@ -754,15 +333,15 @@ fm_packing_take (
   }
   why = look (item, may_copy);
   if (why != FM_NOT_UNPACKED) {
-    count (packing, (FmQueueFigure) why, n);
+    fm_packing_count (packing, (FmQueueFigure) why, n);
     close_open (packing);
     return FALSE;
   }
   if (!add_to_open (packing, item)
       && (packing->last != GST_FLOW_OK || !add_to_new (packing, item)))
     return FALSE;
-  count (packing, FM_QUEUE_PACKED, n);
-  count (packing, FM_QUEUE_PACKED_BYTES, bytes);
+  fm_packing_count (packing, FM_QUEUE_PACKED, n);
+  fm_packing_count (packing, FM_QUEUE_PACKED_BYTES, bytes);
   gst_mini_object_unref (item);
   return TRUE;
 }
@@ -802,7 +381,7 @@ fm_packing_stop (FmPacking *packing)
   if (gst_pad_is_active (packing->src))
     return;
   GST_PAD_STREAM_LOCK (packing->src);
-  drop_rest (packing, FALSE);
+  fm_packing_drop_rest (packing, FALSE);
   GST_PAD_STREAM_UNLOCK (packing->src);
 }
 
@@ -862,25 +441,12 @@ fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   return packing;
 }
 
-FmPacking *
-fm_packing_ref (FmPacking *packing)
-{
-  g_atomic_ref_count_inc (&packing->refs);
-  return packing;
-}
-
 void
-fm_packing_unref (FmPacking *packing)
+fm_packing_leave (FmPacking *packing)
 {
-  if (!g_atomic_ref_count_dec (&packing->refs))
-    return;
-  drop_rest (packing, FALSE);
-  set_packing (packing, FALSE);
   g_clear_pointer (&packing->open, fm_parcel_unref);
-  fm_roster_item_unref (packing->owner);
-  fm_mutex_clear (&packing->lock);
-  fm_cond_clear (&packing->entered);
-  g_free (packing);
+  set_packing (packing, FALSE);
+  fm_packing_unref (packing);
 }
 
 void

@@ -36,6 +36,9 @@ FmPacking *fm_packing_new (GstElement *element, GstPad *pad,
 FmPacking *fm_packing_ref (FmPacking *packing);
 void fm_packing_unref (FmPacking *packing);
 
+/* The pad is gone. Drops the caller's reference. */
+void fm_packing_leave (FmPacking *packing);
+
 /* All of these are for whoever holds the stream lock of the sink pad, but for
  * events that are out of line. */
 

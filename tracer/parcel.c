@@ -7,63 +7,8 @@
  * the buffer that stands for it is that of the bytes alone, so that a queue's
  * level is what it would be; the records are in what the memory has beyond its
  * size.
- *
- * What is attached to buffers is kept by kind: some metas are plain bytes; of
- * those that refer to an object the record has a number, and the parcel the
- * object, once for all that are alike.
  */
-#include "parcel.h"
-
-#include <gio/gio.h>
-#include <string.h>
-
-/* GstNetAddressMeta and GstReferenceTimestampMeta of libraries that need not be
- * here, or of a version that has more. */
-#define ADDRESS_API "GstNetAddressMetaAPI"
-#define TIMESTAMP_API "GstReferenceTimestampMetaAPI"
-
-/* Of addresses of the network; the longest are paths of local sockets. */
-#define NATIVE_MOST 128
-
-typedef struct
-{
-  GstMeta meta;
-  GSocketAddress *address;
-} AddressMeta;
-
-typedef enum {
-  META_LEFT_OUT, /* keeps another buffer alive, which is to go */
-  META_PLAIN,
-  META_ADDRESS,
-  META_TIMESTAMP,
-  META_UNKNOWN
-} MetaKind;
-
-/* What it takes while it is open alone. */
-typedef struct
-{
-  GstMapInfo map;
-  GstClockTime pts, dts;               /* of the first */
-  GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
-  guint n;                             /* buffers */
-  GHashTable *address_numbers;         /* of their native form */
-  guint8 last_native[NATIVE_MOST];
-  gsize last_native_size;
-  guint last_address_number;
-} Filling;
-
-struct _FmParcel
-{
-  gatomicrefcount refs;
-  GstAllocator *allocator;
-  GstMemory *memory;
-  gsize used;                  /* of the memory */
-  gsize bytes;                 /* of buffers */
-  GPtrArray *addresses, *caps; /* what metas refer to; or NULL */
-  Filling *filling;            /* NULL: it is closed */
-  GDestroyNotify freed;
-  gpointer data;
-};
+#include "parcel-private.h"
 
 /* What is there of each buffer. Behind it are the sizes of its memories, the
  * fields, its metas and its bytes. */
@@ -94,12 +39,12 @@ fm_parcel_new (GstAllocator *allocator, gsize capacity, GDestroyNotify freed,
     gpointer data)
 {
   GstMemory *memory = gst_allocator_alloc (allocator, capacity, NULL);
-  Filling *filling;
+  FmParcelFilling *filling;
   FmParcel *parcel;
 
   if (memory == NULL)
     return NULL;
-  filling = g_new0 (Filling, 1);
+  filling = g_new0 (FmParcelFilling, 1);
   if (!gst_memory_map (memory, &filling->map, GST_MAP_WRITE)) {
     gst_memory_unref (memory);
     g_free (filling);
@@ -138,195 +83,6 @@ fm_parcel_unref (FmParcel *parcel)
   g_free (parcel);
 }
 
-/* There is room for it. */
-static void
-put (FmParcel *parcel, gconstpointer data, gsize size)
-{
-  memcpy (parcel->filling->map.data + parcel->used, data, size);
-  parcel->used += size;
-}
-
-static void
-get (FmParcelReader *reader, gpointer data, gsize size)
-{
-  memcpy (data, reader->map.data + reader->position, size);
-  reader->position += size;
-}
-
-/* ---- metas ---- */
-
-static MetaKind
-kind_of (const GstMetaInfo *info)
-{
-  /* They say something of the picture or the packet, and refer to nothing. */
-  static const gchar *const plain[] = {
-      "GstRTPSourceMetaAPI", "GstVideoCropMetaAPI"};
-  const gchar *api = g_type_name (info->api);
-  guint i;
-
-  if (info->api == GST_PARENT_BUFFER_META_API_TYPE)
-    return META_LEFT_OUT;
-  if (info->transform_func == NULL)
-    return META_UNKNOWN;
-  if (g_str_equal (api, ADDRESS_API) && info->size == sizeof (AddressMeta))
-    return META_ADDRESS;
-  if (g_str_equal (api, TIMESTAMP_API)
-      && info->size == sizeof (GstReferenceTimestampMeta))
-    return META_TIMESTAMP;
-  for (i = 0; i < G_N_ELEMENTS (plain); i++) {
-    if (g_str_equal (api, plain[i]))
-      return META_PLAIN;
-  }
-  return META_UNKNOWN;
-}
-
-static gsize
-size_of_meta (const GstMetaInfo *info)
-{
-  const gsize head = sizeof (guint8) + sizeof info;
-
-  switch (kind_of (info)) {
-    case META_PLAIN:
-      return head + info->size - sizeof (GstMeta);
-    case META_ADDRESS:
-      return head + sizeof (guint32);
-    case META_TIMESTAMP:
-      return head + sizeof (guint32) + 2 * sizeof (GstClockTime);
-    default:
-      return 0;
-  }
-}
-
-/* An address as bytes; of no length if it has no such form. */
-static gsize
-get_native (GSocketAddress *address, guint8 native[NATIVE_MOST])
-{
-  gssize size = g_socket_address_get_native_size (address);
-
-  return size > 0 && size <= NATIVE_MOST
-          && g_socket_address_to_native (address, native, size, NULL)
-      ? (gsize) size
-      : 0;
-}
-
-static void
-note_last (FmParcel *parcel, const guint8 *native, gsize size, guint number)
-{
-  memcpy (parcel->filling->last_native, native, size);
-  parcel->filling->last_native_size = size;
-  parcel->filling->last_address_number = number;
-}
-
-static guint
-add_address (FmParcel *parcel, GSocketAddress *address)
-{
-  if (parcel->addresses == NULL) {
-    parcel->addresses = g_ptr_array_new_with_free_func (g_object_unref);
-    parcel->filling->address_numbers = g_hash_table_new_full (
-        g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
-  }
-  g_ptr_array_add (parcel->addresses, g_object_ref (address));
-  return parcel->addresses->len - 1;
-}
-
-/* Those of packets that follow each other are mostly alike, but of one object
- * each. */
-static guint32
-number_of_address (FmParcel *parcel, GSocketAddress *address)
-{
-  guint8 native[NATIVE_MOST];
-  gsize size = get_native (address, native);
-  g_autoptr (GBytes) bytes = NULL;
-  gpointer number;
-
-  if (size == 0)
-    return add_address (parcel, address);
-  if (size == parcel->filling->last_native_size
-      && memcmp (native, parcel->filling->last_native, size) == 0)
-    return parcel->filling->last_address_number;
-  bytes = g_bytes_new (native, size);
-  if (parcel->filling->address_numbers == NULL
-      || !g_hash_table_lookup_extended (
-          parcel->filling->address_numbers, bytes, NULL, &number)) {
-    number = GUINT_TO_POINTER (add_address (parcel, address));
-    g_hash_table_insert (
-        parcel->filling->address_numbers, g_steal_pointer (&bytes), number);
-  }
-  note_last (parcel, native, size, GPOINTER_TO_UINT (number));
-  return parcel->filling->last_address_number;
-}
-
-static guint32
-number_of_caps (FmParcel *parcel, GstCaps *caps)
-{
-  guint number;
-
-  if (parcel->caps == NULL)
-    parcel->caps =
-        g_ptr_array_new_with_free_func ((GDestroyNotify) gst_caps_unref);
-  for (number = 0; number < parcel->caps->len; number++) {
-    if (gst_caps_is_equal (g_ptr_array_index (parcel->caps, number), caps))
-      return number;
-  }
-  g_ptr_array_add (parcel->caps, gst_caps_ref (caps));
-  return number;
-}
-
-static void
-put_meta (FmParcel *parcel, const GstMeta *meta)
-{
-  guint8 kind = kind_of (meta->info);
-  guint32 number;
-
-  if (kind == META_LEFT_OUT)
-    return;
-  put (parcel, &kind, sizeof kind);
-  put (parcel, &meta->info, sizeof meta->info);
-  if (kind == META_PLAIN) {
-    put (parcel, meta + 1, meta->info->size - sizeof (GstMeta));
-  } else if (kind == META_ADDRESS) {
-    number = number_of_address (parcel, ((const AddressMeta *) meta)->address);
-    put (parcel, &number, sizeof number);
-  } else {
-    const GstReferenceTimestampMeta *timestamp =
-        (const GstReferenceTimestampMeta *) meta;
-
-    number = number_of_caps (parcel, timestamp->reference);
-    put (parcel, &number, sizeof number);
-    put (parcel, &timestamp->timestamp, sizeof timestamp->timestamp);
-    put (parcel, &timestamp->duration, sizeof timestamp->duration);
-  }
-}
-
-static void
-get_meta (FmParcelReader *reader, GstBuffer *buffer)
-{
-  const GstMetaInfo *info;
-  GstClockTime timestamp, duration;
-  GstMeta *meta;
-  guint8 kind;
-  guint32 number;
-
-  get (reader, &kind, sizeof kind);
-  get (reader, &info, sizeof info);
-  if (kind == META_PLAIN) {
-    meta = gst_buffer_add_meta (buffer, info, NULL);
-    get (reader, meta + 1, info->size - sizeof (GstMeta));
-    return;
-  }
-  get (reader, &number, sizeof number);
-  if (kind == META_ADDRESS) {
-    meta = gst_buffer_add_meta (buffer, info, NULL);
-    ((AddressMeta *) meta)->address =
-        g_object_ref (g_ptr_array_index (reader->parcel->addresses, number));
-    return;
-  }
-  get (reader, &timestamp, sizeof timestamp);
-  get (reader, &duration, sizeof duration);
-  gst_buffer_add_reference_timestamp_meta (buffer,
-      g_ptr_array_index (reader->parcel->caps, number), timestamp, duration);
-}
-
 /* ---- what can be packed ---- */
 
 static gboolean
@@ -361,7 +117,7 @@ fm_parcel_look (GstBuffer *buffer)
       return FM_UNPACKED_MEMORY;
   }
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
-    if (kind_of (meta->info) == META_UNKNOWN || ++n_metas > G_MAXUINT8)
+    if (!fm_parcel_keeps_meta (meta) || ++n_metas > G_MAXUINT8)
       return FM_UNPACKED_META;
   }
   return FM_NOT_UNPACKED;
@@ -385,7 +141,7 @@ size_of_record (GstBuffer *buffer)
   GstMeta *meta;
 
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL)
-    size += size_of_meta (meta->info);
+    size += fm_parcel_size_of_meta (meta->info);
   return size;
 }
 
@@ -395,7 +151,7 @@ put_field (FmParcel *parcel, Record *record, guint64 value, guint8 field)
   if (value == GST_CLOCK_TIME_NONE)
     return;
   record->fields |= field;
-  put (parcel, &value, sizeof value);
+  fm_parcel_put (parcel, &value, sizeof value);
 }
 
 static gboolean
@@ -405,7 +161,7 @@ put_bytes (FmParcel *parcel, GstMemory *memory)
 
   if (!gst_memory_map (memory, &map, GST_MAP_READ))
     return FALSE;
-  put (parcel, map.data, map.size);
+  fm_parcel_put (parcel, map.data, map.size);
   gst_memory_unmap (memory, &map);
   return TRUE;
 }
@@ -440,7 +196,7 @@ put_buffer (FmParcel *parcel, GstBuffer *buffer)
   for (i = 0; i < record.n_memories; i++) {
     guint32 size = gst_buffer_peek_memory (buffer, i)->size;
 
-    put (parcel, &size, sizeof size);
+    fm_parcel_put (parcel, &size, sizeof size);
   }
   put_field (parcel, &record, GST_BUFFER_PTS (buffer), HAS_PTS);
   put_field (parcel, &record, GST_BUFFER_DTS (buffer), HAS_DTS);
@@ -448,8 +204,8 @@ put_buffer (FmParcel *parcel, GstBuffer *buffer)
   put_field (parcel, &record, GST_BUFFER_OFFSET (buffer), HAS_OFFSET);
   put_field (parcel, &record, GST_BUFFER_OFFSET_END (buffer), HAS_OFFSET_END);
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
-    put_meta (parcel, meta);
-    record.n_metas += kind_of (meta->info) != META_LEFT_OUT;
+    fm_parcel_put_meta (parcel, meta);
+    record.n_metas += fm_parcel_size_of_meta (meta->info) > 0;
   }
   memcpy (parcel->filling->map.data + at, &record, sizeof record);
   for (i = 0; i < record.n_memories; i++) {
@@ -467,13 +223,13 @@ static gboolean
 put_list (FmParcel *parcel, GstBufferList *list)
 {
   Record record = {.flags = gst_buffer_list_length (list), .fields = IS_LIST};
-  const Filling before = *parcel->filling;
+  const FmParcelFilling before = *parcel->filling;
   gsize used = parcel->used, bytes = parcel->bytes;
   guint i;
 
   if (parcel->used + sizeof record > parcel->filling->map.maxsize)
     return FALSE;
-  put (parcel, &record, sizeof record);
+  fm_parcel_put (parcel, &record, sizeof record);
   for (i = 0; i < record.flags; i++) {
     if (!put_buffer (parcel, gst_buffer_list_get (list, i))) {
       parcel->used = used;
@@ -666,7 +422,7 @@ get_field (FmParcelReader *reader, const Record *record, guint8 field)
   guint64 value = GST_CLOCK_TIME_NONE;
 
   if ((record->fields & field) != 0)
-    get (reader, &value, sizeof value);
+    fm_parcel_get (reader, &value, sizeof value);
   return value;
 }
 
@@ -706,7 +462,7 @@ get_buffer (FmParcelReader *reader, const Record *record)
   GST_BUFFER_OFFSET (buffer) = get_field (reader, record, HAS_OFFSET);
   GST_BUFFER_OFFSET_END (buffer) = get_field (reader, record, HAS_OFFSET_END);
   for (i = 0; i < record->n_metas; i++)
-    get_meta (reader, buffer);
+    fm_parcel_get_meta (reader, buffer);
   for (i = 0; i < record->n_memories; i++) {
     guint32 size;
 
@@ -728,13 +484,13 @@ fm_parcel_reader_next (FmParcelReader *reader)
 
   if (reader->position >= reader->parcel->used)
     return NULL;
-  get (reader, &record, sizeof record);
+  fm_parcel_get (reader, &record, sizeof record);
   if ((record.fields & IS_LIST) == 0)
     return GST_MINI_OBJECT_CAST (get_buffer (reader, &record));
   n = record.flags;
   list = gst_buffer_list_new_sized (n);
   while (n-- > 0) {
-    get (reader, &record, sizeof record);
+    fm_parcel_get (reader, &record, sizeof record);
     gst_buffer_list_add (list, get_buffer (reader, &record));
   }
   return GST_MINI_OBJECT_CAST (list);

@@ -76,7 +76,7 @@ fm_entrance_left (FmEntrance *entrance)
 {
   gst_clear_caps (&entrance->caps);
   g_ptr_array_unref (entrance->lent);
-  g_clear_pointer (&entrance->packing, fm_packing_unref);
+  g_clear_pointer (&entrance->packing, fm_packing_leave);
   fm_roster_leave (&queues.entrances, entrance);
 }
 

@@ -409,6 +409,19 @@ test_edge (void **state)
   line_free (line);
 }
 
+/* In the middle of a parcel, after 21 buffers. */
+static void
+lose_link (Line *line, GstPad *out)
+{
+  line_permit (line, 20);
+  line_wait_for (line, 20);
+  gst_pad_unlink (out, line->end);
+  line_permit (line, 1);
+  line_wait_for (line, 21);
+  while (gst_pad_get_last_flow_return (out) != GST_FLOW_NOT_LINKED)
+    g_usleep (1000);
+}
+
 /* What could not be pushed is there when somebody is linked again. */
 static void
 test_relink (void **state)
@@ -418,13 +431,7 @@ test_relink (void **state)
   g_autoptr (GArray) numbers = NULL;
   guint i, gaps = 0;
 
-  line_permit (line, 20);
-  line_wait_for (line, 20);
-  gst_pad_unlink (out, line->end);
-  line_permit (line, 1);
-  line_wait_for (line, 21);
-  while (gst_pad_get_last_flow_return (out) != GST_FLOW_NOT_LINKED)
-    g_usleep (1000);
+  lose_link (line, out);
   assert_int_equal (gst_pad_link (out, line->end), GST_PAD_LINK_OK);
   gst_pad_push_event (line->end, gst_event_new_reconfigure ());
   line_set_free (line, TRUE);
@@ -452,13 +459,7 @@ test_relink_other (void **state)
   g_autoptr (GstPad) others = gst_element_get_static_pad (other->queue, "src");
   GstPad *fresh = other->end;
 
-  line_permit (line, 20);
-  line_wait_for (line, 20);
-  gst_pad_unlink (out, line->end);
-  line_permit (line, 1);
-  line_wait_for (line, 21);
-  while (gst_pad_get_last_flow_return (out) != GST_FLOW_NOT_LINKED)
-    g_usleep (1000);
+  lose_link (line, out);
   gst_pad_unlink (others, fresh);
   gst_pad_set_active (fresh, FALSE);
   gst_pad_set_active (fresh, TRUE);
@@ -479,12 +480,7 @@ test_never_linked (void **state)
   Line *line = new_full_line ();
   g_autoptr (GstPad) out = gst_element_get_static_pad (line->queue, "src");
 
-  line_permit (line, 20);
-  line_wait_for (line, 20);
-  gst_pad_unlink (out, line->end);
-  line_permit (line, 1);
-  while (gst_pad_get_last_flow_return (out) != GST_FLOW_NOT_LINKED)
-    g_usleep (1000);
+  lose_link (line, out);
   g_clear_object (&out);
   assert_true (line_live_blocks () > before);
   line_free (line);

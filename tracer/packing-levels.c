@@ -1,0 +1,78 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * packing-levels.c: what the queue says of itself: what it holds, what it may
+ * hold, and whether its buffers can rest in parcels. All of it may change at
+ * any time, so it is asked for each parcel.
+ */
+#include "packing-private.h"
+
+FmPackingLevels
+fm_packing_get_levels (FmPacking *packing)
+{
+  guint buffers = 0, bytes = 0;
+  guint64 time = 0;
+
+  g_object_get (packing->element, "current-level-bytes", &bytes,
+      "current-level-time", &time, "current-level-buffers", &buffers, NULL);
+  return (FmPackingLevels){bytes, time, buffers};
+}
+
+FmPackingLevels
+fm_packing_get_limits (FmPacking *packing)
+{
+  guint buffers = 0, bytes = 0;
+  guint64 time = 0;
+
+  g_object_get (packing->element, "max-size-bytes", &bytes, "max-size-time",
+      &time, "max-size-buffers", &buffers, NULL);
+  return (FmPackingLevels){bytes, time, buffers};
+}
+
+gboolean
+fm_packing_is_filled (
+    const FmPackingLevels *level, const FmPackingLevels *limit)
+{
+  return (limit->bytes > 0 && level->bytes >= limit->bytes)
+      || (limit->time > 0 && level->time >= limit->time)
+      || (limit->buffers > 0 && level->buffers >= limit->buffers);
+}
+
+/* Of one that keeps everything in memory, and lets all of it through. */
+static gboolean
+is_suitable_queue (FmPacking *packing)
+{
+  guint leaky = 0, buffers = 0, bytes = 0;
+  guint64 time = 0;
+
+  g_object_get (packing->element, "leaky", &leaky, "min-threshold-buffers",
+      &buffers, "min-threshold-bytes", &bytes, "min-threshold-time", &time,
+      NULL);
+  return leaky == 0 && buffers == 0 && bytes == 0 && time == 0;
+}
+
+/* Where the time in it is guessed from a bitrate it would guess from parcels.
+ */
+static gboolean
+is_suitable_queue2 (FmPacking *packing)
+{
+  g_autofree gchar *template = NULL;
+  guint64 ring = 0, bitrate = 0;
+
+  g_object_get (packing->element, "temp-template", &template,
+      "ring-buffer-max-size", &ring, NULL);
+  if (g_object_class_find_property (
+          G_OBJECT_GET_CLASS (packing->element), "bitrate")
+      != NULL)
+    g_object_get (packing->element, "bitrate", &bitrate, NULL);
+  return template == NULL && ring == 0 && bitrate == 0;
+}
+
+gboolean
+fm_packing_is_suitable (FmPacking *packing, const FmPackingLevels *limit)
+{
+  return limit->buffers == 0 && packing->rate > 0
+      && !gst_pad_is_blocked (packing->src)
+      && (packing->is_queue2 ? is_suitable_queue2 (packing)
+                             : is_suitable_queue (packing));
+}

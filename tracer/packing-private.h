@@ -1,0 +1,93 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * packing-private.h: what packing.c has in common with the files that work for
+ * it: packing-levels.c, what the queue says, and packing-exit.c, the reader.
+ */
+#ifndef FM_PACKING_PRIVATE_H
+#define FM_PACKING_PRIVATE_H
+
+#include "packing.h"
+
+#include "parcel.h"
+#include "sync.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  guint64 bytes, time, buffers;
+} FmPackingLevels;
+
+struct _FmPacking
+{
+  gatomicrefcount refs; /* the entrance's, the probe's, that of each parcel */
+  FmRosterItem *owner;  /* of the figures */
+  GstElement *element;  /* not held: it is there while its pads are in use */
+  GstPad *sink, *src;
+  GstPadChainFunction chain;
+  gboolean is_queue2;
+  _Atomic guint64 *figure;
+
+  FmMutex lock;
+  FmCond entered;
+  /* Guarded by the lock. */
+  FmParcel *open;
+  gboolean is_filling;  /* the writer is at work on the open parcel */
+  gboolean is_wanted;   /* and is to give it to the queue then */
+  gboolean is_entering; /* the reader is giving it to the queue */
+  gulong probe;         /* 0: none */
+
+  _Atomic guint n_parcels; /* that there are, wherever they are */
+  _Atomic guint epoch;     /* changes when all that is held is void */
+  _Atomic gint seen;       /* what the reader was told downstream, if not OK */
+
+  /* The writer's. */
+  gboolean is_packing;
+  GstFlowReturn last;         /* what the queue said last */
+  gdouble rate;               /* of the segment */
+  guint64 ask_at;             /* when so many bytes have come */
+  guint64 bytes_most;         /* in the parcel, before a limit is reached */
+  GstClockTime duration_most; /* likewise */
+
+  /* The reader's. */
+  gboolean is_nested; /* what passes is from a parcel */
+  GQueue rest;        /* of GstMiniObject, that had no peer to go to */
+  FmParcelReader reader;
+  gboolean is_reading; /* the rest begins with what is left in the reader */
+  GHashTable *known;   /* sequence numbers of events ahead of the rest */
+  guint rest_epoch;
+};
+
+static inline void
+fm_packing_count (FmPacking *packing, FmQueueFigure figure, guint64 n)
+{
+  atomic_fetch_add_explicit (&packing->figure[figure], n, memory_order_relaxed);
+}
+
+/* ---- packing-levels.c ---- */
+
+FmPackingLevels fm_packing_get_levels (FmPacking *packing);
+FmPackingLevels fm_packing_get_limits (FmPacking *packing);
+gboolean fm_packing_is_filled (
+    const FmPackingLevels *level, const FmPackingLevels *limit);
+
+/* Whether parcels may be opened, as the queue is now. */
+gboolean fm_packing_is_suitable (
+    FmPacking *packing, const FmPackingLevels *limit);
+
+/* ---- packing-exit.c ---- */
+
+/* Gives the queue @parcel, which it takes; by the one thread that may. */
+GstFlowReturn fm_packing_enter (FmPacking *packing, FmParcel *parcel);
+
+/* From now on what leaves is seen, if it is not yet; with the lock held. */
+void fm_packing_add_probe (FmPacking *packing);
+
+/* What is left of what has left the queue is dropped, as the queue drops what
+ * it holds; @is_lost: the queue itself would not have. The reader's, or for who
+ * knows that it is not at work. */
+void fm_packing_drop_rest (FmPacking *packing, gboolean is_lost);
+
+G_END_DECLS
+#endif

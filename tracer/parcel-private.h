@@ -1,0 +1,70 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * parcel-private.h: what parcel.c has in common with parcel-metas.c, which
+ * keeps what is attached to buffers.
+ */
+#ifndef FM_PARCEL_PRIVATE_H
+#define FM_PARCEL_PRIVATE_H
+
+#include "parcel.h"
+
+#include <string.h>
+
+G_BEGIN_DECLS
+
+/* Of addresses of the network; the longest are paths of local sockets. */
+#define FM_PARCEL_NATIVE_MOST 128
+
+/* What it takes while it is open alone. */
+typedef struct
+{
+  GstMapInfo map;
+  GstClockTime pts, dts;               /* of the first */
+  GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
+  guint n;                             /* buffers */
+  GHashTable *address_numbers;         /* of their native form */
+  guint8 last_native[FM_PARCEL_NATIVE_MOST];
+  gsize last_native_size;
+  guint last_address_number;
+} FmParcelFilling;
+
+struct _FmParcel
+{
+  gatomicrefcount refs;
+  GstAllocator *allocator;
+  GstMemory *memory;
+  gsize used;                  /* of the memory */
+  gsize bytes;                 /* of buffers */
+  GPtrArray *addresses, *caps; /* what metas refer to; or NULL */
+  FmParcelFilling *filling;    /* NULL: it is closed */
+  GDestroyNotify freed;
+  gpointer data;
+};
+
+/* There is room for it. */
+static inline void
+fm_parcel_put (FmParcel *parcel, gconstpointer data, gsize size)
+{
+  memcpy (parcel->filling->map.data + parcel->used, data, size);
+  parcel->used += size;
+}
+
+static inline void
+fm_parcel_get (FmParcelReader *reader, gpointer data, gsize size)
+{
+  memcpy (data, reader->map.data + reader->position, size);
+  reader->position += size;
+}
+
+/* Whether it can be kept. */
+gboolean fm_parcel_keeps_meta (const GstMeta *meta);
+/* Bytes that it takes; 0 if it is left out, since it only keeps another buffer
+ * alive, which is to go. */
+gsize fm_parcel_size_of_meta (const GstMetaInfo *info);
+void fm_parcel_put_meta (FmParcel *parcel, const GstMeta *meta);
+/* Adds the next one to @buffer. */
+void fm_parcel_get_meta (FmParcelReader *reader, GstBuffer *buffer);
+
+G_END_DECLS
+#endif
