@@ -25,8 +25,14 @@ fm_packing_enter (FmPacking *packing, FmParcel *parcel)
 static GstPadProbeReturn on_leaving (
     GstPad *pad, GstPadProbeInfo *info, gpointer data);
 
-/* Before those that are there. GStreamer adds at the end; the list is the
- * pad's public part. */
+#define WHAT                                                  \
+  (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST \
+      | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)
+
+/* Before those that are there. GStreamer adds at the end; the list is the pad's
+ * public part. What is called just now must not be moved, or those before it
+ * would be called again: so the probe is for what is pulled, which nothing is
+ * here, until it is in its place. */
 static void
 put_first (GstPad *pad, gulong probe)
 {
@@ -44,6 +50,9 @@ put_first (GstPad *pad, gulong probe)
     list->hooks->prev = hook;
     list->hooks = hook;
   }
+  if (hook != NULL)
+    hook->flags ^= (GST_PAD_PROBE_TYPE_PULL | GST_PAD_PROBE_TYPE_PUSH)
+        << G_HOOK_FLAG_USER_SHIFT;
   GST_OBJECT_UNLOCK (pad);
 }
 
@@ -53,10 +62,9 @@ fm_packing_add_probe (FmPacking *packing)
   if (packing->probe != 0)
     return;
   fm_packing_ref (packing);
-  packing->probe = gst_pad_add_probe (packing->src,
-      GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
-          | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM,
-      on_leaving, packing, (GDestroyNotify) fm_packing_unref);
+  packing->probe =
+      gst_pad_add_probe (packing->src, WHAT | GST_PAD_PROBE_TYPE_PULL,
+          on_leaving, packing, (GDestroyNotify) fm_packing_unref);
   put_first (packing->src, packing->probe);
 }
 
