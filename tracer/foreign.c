@@ -20,10 +20,8 @@ is_ours (GstMemory *mem, GstAllocator *ours)
   return mem->allocator == ours;
 }
 
-/* Memory types that stand for something of a device, and that whoever takes
- * them is likely to hand to one. */
-static gboolean
-is_of_device (GstMemory *mem)
+gboolean
+fm_foreign_is_of_device (GstMemory *mem)
 {
   return gst_memory_is_type (mem, "dmabuf")
       || GST_MEMORY_FLAG_IS_SET (mem, GST_MEMORY_FLAG_PHYSICALLY_CONTIGUOUS);
@@ -97,7 +95,7 @@ fm_foreign_look (GstBuffer *buffer, GstAllocator *ours)
       continue;
     if (GST_MEMORY_IS_NOT_MAPPABLE (mem))
       return FM_LEFT_NOT_MAPPABLE;
-    if (is_of_device (mem))
+    if (fm_foreign_is_of_device (mem))
       return FM_LEFT_DEVICE;
   }
   gst_buffer_foreach_meta (buffer, look_at_meta, &loses_meta);

@@ -30,6 +30,10 @@ G_BEGIN_DECLS
 gsize fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
     gsize *ret_kept, gpointer *last);
 
+/* Whether memory of that type stands for something of a device, to which
+ * whoever takes it is likely to hand it. */
+gboolean fm_foreign_is_of_device (GstMemory *mem);
+
 /* Why the buffer should be left alone, as far as can be told without copying;
  * FM_NOT_LEFT_ALONE if it need not be. */
 FmLeftAlone fm_foreign_look (GstBuffer *buffer, GstAllocator *ours);

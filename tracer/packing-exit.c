@@ -25,10 +25,6 @@ fm_packing_enter (FmPacking *packing, FmParcel *parcel)
 static GstPadProbeReturn on_leaving (
     GstPad *pad, GstPadProbeInfo *info, gpointer data);
 
-#define WHAT                                                  \
-  (GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST \
-      | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM)
-
 /* Before those that are there. GStreamer adds at the end; the list is the pad's
  * public part. What is called just now must not be moved, or those before it
  * would be called again: so the probe is for what is pulled, which nothing is
@@ -62,9 +58,10 @@ fm_packing_add_probe (FmPacking *packing)
   if (packing->probe != 0)
     return;
   fm_packing_ref (packing);
-  packing->probe =
-      gst_pad_add_probe (packing->src, WHAT | GST_PAD_PROBE_TYPE_PULL,
-          on_leaving, packing, (GDestroyNotify) fm_packing_unref);
+  packing->probe = gst_pad_add_probe (packing->src,
+      GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST
+          | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM | GST_PAD_PROBE_TYPE_PULL,
+      on_leaving, packing, (GDestroyNotify) fm_packing_unref);
   put_first (packing->src, packing->probe);
 }
 

@@ -59,10 +59,18 @@ set_packing (FmPacking *packing, gboolean is_packing)
   packing->is_packing = is_packing;
 }
 
-gboolean
-fm_packing_is_due (const FmPacking *packing, guint64 so_far)
+/* Bytes that have entered. */
+static guint64
+so_far (const FmPacking *packing)
 {
-  return packing->is_packing || so_far >= packing->ask_at;
+  return atomic_load_explicit (
+      &packing->figure[FM_QUEUE_BYTES], memory_order_relaxed);
+}
+
+gboolean
+fm_packing_is_due (const FmPacking *packing)
+{
+  return packing->is_packing || so_far (packing) >= packing->ask_at;
 }
 
 gboolean
@@ -74,18 +82,18 @@ fm_packing_is_on (const FmPacking *packing)
 /* Whether the queue has become deep enough. It is asked now and then. What it
  * said last is not known then. */
 static gboolean
-begins (FmPacking *packing, guint64 so_far)
+begins (FmPacking *packing)
 {
   const FmPackingLevels level = fm_packing_get_levels (packing);
   FmPackingLevels limit;
 
   if (level.bytes <= packings.above) {
-    packing->ask_at = so_far
+    packing->ask_at = so_far (packing)
         + MAX (packings.above - level.bytes, packings.above / LEVEL_PART);
     return FALSE;
   }
   limit = fm_packing_get_limits (packing);
-  packing->ask_at = so_far + packings.above;
+  packing->ask_at = so_far (packing) + packings.above;
   packing->last = GST_FLOW_CUSTOM_SUCCESS;
   if (fm_packing_is_suitable (packing, &limit))
     set_packing (packing, TRUE);
@@ -310,24 +318,22 @@ n_bytes (GstMiniObject *item)
 
 /* Whether it would be packed if it can. */
 static gboolean
-is_for_parcels (
-    FmPacking *packing, GstMiniObject *item, gsize bytes, guint64 so_far)
+is_for_parcels (FmPacking *packing, GstMiniObject *item, gsize bytes)
 {
-  return (packing->is_packing || begins (packing, so_far))
+  return (packing->is_packing || begins (packing))
       && packing->last == GST_FLOW_OK
       && atomic_load (&packing->seen) == GST_FLOW_OK && bytes < packings.below
       && n_buffers (item) > 0;
 }
 
 gboolean
-fm_packing_take (
-    FmPacking *packing, GstMiniObject *item, gboolean may_copy, guint64 so_far)
+fm_packing_take (FmPacking *packing, GstMiniObject *item, gboolean may_copy)
 {
   gsize bytes = n_bytes (item);
   guint n = n_buffers (item);
   FmUnpacked why;
 
-  if (!is_for_parcels (packing, item, bytes, so_far)) {
+  if (!is_for_parcels (packing, item, bytes)) {
     close_open (packing);
     return FALSE;
   }
@@ -340,6 +346,8 @@ fm_packing_take (
   if (!add_to_open (packing, item)
       && (packing->last != GST_FLOW_OK || !add_to_new (packing, item)))
     return FALSE;
+  fm_packing_count (packing, FM_QUEUE_BUFFERS, n);
+  fm_packing_count (packing, FM_QUEUE_BYTES, bytes);
   fm_packing_count (packing, FM_QUEUE_PACKED, n);
   fm_packing_count (packing, FM_QUEUE_PACKED_BYTES, bytes);
   gst_mini_object_unref (item);
@@ -410,7 +418,7 @@ fm_packing_see_query (FmPacking *packing, GstQuery *query)
     expect_anything (packing);
 }
 
-/* ---- */
+/* ---- of each queue, and of all ---- */
 
 FmPacking *
 fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,

@@ -42,16 +42,16 @@ void fm_packing_leave (FmPacking *packing);
 /* All of these are for whoever holds the stream lock of the sink pad, but for
  * events that are out of line. */
 
-/* Whether fm_packing_take() is to be called, now that so many bytes have
- * entered: mostly not, where the queue is not deep. */
-gboolean fm_packing_is_due (const FmPacking *packing, guint64 so_far);
+/* Whether fm_packing_take() is to be called: mostly not, where the queue is not
+ * deep. */
+gboolean fm_packing_is_due (const FmPacking *packing);
 
 /* A buffer or a list comes. TRUE if it was packed: then it is gone, and has
  * entered as far as the caller need know. Else all that came before it is in
  * the queue, and it has to follow. @may_copy: nobody minds if its bytes go
  * elsewhere. */
 gboolean fm_packing_take (
-    FmPacking *packing, GstMiniObject *item, gboolean may_copy, guint64 so_far);
+    FmPacking *packing, GstMiniObject *item, gboolean may_copy);
 
 /* Whether fm_packing_entered() is to be told what came of an item that has
  * entered as it is. */

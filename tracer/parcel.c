@@ -10,6 +10,8 @@
  */
 #include "parcel-private.h"
 
+#include "foreign.h"
+
 /* What is there of each buffer. Behind it are the sizes of its memories, the
  * fields, its metas and its bytes. */
 typedef struct
@@ -89,8 +91,7 @@ static gboolean
 can_be_read (GstMemory *memory)
 {
   return !GST_MEMORY_FLAG_IS_SET (memory, GST_MEMORY_FLAG_NOT_MAPPABLE)
-      && !GST_MEMORY_FLAG_IS_SET (memory, GST_MEMORY_FLAG_PHYSICALLY_CONTIGUOUS)
-      && !gst_memory_is_type (memory, "dmabuf");
+      && !fm_foreign_is_of_device (memory);
 }
 
 /* What GStreamer says of a mini object's own data: 1 is none and no parent, 2

@@ -271,40 +271,18 @@ may_copy (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
   return TRUE;
 }
 
-/* Whether @item is packed; it is gone then. */
-static gboolean
-pack (FmEntrance *entrance, GstPad *pad, GstMiniObject *item, guint64 so_far)
-{
-  gsize bytes;
-  guint n = 1;
-
-  if (GST_IS_BUFFER (item)) {
-    bytes = gst_buffer_get_size (GST_BUFFER_CAST (item));
-  } else {
-    bytes = gst_buffer_list_calculate_size (GST_BUFFER_LIST_CAST (item));
-    n = gst_buffer_list_length (GST_BUFFER_LIST_CAST (item));
-  }
-  if (!fm_packing_take (
-          entrance->packing, item, may_copy (entrance, pad, item), so_far))
-    return FALSE;
-  count (&entrance->figure[FM_QUEUE_BUFFERS], n);
-  count (&entrance->figure[FM_QUEUE_BYTES], bytes);
-  return TRUE;
-}
-
-/* The same, and else who is to be told what comes of it. */
+/* Whether @item is packed: it is gone then. Else who is to be told what comes
+ * of it. */
 static inline gboolean
 is_packed (FmEntrance *entrance, GstPad *pad, GstMiniObject *item,
     FmPacking **ret_packing)
 {
   FmPacking *packing = entrance->packing;
-  guint64 so_far = atomic_load_explicit (
-      &entrance->figure[FM_QUEUE_BYTES], memory_order_relaxed);
 
   *ret_packing = NULL;
-  if (packing == NULL || G_LIKELY (!fm_packing_is_due (packing, so_far)))
+  if (packing == NULL || G_LIKELY (!fm_packing_is_due (packing)))
     return FALSE;
-  if (pack (entrance, pad, item, so_far))
+  if (fm_packing_take (packing, item, may_copy (entrance, pad, item)))
     return TRUE;
   if (fm_packing_is_on (packing))
     *ret_packing = fm_packing_ref (packing);
