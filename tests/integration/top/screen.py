@@ -35,6 +35,8 @@ ALTERNATE_SCREEN = b"\x1b[?1049"
 DOWN, UP = b"\x1bOB", b"\x1bOA"
 # So many that one which comes late does not matter.
 QUESTIONS = 6
+# looks at a process, a hundredth of a second apart
+ASLEEP = 100
 
 
 def state_of(pid):
@@ -111,14 +113,15 @@ class Terminal:
         self.press(b"\x13")
         wait_until(lambda: not self.can_be_written(), "not stopped")
 
+    def sleeps(self):
+        """Whether top has done what there is to do: no signal is left."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return (re.search(r"^Name:\s+gst-filemem-top", status, re.M)
+                and re.search(r"^State:\s+S", status, re.M)
+                and not re.search(r"^(Sig|Shd)Pnd:.*[1-9a-f]", status, re.M))
+
     def wait_for_sleep(self):
-        """Until top has done what there is to do: no signal is left."""
-        def sleeps():
-            status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
-            return (re.search(r"^Name:\s+gst-filemem-top", status, re.M)
-                    and re.search(r"^State:\s+S", status, re.M)
-                    and not re.search(r"^(Sig|Shd)Pnd:.*[1-9a-f]", status, re.M))
-        wait_until(sleeps, "it does not sleep")
+        wait_until(self.sleeps, "it does not sleep")
 
     def can_be_written(self):
         return bool(select.select([], [self.slave], [], 0)[1])
@@ -134,15 +137,21 @@ class Terminal:
             os.close(fd)
 
     def press_and_wait(self, keys):
-        """Until they have been read."""
+        """Until they have been read, or never will be: top writes each second,
+        and sleeps in that already if nobody reads it."""
         self.press(keys)
+        asleep = 0
 
         def queued():
             return struct.unpack("i", fcntl.ioctl(
                 self.slave, termios.FIONREAD, bytes(4)))[0]
 
-        wait_until(lambda: queued() == 0,
-                   lambda: f"{queued()} bytes of {keys}")
+        def done():
+            nonlocal asleep
+            asleep = asleep + 1 if self.sleeps() else 0
+            return queued() == 0 or asleep == ASLEEP
+
+        wait_until(done, lambda: f"{queued()} bytes of {keys}")
 
     def has_ended(self, read=True):
         if read:
