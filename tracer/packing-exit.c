@@ -238,7 +238,7 @@ push_rest (FmPacking *packing)
   if (result != GST_FLOW_OK)
     atomic_store (&packing->seen, result);
   /* There may be a peer for the rest soon. */
-  if (result == GST_FLOW_NOT_LINKED)
+  if (result == GST_FLOW_NOT_LINKED && !packing->queue->goes_on)
     note_events (packing);
   else if (result != GST_FLOW_OK)
     fm_packing_drop_rest (packing, FALSE);

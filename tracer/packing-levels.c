@@ -13,8 +13,10 @@ fm_packing_get_levels (FmPacking *packing)
   guint buffers = 0, bytes = 0;
   guint64 time = 0;
 
-  g_object_get (packing->element, "current-level-bytes", &bytes,
-      "current-level-time", &time, "current-level-buffers", &buffers, NULL);
+  g_object_get (packing->queue->tells_by_pad ? (gpointer) packing->sink
+                                             : packing->element,
+      "current-level-bytes", &bytes, "current-level-time", &time,
+      "current-level-buffers", &buffers, NULL);
   return (FmPackingLevels){bytes, time, buffers};
 }
 
@@ -38,34 +40,59 @@ fm_packing_is_filled (
       || (limit->buffers > 0 && level->buffers >= limit->buffers);
 }
 
-/* Of one that keeps everything in memory, and lets all of it through. */
 static gboolean
-is_suitable_queue (FmPacking *packing)
+is_suitable_queue (GstElement *element)
 {
   guint leaky = 0, buffers = 0, bytes = 0;
   guint64 time = 0;
 
-  g_object_get (packing->element, "leaky", &leaky, "min-threshold-buffers",
-      &buffers, "min-threshold-bytes", &bytes, "min-threshold-time", &time,
-      NULL);
+  g_object_get (element, "leaky", &leaky, "min-threshold-buffers", &buffers,
+      "min-threshold-bytes", &bytes, "min-threshold-time", &time, NULL);
   return leaky == 0 && buffers == 0 && bytes == 0 && time == 0;
 }
 
 /* Where the time in it is guessed from a bitrate it would guess from parcels.
  */
 static gboolean
-is_suitable_queue2 (FmPacking *packing)
+is_suitable_queue2 (GstElement *element)
 {
   g_autofree gchar *template = NULL;
   guint64 ring = 0, bitrate = 0;
 
-  g_object_get (packing->element, "temp-template", &template,
-      "ring-buffer-max-size", &ring, NULL);
-  if (g_object_class_find_property (
-          G_OBJECT_GET_CLASS (packing->element), "bitrate")
+  g_object_get (
+      element, "temp-template", &template, "ring-buffer-max-size", &ring, NULL);
+  if (g_object_class_find_property (G_OBJECT_GET_CLASS (element), "bitrate")
       != NULL)
-    g_object_get (packing->element, "bitrate", &bitrate, NULL);
+    g_object_get (element, "bitrate", &bitrate, NULL);
   return template == NULL && ring == 0 && bitrate == 0;
+}
+
+/* Otherwise how far its streams are apart is read from each buffer. */
+static gboolean
+is_suitable_multiqueue (GstElement *element)
+{
+  gboolean interleave = FALSE, by_time = FALSE;
+
+  g_object_get (element, "use-interleave", &interleave, "sync-by-running-time",
+      &by_time, NULL);
+  return !interleave && !by_time;
+}
+
+const FmPackingQueue *
+fm_packing_queue_of (GstElement *element)
+{
+  static const FmPackingQueue queues[] = {
+      {"GstQueue", is_suitable_queue, FALSE, FALSE},
+      {"GstQueue2", is_suitable_queue2, FALSE, FALSE},
+      {"GstMultiQueue", is_suitable_multiqueue, TRUE, TRUE},
+  };
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (queues); i++) {
+    if (g_str_equal (G_OBJECT_TYPE_NAME (element), queues[i].type))
+      return &queues[i];
+  }
+  return NULL;
 }
 
 gboolean
@@ -73,6 +100,5 @@ fm_packing_is_suitable (FmPacking *packing, const FmPackingLevels *limit)
 {
   return limit->buffers == 0 && packing->rate > 0
       && !gst_pad_is_blocked (packing->src)
-      && (packing->is_queue2 ? is_suitable_queue2 (packing)
-                             : is_suitable_queue (packing));
+      && packing->queue->is_suitable (packing->element);
 }

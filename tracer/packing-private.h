@@ -19,6 +19,18 @@ typedef struct
   guint64 bytes, time, buffers;
 } FmPackingLevels;
 
+/* An element whose buffers can be packed. */
+typedef struct
+{
+  const gchar *type;
+  /* Whether it is one that keeps everything in memory, and lets all of it
+   * through, and whether it minds what is in it. */
+  gboolean (*is_suitable) (GstElement *element);
+  gboolean tells_by_pad; /* it has many, each with a level of its own */
+  /* It goes on though nothing is linked: then what leaves it is lost. */
+  gboolean goes_on;
+} FmPackingQueue;
+
 struct _FmPacking
 {
   gatomicrefcount refs; /* the entrance's, the probe's, that of each parcel */
@@ -26,7 +38,7 @@ struct _FmPacking
   GstElement *element;  /* not held: it is there while its pads are in use */
   GstPad *sink, *src;
   GstPadChainFunction chain;
-  gboolean is_queue2;
+  const FmPackingQueue *queue;
   _Atomic guint64 *figure;
 
   FmMutex lock;
@@ -66,6 +78,9 @@ fm_packing_count (FmPacking *packing, FmQueueFigure figure, guint64 n)
 }
 
 /* ---- packing-levels.c ---- */
+
+/* What @element is; NULL if nothing is packed there. */
+const FmPackingQueue *fm_packing_queue_of (GstElement *element);
 
 FmPackingLevels fm_packing_get_levels (FmPacking *packing);
 FmPackingLevels fm_packing_get_limits (FmPacking *packing);

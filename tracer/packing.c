@@ -358,6 +358,9 @@ void
 fm_packing_entered (FmPacking *packing, GstFlowReturn result)
 {
   packing->last = result;
+  /* It may have gone on long ago, with no parcel that would have told. */
+  if (result == GST_FLOW_OK && packing->queue->goes_on)
+    atomic_store (&packing->seen, GST_FLOW_OK);
 }
 
 /* What is not a buffer may change what the queue says of the next one, which
@@ -420,17 +423,31 @@ fm_packing_see_query (FmPacking *packing, GstQuery *query)
 
 /* ---- of each queue, and of all ---- */
 
+/* Where what enters at @pad leaves. Not held. */
+static GstPad *
+src_of (GstPad *pad)
+{
+  GstIterator *links = gst_pad_iterate_internal_links (pad);
+  GValue item = G_VALUE_INIT;
+  GstPad *src = NULL;
+
+  if (links != NULL && gst_iterator_next (links, &item) == GST_ITERATOR_OK) {
+    src = g_value_get_object (&item);
+    g_value_unset (&item);
+  }
+  g_clear_pointer (&links, gst_iterator_free);
+  return src;
+}
+
 FmPacking *
 fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
     FmRosterItem *owner, _Atomic guint64 figure[FM_N_QUEUE_FIGURES])
 {
-  const gchar *type = G_OBJECT_TYPE_NAME (element);
-  gboolean is_queue2 = g_str_equal (type, "GstQueue2");
-  g_autoptr (GstPad) src = gst_element_get_static_pad (element, "src");
+  const FmPackingQueue *queue = fm_packing_queue_of (element);
+  GstPad *src = queue != NULL ? src_of (pad) : NULL;
   FmPacking *packing;
 
-  if (packings.below == 0 || src == NULL
-      || !(is_queue2 || g_str_equal (type, "GstQueue")))
+  if (packings.below == 0 || src == NULL)
     return NULL;
   packing = g_new0 (FmPacking, 1);
   g_atomic_ref_count_init (&packing->refs);
@@ -439,7 +456,7 @@ fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   packing->sink = pad;
   packing->src = src;
   packing->chain = chain;
-  packing->is_queue2 = is_queue2;
+  packing->queue = queue;
   packing->figure = figure;
   packing->rate = 1;
   packing->ask_at = packings.above;

@@ -1,18 +1,17 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * parcel-metas.c: what is attached to buffers, in a parcel, by kind: some metas
- * are plain bytes; of those that refer to an object the record has a number,
- * and the parcel the object, once for all that are alike.
+ * parcel-metas.c: what is attached to buffers, in a parcel. A meta is kept as
+ * the bytes that it is. Where it has a pointer, its kind says what to do about
+ * that: of objects the parcel keeps one for all that are alike, and what is the
+ * meta's own is kept behind it.
+ *
+ * The layouts are of libraries that need not be here; they are part of the ABI.
+ * Where the size is another one, it is not the meta that we know.
  */
 #include "parcel-private.h"
 
 #include <gio/gio.h>
-
-/* GstNetAddressMeta and GstReferenceTimestampMeta of libraries that need not be
- * here, or of a version that has more. */
-#define ADDRESS_API "GstNetAddressMetaAPI"
-#define TIMESTAMP_API "GstReferenceTimestampMetaAPI"
 
 typedef struct
 {
@@ -20,61 +19,149 @@ typedef struct
   GSocketAddress *address;
 } AddressMeta;
 
+typedef struct
+{
+  GstMeta meta;
+  guint rate_n, rate_d, flags;
+  GDateTime *daily_jam; /* or NULL */
+  guint more[5];
+} TimeCodeMeta;
+
+typedef struct
+{
+  GstMeta meta;
+  guint type;
+  guint8 *data;
+  gsize size;
+} CaptionMeta;
+
+typedef struct
+{
+  GstMeta meta;
+  guint8 uuid[16];
+  guint8 *data;
+  gsize size;
+} UserDataMeta;
+
+/* How GstAudioMeta ends. */
+typedef struct
+{
+  gsize *offsets; /* NULL, or the array that follows, or a longer one */
+  gsize some[8];
+  gpointer reserved[GST_PADDING];
+} AudioMetaEnd;
+
 typedef enum {
+  META_UNKNOWN,
   META_LEFT_OUT, /* keeps another buffer alive, which is to go */
-  META_PLAIN,
+  META_PLAIN,    /* without a pointer, but to what is there for ever */
   META_ADDRESS,
-  META_TIMESTAMP,
-  META_UNKNOWN
+  META_CAPS,
+  META_DATE,
+  META_BUFFER, /* the one that has it */
+  META_AUDIO,
+  META_BYTES /* that are its own; their number is behind the pointer */
 } MetaKind;
 
-static MetaKind
-kind_of (const GstMetaInfo *info)
+typedef struct
 {
-  /* They say something of the picture or the packet, and refer to nothing. */
-  static const gchar *const plain[] = {
-      "GstRTPSourceMetaAPI", "GstVideoCropMetaAPI"};
+  const gchar *api;
+  MetaKind kind;
+  gsize size;   /* 0: any */
+  gsize offset; /* of the pointer */
+} Known;
+
+static const Known known_metas[] = {
+    {"GstNetAddressMetaAPI", META_ADDRESS, sizeof (AddressMeta),
+        offsetof (AddressMeta, address)},
+    {"GstReferenceTimestampMetaAPI", META_CAPS,
+        sizeof (GstReferenceTimestampMeta),
+        offsetof (GstReferenceTimestampMeta, reference)},
+    {"GstRTPSourceMetaAPI", META_PLAIN, 0, 0},
+    {"GstAudioClippingMetaAPI", META_PLAIN, 0, 0},
+    {"GstAudioLevelMetaAPI", META_PLAIN, 0, 0},
+    {"GstAudioMetaAPI", META_AUDIO, 0, 0},
+    {"GstVideoMetaAPI", META_BUFFER, 0, sizeof (GstMeta)},
+    {"GstVideoCropMetaAPI", META_PLAIN, 0, 0},
+    {"GstVideoTimeCodeMetaAPI", META_DATE, sizeof (TimeCodeMeta),
+        offsetof (TimeCodeMeta, daily_jam)},
+    {"GstVideoCaptionMetaAPI", META_BYTES, sizeof (CaptionMeta),
+        offsetof (CaptionMeta, data)},
+    {"GstVideoSEIUserDataUnregisteredMetaAPI", META_BYTES,
+        sizeof (UserDataMeta), offsetof (UserDataMeta, data)},
+    {"GstVideoAFDMetaAPI", META_PLAIN, 0, 0},
+    {"GstVideoBarMetaAPI", META_PLAIN, 0, 0},
+    {"GstVideoAffineTransformationMetaAPI", META_PLAIN, 0, 0},
+};
+
+static const Known *
+known_of (const GstMetaInfo *info)
+{
+  static const Known unknown = {.kind = META_UNKNOWN},
+                     left_out = {.kind = META_LEFT_OUT};
   const gchar *api = g_type_name (info->api);
   guint i;
 
   if (info->api == GST_PARENT_BUFFER_META_API_TYPE)
-    return META_LEFT_OUT;
-  if (info->transform_func == NULL)
-    return META_UNKNOWN;
-  if (g_str_equal (api, ADDRESS_API) && info->size == sizeof (AddressMeta))
-    return META_ADDRESS;
-  if (g_str_equal (api, TIMESTAMP_API)
-      && info->size == sizeof (GstReferenceTimestampMeta))
-    return META_TIMESTAMP;
-  for (i = 0; i < G_N_ELEMENTS (plain); i++) {
-    if (g_str_equal (api, plain[i]))
-      return META_PLAIN;
+    return &left_out;
+  for (i = 0; i < G_N_ELEMENTS (known_metas); i++) {
+    const Known *known = &known_metas[i];
+
+    if (g_str_equal (api, known->api) && info->transform_func != NULL
+        && (known->size == 0 || known->size == info->size))
+      return known;
   }
-  return META_UNKNOWN;
+  return &unknown;
+}
+
+static gpointer *
+pointer_of (const GstMeta *meta, const Known *known)
+{
+  return (gpointer *) ((guint8 *) meta + known->offset);
+}
+
+/* Of what is behind the pointer. */
+static gsize
+own_bytes (const GstMeta *meta, const Known *known)
+{
+  gpointer *pointer = pointer_of (meta, known);
+
+  return known->kind == META_BYTES && *pointer != NULL
+      ? *(gsize *) (pointer + 1)
+      : 0;
+}
+
+static AudioMetaEnd *
+end_of_audio (const GstMeta *meta)
+{
+  return (AudioMetaEnd *) ((guint8 *) meta + meta->info->size
+      - sizeof (AudioMetaEnd));
 }
 
 gboolean
 fm_parcel_keeps_meta (const GstMeta *meta)
 {
-  return kind_of (meta->info) != META_UNKNOWN;
+  const Known *known = known_of (meta->info);
+  const AudioMetaEnd *audio;
+
+  if (known->kind != META_AUDIO)
+    return known->kind != META_UNKNOWN;
+  audio = end_of_audio (meta);
+  return audio->offsets == NULL || audio->offsets == audio->some;
 }
 
 gsize
-fm_parcel_size_of_meta (const GstMetaInfo *info)
+fm_parcel_size_of_meta (const GstMeta *meta)
 {
-  const gsize head = sizeof (guint8) + sizeof info;
+  const Known *known = known_of (meta->info);
 
-  switch (kind_of (info)) {
-    case META_PLAIN:
-      return head + info->size - sizeof (GstMeta);
-    case META_ADDRESS:
-      return head + sizeof (guint32);
-    case META_TIMESTAMP:
-      return head + sizeof (guint32) + 2 * sizeof (GstClockTime);
-    default:
-      return 0;
-  }
+  if (known->kind == META_LEFT_OUT)
+    return 0;
+  return sizeof meta->info + meta->info->size - sizeof (GstMeta)
+      + own_bytes (meta, known);
 }
+
+/* ---- objects that are kept ---- */
 
 /* An address as bytes; of no length if it has no such form. */
 static gsize
@@ -88,92 +175,169 @@ get_native (GSocketAddress *address, guint8 native[FM_PARCEL_NATIVE_MOST])
       : 0;
 }
 
-static void
-note_last (FmParcel *parcel, const guint8 *native, gsize size, guint number)
-{
-  memcpy (parcel->filling->last_native, native, size);
-  parcel->filling->last_native_size = size;
-  parcel->filling->last_address_number = number;
-}
-
-static guint
+static GSocketAddress *
 add_address (FmParcel *parcel, GSocketAddress *address)
 {
   if (parcel->addresses == NULL) {
     parcel->addresses = g_ptr_array_new_with_free_func (g_object_unref);
-    parcel->filling->address_numbers = g_hash_table_new_full (
+    parcel->filling->address_of = g_hash_table_new_full (
         g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
   }
   g_ptr_array_add (parcel->addresses, g_object_ref (address));
-  return parcel->addresses->len - 1;
+  return address;
 }
 
 /* Those of packets that follow each other are mostly alike, but of one object
  * each. */
-static guint32
-number_of_address (FmParcel *parcel, GSocketAddress *address)
+static GSocketAddress *
+keep_address (FmParcel *parcel, GSocketAddress *address)
 {
+  FmParcelFilling *filling = parcel->filling;
   guint8 native[FM_PARCEL_NATIVE_MOST];
   gsize size = get_native (address, native);
   g_autoptr (GBytes) bytes = NULL;
-  gpointer number;
+  gpointer kept = NULL;
 
   if (size == 0)
     return add_address (parcel, address);
-  if (size == parcel->filling->last_native_size
-      && memcmp (native, parcel->filling->last_native, size) == 0)
-    return parcel->filling->last_address_number;
+  if (size == filling->last_native_size
+      && memcmp (native, filling->last_native, size) == 0)
+    return filling->last_address;
   bytes = g_bytes_new (native, size);
-  if (parcel->filling->address_numbers == NULL
-      || !g_hash_table_lookup_extended (
-          parcel->filling->address_numbers, bytes, NULL, &number)) {
-    number = GUINT_TO_POINTER (add_address (parcel, address));
-    g_hash_table_insert (
-        parcel->filling->address_numbers, g_steal_pointer (&bytes), number);
+  if (filling->address_of != NULL)
+    kept = g_hash_table_lookup (filling->address_of, bytes);
+  if (kept == NULL) {
+    kept = add_address (parcel, address);
+    g_hash_table_insert (filling->address_of, g_steal_pointer (&bytes), kept);
   }
-  note_last (parcel, native, size, GPOINTER_TO_UINT (number));
-  return parcel->filling->last_address_number;
+  memcpy (filling->last_native, native, size);
+  filling->last_native_size = size;
+  filling->last_address = kept;
+  return kept;
 }
 
-static guint32
-number_of_caps (FmParcel *parcel, GstCaps *caps)
+static gboolean
+are_equal_caps (gconstpointer a, gconstpointer b)
 {
-  guint number;
+  return gst_caps_is_equal (a, b);
+}
 
-  if (parcel->caps == NULL)
-    parcel->caps =
-        g_ptr_array_new_with_free_func ((GDestroyNotify) gst_caps_unref);
-  for (number = 0; number < parcel->caps->len; number++) {
-    if (gst_caps_is_equal (g_ptr_array_index (parcel->caps, number), caps))
-      return number;
+static gpointer
+caps_ref (gpointer caps)
+{
+  return gst_caps_ref (caps);
+}
+
+static gpointer
+date_ref (gpointer date)
+{
+  return g_date_time_ref (date);
+}
+
+/* One that is equal to @object, in *@kept. */
+static gpointer
+keep (GPtrArray **kept, gpointer object, GEqualFunc are_equal,
+    gpointer (*ref) (gpointer), GDestroyNotify unref)
+{
+  guint i;
+
+  if (object == NULL)
+    return NULL;
+  if (*kept == NULL)
+    *kept = g_ptr_array_new_with_free_func (unref);
+  if (g_ptr_array_find_with_equal_func (*kept, object, are_equal, &i))
+    return g_ptr_array_index (*kept, i);
+  g_ptr_array_add (*kept, ref (object));
+  return object;
+}
+
+/* ---- in and out ---- */
+
+/* What the pointer of a meta is to be as long as it is in @parcel. */
+static gpointer
+keep_pointer (FmParcel *parcel, gpointer pointer, MetaKind kind)
+{
+  switch (kind) {
+    case META_ADDRESS:
+      return keep_address (parcel, pointer);
+    case META_CAPS:
+      return keep (&parcel->caps, pointer, are_equal_caps, caps_ref,
+          (GDestroyNotify) gst_caps_unref);
+    case META_DATE:
+      return keep (&parcel->dates, pointer, g_date_time_equal, date_ref,
+          (GDestroyNotify) g_date_time_unref);
+    default:
+      return pointer;
   }
-  g_ptr_array_add (parcel->caps, gst_caps_ref (caps));
-  return number;
+}
+
+/* Behind the bytes of @meta, which are at @at. */
+static void
+put_pointer (
+    FmParcel *parcel, gsize at, const GstMeta *meta, const Known *known)
+{
+  gpointer pointer = *pointer_of (meta, known);
+  gpointer kept = keep_pointer (parcel, pointer, known->kind);
+  gsize bytes = own_bytes (meta, known);
+
+  memcpy (parcel->filling->map.data + at + known->offset - sizeof (GstMeta),
+      &kept, sizeof kept);
+  if (bytes > 0)
+    fm_parcel_put (parcel, pointer, bytes);
 }
 
 void
 fm_parcel_put_meta (FmParcel *parcel, const GstMeta *meta)
 {
-  guint8 kind = kind_of (meta->info);
-  guint32 number;
+  const GstMetaInfo *info = meta->info;
+  const Known *known = known_of (info);
+  gsize at;
 
-  if (kind == META_LEFT_OUT)
+  if (known->kind == META_LEFT_OUT)
     return;
-  fm_parcel_put (parcel, &kind, sizeof kind);
-  fm_parcel_put (parcel, &meta->info, sizeof meta->info);
-  if (kind == META_PLAIN) {
-    fm_parcel_put (parcel, meta + 1, meta->info->size - sizeof (GstMeta));
-  } else if (kind == META_ADDRESS) {
-    number = number_of_address (parcel, ((const AddressMeta *) meta)->address);
-    fm_parcel_put (parcel, &number, sizeof number);
-  } else {
-    const GstReferenceTimestampMeta *timestamp =
-        (const GstReferenceTimestampMeta *) meta;
+  fm_parcel_put (parcel, &info, sizeof info);
+  at = parcel->used;
+  fm_parcel_put (parcel, meta + 1, info->size - sizeof (GstMeta));
+  if (known->offset > 0)
+    put_pointer (parcel, at, meta, known);
+}
 
-    number = number_of_caps (parcel, timestamp->reference);
-    fm_parcel_put (parcel, &number, sizeof number);
-    fm_parcel_put (parcel, &timestamp->timestamp, sizeof timestamp->timestamp);
-    fm_parcel_put (parcel, &timestamp->duration, sizeof timestamp->duration);
+/* As it was, but for what is the new meta's own. */
+static void
+mend_pointer (FmParcelReader *reader, GstMeta *meta, const Known *known,
+    GstBuffer *buffer)
+{
+  gpointer *pointer = pointer_of (meta, known);
+  AudioMetaEnd *audio;
+  gsize bytes;
+
+  switch (known->kind) {
+    case META_ADDRESS:
+      g_object_ref (*pointer);
+      break;
+    case META_CAPS:
+      caps_ref (*pointer);
+      break;
+    case META_DATE:
+      if (*pointer != NULL)
+        date_ref (*pointer);
+      break;
+    case META_BUFFER:
+      *pointer = buffer;
+      break;
+    case META_BYTES:
+      bytes = own_bytes (meta, known);
+      *pointer = g_malloc (bytes);
+      if (bytes > 0)
+        fm_parcel_get (reader, *pointer, bytes);
+      break;
+    case META_AUDIO:
+      audio = end_of_audio (meta);
+      if (audio->offsets != NULL)
+        audio->offsets = audio->some;
+      break;
+    default:
+      break;
   }
 }
 
@@ -181,27 +345,10 @@ void
 fm_parcel_get_meta (FmParcelReader *reader, GstBuffer *buffer)
 {
   const GstMetaInfo *info;
-  GstClockTime timestamp, duration;
   GstMeta *meta;
-  guint8 kind;
-  guint32 number;
 
-  fm_parcel_get (reader, &kind, sizeof kind);
   fm_parcel_get (reader, &info, sizeof info);
-  if (kind == META_PLAIN) {
-    meta = gst_buffer_add_meta (buffer, info, NULL);
-    fm_parcel_get (reader, meta + 1, info->size - sizeof (GstMeta));
-    return;
-  }
-  fm_parcel_get (reader, &number, sizeof number);
-  if (kind == META_ADDRESS) {
-    meta = gst_buffer_add_meta (buffer, info, NULL);
-    ((AddressMeta *) meta)->address =
-        g_object_ref (g_ptr_array_index (reader->parcel->addresses, number));
-    return;
-  }
-  fm_parcel_get (reader, &timestamp, sizeof timestamp);
-  fm_parcel_get (reader, &duration, sizeof duration);
-  gst_buffer_add_reference_timestamp_meta (buffer,
-      g_ptr_array_index (reader->parcel->caps, number), timestamp, duration);
+  meta = gst_buffer_add_meta (buffer, info, NULL);
+  fm_parcel_get (reader, meta + 1, info->size - sizeof (GstMeta));
+  mend_pointer (reader, meta, known_of (info), buffer);
 }

@@ -9,6 +9,7 @@
 
 #include "parcel.h"
 
+#include <gio/gio.h>
 #include <string.h>
 
 G_BEGIN_DECLS
@@ -23,10 +24,10 @@ typedef struct
   GstClockTime pts, dts;               /* of the first */
   GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
   guint n;                             /* buffers */
-  GHashTable *address_numbers;         /* of their native form */
+  GHashTable *address_of;              /* by its native form */
   guint8 last_native[FM_PARCEL_NATIVE_MOST];
   gsize last_native_size;
-  guint last_address_number;
+  GSocketAddress *last_address;
 } FmParcelFilling;
 
 struct _FmParcel
@@ -34,10 +35,11 @@ struct _FmParcel
   gatomicrefcount refs;
   GstAllocator *allocator;
   GstMemory *memory;
-  gsize used;                  /* of the memory */
-  gsize bytes;                 /* of buffers */
-  GPtrArray *addresses, *caps; /* what metas refer to; or NULL */
-  FmParcelFilling *filling;    /* NULL: it is closed */
+  gsize used;  /* of the memory */
+  gsize bytes; /* of buffers */
+  /* What metas refer to; or NULL. */
+  GPtrArray *addresses, *caps, *dates;
+  FmParcelFilling *filling; /* NULL: it is closed */
   GDestroyNotify freed;
   gpointer data;
 };
@@ -61,7 +63,7 @@ fm_parcel_get (FmParcelReader *reader, gpointer data, gsize size)
 gboolean fm_parcel_keeps_meta (const GstMeta *meta);
 /* Bytes that it takes; 0 if it is left out, since it only keeps another buffer
  * alive, which is to go. */
-gsize fm_parcel_size_of_meta (const GstMetaInfo *info);
+gsize fm_parcel_size_of_meta (const GstMeta *meta);
 void fm_parcel_put_meta (FmParcel *parcel, const GstMeta *meta);
 /* Adds the next one to @buffer. */
 void fm_parcel_get_meta (FmParcelReader *reader, GstBuffer *buffer);

@@ -67,7 +67,7 @@ static void
 end_filling (FmParcel *parcel)
 {
   gst_memory_unmap (parcel->memory, &parcel->filling->map);
-  g_clear_pointer (&parcel->filling->address_numbers, g_hash_table_unref);
+  g_clear_pointer (&parcel->filling->address_of, g_hash_table_unref);
   g_clear_pointer (&parcel->filling, g_free);
 }
 
@@ -81,6 +81,7 @@ fm_parcel_unref (FmParcel *parcel)
   gst_memory_unref (parcel->memory);
   g_clear_pointer (&parcel->addresses, g_ptr_array_unref);
   g_clear_pointer (&parcel->caps, g_ptr_array_unref);
+  g_clear_pointer (&parcel->dates, g_ptr_array_unref);
   parcel->freed (parcel->data);
   g_free (parcel);
 }
@@ -142,7 +143,7 @@ size_of_record (GstBuffer *buffer)
   GstMeta *meta;
 
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL)
-    size += fm_parcel_size_of_meta (meta->info);
+    size += fm_parcel_size_of_meta (meta);
   return size;
 }
 
@@ -206,7 +207,7 @@ put_buffer (FmParcel *parcel, GstBuffer *buffer)
   put_field (parcel, &record, GST_BUFFER_OFFSET_END (buffer), HAS_OFFSET_END);
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL) {
     fm_parcel_put_meta (parcel, meta);
-    record.n_metas += fm_parcel_size_of_meta (meta->info) > 0;
+    record.n_metas += fm_parcel_size_of_meta (meta) > 0;
   }
   memcpy (parcel->filling->map.data + at, &record, sizeof record);
   for (i = 0; i < record.n_memories; i++) {

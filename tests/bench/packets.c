@@ -6,7 +6,7 @@
  * (two memories): what it takes of memory when it is full, and how long it
  * takes to fill and to empty it.
  *
- * A thread pushes them into the element "queue"; behind it nothing is let
+ * A thread pushes them into a queue; behind it nothing is let
  * through before all are in. Every buffer that comes out is checked: its
  * number, its size, how many memories it has, and its bytes. Whether they are
  * packed is up to who sets GST_TRACERS.
@@ -23,13 +23,15 @@
 #define RTP_HEADER 12
 
 static gint64 block = 1316, n_packets = 100000;
-static gchar *kind = NULL;
+static gchar *kind = NULL, *factory = NULL;
 
 static const GOptionEntry entries[] = {
     {"block", 0, 0, G_OPTION_ARG_INT64, &block, "bytes of a packet", "BYTES"},
     {"packets", 0, 0, G_OPTION_ARG_INT64, &n_packets, "how many", "N"},
     {"kind", 0, 0, G_OPTION_ARG_STRING, &kind, "file, socket, rtp or mixed",
         "KIND"},
+    {"queue", 0, 0, G_OPTION_ARG_STRING, &factory,
+        "the element that they rest in", "ELEMENT"},
     {NULL}};
 
 static struct
@@ -168,6 +170,18 @@ push_all (GstPad *pad)
   gst_pad_push_event (pad, gst_event_new_eos ());
 }
 
+/* A multiqueue makes the two of them when it is asked for the first. */
+static GstPad *
+get_pad (GstElement *queue, const gchar *name)
+{
+  g_autofree gchar *first = g_strconcat (name, "_0", NULL);
+  GstPad *pad = gst_element_get_static_pad (queue, name);
+
+  if (pad == NULL)
+    pad = gst_element_get_static_pad (queue, first);
+  return pad != NULL ? pad : gst_element_request_pad_simple (queue, first);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -184,16 +198,17 @@ main (int argc, char **argv)
     return 2;
   }
   kind = kind != NULL ? kind : g_strdup ("file");
+  factory = factory != NULL ? factory : g_strdup ("queue");
   gst_init (NULL, NULL);
-  queue = gst_object_ref_sink (gst_element_factory_make ("queue", NULL));
+  queue = gst_object_ref_sink (gst_element_factory_make (factory, NULL));
   g_object_set (queue, "max-size-buffers", 0, "max-size-bytes", 0,
       "max-size-time", G_GUINT64_CONSTANT (0), NULL);
   feed = gst_object_ref_sink (gst_pad_new ("feed", GST_PAD_SRC));
   end = gst_object_ref_sink (gst_pad_new ("end", GST_PAD_SINK));
   gst_pad_set_chain_function (end, on_packet);
   gst_pad_set_event_function (end, on_event);
-  in = gst_element_get_static_pad (queue, "sink");
-  out = gst_element_get_static_pad (queue, "src");
+  in = get_pad (queue, "sink");
+  out = get_pad (queue, "src");
   gst_pad_link (feed, in);
   gst_pad_link (out, end);
   gst_pad_set_active (end, TRUE);

@@ -12,15 +12,18 @@ MIB = 1 << 20
 RAM = 32
 WAYS = {"packed": "", "not packed": ",pack-below=0"}
 
-Case = collections.namedtuple("Case", "kind block")
+Case = collections.namedtuple("Case", "kind block queue",
+                              defaults=["queue"])
 CASES = (Case("file", 188), Case("file", 1316), Case("file", 4096),
-         Case("socket", 1316), Case("rtp", 1316), Case("mixed", 2500))
+         Case("socket", 1316), Case("rtp", 1316), Case("mixed", 2500),
+         Case("file", 1316, "queue2"), Case("file", 1316, "multiqueue"))
 
 
 def run(context, case, way, n):
     tracer = f"filemem(dir={context.options.dir},ram={RAM}M{WAYS[way]})"
     return context.run([context.program("packets"), f"--block={case.block}",
-                        f"--kind={case.kind}", f"--packets={n}"],
+                        f"--kind={case.kind}", f"--packets={n}",
+                        f"--queue={case.queue}"],
                        env=context.environment(tracer))
 
 
@@ -33,7 +36,7 @@ def beyond(runs, n):
 def packets(context):
     """a deep queue of small buffers: memory, and time to fill and empty it"""
     depth = (64 if context.quick else 512) * MIB
-    table = [["what", "bytes", "packets", "MiB, not packed", "packed",
+    table = [["element", "what", "bytes", "packets", "MiB, not packed", "packed",
               "beyond the budget, B/packet", "packed", "fill s, not packed",
               "packed", "drain s, not packed", "packed"]]
     every = []
@@ -47,14 +50,14 @@ def packets(context):
             continue
         plain, packed = runs["not packed"], runs["packed"]
         table.append([
-            case.kind, case.block, n,
+            case.queue, case.kind, case.block, n,
             *(f"{median(each, 'anonymous') / MIB:.0f}"
               for each in (plain, packed)),
             *(f"{beyond(each, n):.1f}" for each in (plain, packed)),
             *(cell(each, figure, form="{:.2f}")
               for figure in ("fill_s", "drain_s")
               for each in (plain, packed))])
-        name = f"{case.kind} {case.block}"
+        name = f"{case.queue}, {case.kind} {case.block}"
         context.goal(2, f"{name}: bytes a packet beyond the budget",
                      beyond(packed, n), at_most=16)
         for figure, word in (("fill_s", "fill"), ("drain_s", "drain")):

@@ -92,6 +92,17 @@ CASES = [
          f"t. ! {QUEUE} ! fakesink name=hold-check-1 "
          f"t. ! {QUEUE} ! videobalance name=hold-2 contrast=0.5 ! "
          "fakesink name=check-2"),
+    # small enough to be packed, twice
+    Case("tee-small-packets",
+         "filesrc location={wav} blocksize=1316 ! tee name=t "
+         f"t. ! {QUEUE} ! fakesink name=hold-check-1 "
+         f"t. ! {QUEUE2} ! fakesink name=hold-check-2"),
+    Case("multiqueue-small-packets",
+         f"{MULTIQUEUE} name=mq "
+         "filesrc location={wav} blocksize=1316 ! mq.sink_0 "
+         "mq.src_0 ! fakesink name=hold-check-1 "
+         f"{plate(60)} ! {H264} ! h264parse ! mq.sink_1 "
+         "mq.src_1 ! fakesink name=hold-check-2"),
     # one memory in many buffers
     Case("videorate-duplicates",
          f"{snow(60)} ! videorate ! video/x-raw,framerate=75/1 ! {QUEUE} ! "

@@ -5,8 +5,8 @@
  */
 #include "packing-line.h"
 
-#include <gst/net/net.h>
-#include <gst/video/video.h>
+#include "packing-metas.h"
+
 #include <string.h>
 
 static GQuark line_quark;
@@ -19,63 +19,33 @@ line_of (GstPad *pad)
 
 /* ---- in words ---- */
 
-static void
-describe_meta (GString *text, const GstMeta *meta)
-{
-  const gchar *api = g_type_name (meta->info->api);
-
-  g_string_append_printf (text, " %s", api);
-  if (g_str_equal (api, "GstNetAddressMetaAPI")) {
-    g_autofree gchar *address = g_socket_connectable_to_string (
-        G_SOCKET_CONNECTABLE (((const GstNetAddressMeta *) meta)->addr));
-
-    g_string_append_printf (text, "(%s)", address);
-  } else if (g_str_equal (api, "GstReferenceTimestampMetaAPI")) {
-    const GstReferenceTimestampMeta *stamp =
-        (const GstReferenceTimestampMeta *) meta;
-    g_autofree gchar *caps = gst_caps_to_string (stamp->reference);
-
-    g_string_append_printf (text,
-        "(%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT ")", caps,
-        stamp->timestamp, stamp->duration);
-  } else if (g_str_equal (api, "GstVideoCropMetaAPI")) {
-    const GstVideoCropMeta *crop = (const GstVideoCropMeta *) meta;
-
-    g_string_append_printf (
-        text, "(%u %u %u %u)", crop->x, crop->y, crop->width, crop->height);
-  }
-}
-
 static gchar *
 describe_buffer (GstBuffer *buffer)
 {
   GString *text = g_string_new ("buffer");
+  g_autofree gpointer bytes = NULL;
+  g_autofree gchar *hash = NULL;
   gpointer state = NULL;
-  GstMapInfo map;
   GstMeta *meta;
+  gsize size;
   guint i;
 
   for (i = 0; i < gst_buffer_n_memory (buffer); i++)
     g_string_append_printf (
         text, " %" G_GSIZE_FORMAT, gst_buffer_peek_memory (buffer, i)->size);
-  testing_check (gst_buffer_map (buffer, &map, GST_MAP_READ));
-  {
-    g_autofree gchar *hash =
-        g_compute_checksum_for_data (G_CHECKSUM_MD5, map.data, map.size);
-
-    g_string_append_printf (text, ": %s", hash);
-  }
-  gst_buffer_unmap (buffer, &map);
+  /* To map it may change its memories, but for another one's. */
+  gst_buffer_extract_dup (buffer, 0, -1, &bytes, &size);
+  hash = g_compute_checksum_for_data (G_CHECKSUM_MD5, bytes, size);
   g_string_append_printf (text,
-      ", pts %" G_GINT64_FORMAT " dts %" G_GINT64_FORMAT
+      ": %s, pts %" G_GINT64_FORMAT " dts %" G_GINT64_FORMAT
       " duration %" G_GINT64_FORMAT " offset %" G_GINT64_FORMAT
       " to %" G_GINT64_FORMAT ", flags %x,",
-      (gint64) GST_BUFFER_PTS (buffer), (gint64) GST_BUFFER_DTS (buffer),
+      hash, (gint64) GST_BUFFER_PTS (buffer), (gint64) GST_BUFFER_DTS (buffer),
       (gint64) GST_BUFFER_DURATION (buffer),
       (gint64) GST_BUFFER_OFFSET (buffer),
       (gint64) GST_BUFFER_OFFSET_END (buffer), GST_BUFFER_FLAGS (buffer));
   while ((meta = gst_buffer_iterate_meta (buffer, &state)) != NULL)
-    describe_meta (text, meta);
+    metas_describe (text, meta, buffer);
   if (gst_mini_object_get_qdata (GST_MINI_OBJECT_CAST (buffer), line_quark)
       != NULL)
     g_string_append (text, " data");
@@ -105,8 +75,11 @@ see_data (Line *line, gchar *words, guint n)
   GstFlowReturn result = GST_FLOW_OK;
 
   g_mutex_lock (&line->lock);
+  line->is_waiting = TRUE;
+  g_cond_broadcast (&line->changed);
   while (line->permits == 0 && !line->is_free && !line->is_stopping)
     g_cond_wait (&line->changed, &line->lock);
+  line->is_waiting = FALSE;
   if (line->is_stopping) {
     g_mutex_unlock (&line->lock);
     g_free (words);
@@ -215,6 +188,28 @@ line_start (Line *line)
   gst_pad_push_event (line->feed, gst_event_new_segment (&segment));
 }
 
+/* A multiqueue makes one when it is asked for it. */
+static GstPad *
+add_sink (Line *line)
+{
+  GstPad *pad = gst_element_get_static_pad (line->queue, "sink");
+
+  line->teller = G_OBJECT (line->queue);
+  if (pad == NULL) {
+    pad = gst_element_request_pad_simple (line->queue, "sink_%u");
+    line->teller = G_OBJECT (pad);
+  }
+  return pad;
+}
+
+GstPad *
+line_src (Line *line)
+{
+  GstPad *pad = gst_element_get_static_pad (line->queue, "src");
+
+  return pad != NULL ? pad : gst_element_get_static_pad (line->queue, "src_0");
+}
+
 Line *
 line_new (const gchar *factory, gboolean packed)
 {
@@ -239,8 +234,8 @@ line_new (const gchar *factory, gboolean packed)
   gst_pad_set_chain_list_function (line->end, on_chain_list);
   gst_pad_set_event_function (line->end, on_event);
   gst_pad_set_query_function (line->end, on_query);
-  in = gst_element_get_static_pad (line->queue, "sink");
-  out = gst_element_get_static_pad (line->queue, "src");
+  in = add_sink (line);
+  out = line_src (line);
   testing_check (gst_pad_link (line->feed, in) == GST_PAD_LINK_OK);
   testing_check (gst_pad_link (out, line->end) == GST_PAD_LINK_OK);
   gst_pad_set_active (line->end, TRUE);
@@ -318,6 +313,15 @@ line_wait_for (Line *line, guint n_buffers)
 {
   g_mutex_lock (&line->lock);
   while (line->n_buffers < n_buffers)
+    g_cond_wait (&line->changed, &line->lock);
+  g_mutex_unlock (&line->lock);
+}
+
+void
+line_wait_for_next (Line *line)
+{
+  g_mutex_lock (&line->lock);
+  while (!line->is_waiting)
     g_cond_wait (&line->changed, &line->lock);
   g_mutex_unlock (&line->lock);
 }

@@ -17,7 +17,8 @@
 typedef struct
 {
   GstElement *queue;
-  GstPad *feed; /* what the test pushes from */
+  GObject *teller; /* of the level */
+  GstPad *feed;    /* what the test pushes from */
   GstPad *end;
   GMutex lock;
   GCond changed;
@@ -26,6 +27,7 @@ typedef struct
   guint permits;        /* to come: buffers and lists */
   gboolean is_free;     /* as many as there are */
   gboolean is_stopping; /* nobody waits for a permit any more */
+  gboolean is_waiting;  /* somebody does */
   gboolean has_ended;
   GstFlowReturn answer; /* to buffers, from that one on */
   guint answer_at, n_buffers, keep_at;
@@ -36,6 +38,9 @@ typedef struct
  * that nothing is packed, one of buffers that is never reached. */
 Line *line_new (const gchar *factory, gboolean packed);
 void line_free (Line *line);
+
+/* Where it leaves the queue. */
+GstPad *line_src (Line *line);
 
 void line_permit (Line *line, guint n);
 void line_set_free (Line *line, gboolean is_free);
@@ -51,6 +56,8 @@ GstBuffer *line_kept (Line *line);
 /* Of what it has seen, for whoever waits. */
 void line_wait_for (Line *line, guint n_buffers);
 void line_wait_for_end (Line *line);
+/* One more is there, and waits for its permit. */
+void line_wait_for_next (Line *line);
 
 void line_start (Line *line);
 
