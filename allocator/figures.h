@@ -45,6 +45,7 @@ typedef enum {
 /* What belongs together, in the order in which it is told: (SYMBOL, "title").
  */
 #define FM_GROUPS(X)         \
+  X (PROCESS, "process")     \
   X (LIMITS, "limits")       \
   X (ALLOCATED, "allocated") \
   X (MEMORY, "memory")       \

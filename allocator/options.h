@@ -26,9 +26,9 @@ G_BEGIN_DECLS
 
 /* Elements of GStreamer's own modules that may hold many buffers. Those inside
  * of others (decodebin, splitmuxsink, webrtcbin) are among them. */
-#define FM_OPTIONS_QUEUES                                           \
-  "queue:queue2:multiqueue:appsink:rtpjitterbuffer:downloadbuffer:" \
-  "rtprtxqueue:"                                                    \
+#define FM_OPTIONS_QUEUES                                   \
+  "queue:queue2:multiqueue:appsink:appsrc:rtpjitterbuffer:" \
+  "downloadbuffer:rtprtxqueue:"                             \
   "rtprtxsend:rtpstorage:multifdsink:multisocketsink:tcpserversink:netsim"
 
 /* clang-format off */

@@ -28,6 +28,9 @@
  * whether filemem's is to stay (the option on-replace). A program that looks
  * the function up in libgstreamer itself (Python does) is not caught.
  *
+ * The same with what a program pushes into appsrc by functions: they are
+ * interposed, and the plugin gives the real ones what is to be pushed.
+ *
  * Invariants: `active`, `saved` and `self` are written by the constructor
  * alone. The plugin is loaded at most once, by the first caller, who sets
  * `plugin`, `gstreamer` and `tracers`; whoever asks before that has ended, the
@@ -52,6 +55,7 @@
 #define PLUGIN_VARIABLE PREFIX "PLUGIN"
 #define PLUGIN_FILE "libgstfilemem.so"
 #define LIBGSTREAMER "libgstreamer-1.0.so"
+#define LIBGSTAPP "libgstapp-1.0.so"
 #define TRACER "filemem"
 #define TRACERS_VARIABLE "GST_TRACERS"
 #define RANK_VARIABLE "GST_PLUGIN_FEATURE_RANK"
@@ -67,6 +71,21 @@ typedef void (*MakeTracer) (const gchar *params);
 typedef gboolean (*TakeReplacement) (void *allocator);
 
 void gst_allocator_set_default (void *allocator);
+
+/* where there is no such library after all */
+#define GST_FLOW_ERROR (-5)
+
+/* gst_app_src_push_buffer() and _buffer_list(), gst_app_src_push_sample() and
+ * gst_app_src_end_of_stream(); of the plugin: what stands between. */
+typedef int (*Push) (void *appsrc, void *item);
+typedef int (*EndOfStream) (void *appsrc);
+typedef int (*PushBy) (void *appsrc, void *item, Push push);
+typedef int (*EndBy) (void *appsrc, EndOfStream end);
+
+int gst_app_src_push_buffer (void *appsrc, void *buffer);
+int gst_app_src_push_buffer_list (void *appsrc, void *list);
+int gst_app_src_push_sample (void *appsrc, void *sample);
+int gst_app_src_end_of_stream (void *appsrc);
 
 static bool active;
 /* name, NUL, value, NUL, ..., NUL; NULL if there is nothing to keep */
@@ -440,36 +459,83 @@ get_tracers (const void *caller)
   return made ? made : getenv (TRACERS_VARIABLE);
 }
 
-static SetDefault
-real_set_default (void)
+/* The function that the shim stands for. LIBRARY is where it is, which may have
+ * been loaded RTLD_LOCAL; the caller keeps it there. */
+static void *
+real_function (void *handle, const char *library, const char *name)
 {
-  static const char name[] = "gst_allocator_set_default";
-  void *handle = atomic_load (&gstreamer);
-  void *set = dlsym (handle ? handle : RTLD_NEXT, name);
+  void *function = dlsym (handle ? handle : RTLD_NEXT, name);
 
-  if (set)
-    return (SetDefault) set;
-  /* A program in which nothing was loaded may have GStreamer RTLD_LOCAL. The
-   * caller keeps it there. */
-  handle = dlopen (LIBGSTREAMER ".0", RTLD_NOLOAD | RTLD_LAZY);
+  if (function)
+    return function;
+  handle = dlopen (library, RTLD_NOLOAD | RTLD_LAZY);
   if (handle) {
-    set = dlsym (handle, name);
+    function = dlsym (handle, name);
     dlclose (handle);
   }
-  return (SetDefault) set;
+  return function;
+}
+
+/* NULL where there is no plugin. */
+static void *
+plugin_function (const char *name)
+{
+  void *handle = atomic_load (&plugin);
+
+  return handle ? dlsym (handle, name) : NULL;
 }
 
 __attribute__ ((visibility ("default"))) void
 gst_allocator_set_default (void *allocator)
 {
-  void *handle = atomic_load (&plugin);
-  TakeReplacement take = handle ? (TakeReplacement) dlsym (
-                             handle, "gst_file_mem_allocator_take_replacement")
-                                : NULL;
-  SetDefault set = real_set_default ();
+  TakeReplacement take = (TakeReplacement) plugin_function (
+      "gst_file_mem_allocator_take_replacement");
+  SetDefault set = (SetDefault) real_function (
+      atomic_load (&gstreamer), LIBGSTREAMER ".0", "gst_allocator_set_default");
 
   if ((!take || !take (allocator)) && set)
     set (allocator);
+}
+
+static int
+push (void *appsrc, void *item, const char *name, const char *by)
+{
+  Push real = (Push) real_function (NULL, LIBGSTAPP ".0", name);
+  PushBy push_by = (PushBy) plugin_function (by);
+
+  if (!real)
+    return GST_FLOW_ERROR;
+  return push_by ? push_by (appsrc, item, real) : real (appsrc, item);
+}
+
+__attribute__ ((visibility ("default"))) int
+gst_app_src_push_buffer (void *appsrc, void *buffer)
+{
+  return push (appsrc, buffer, __func__, "gst_file_mem_tracer_push_buffer");
+}
+
+__attribute__ ((visibility ("default"))) int
+gst_app_src_push_buffer_list (void *appsrc, void *list)
+{
+  return push (appsrc, list, __func__, "gst_file_mem_tracer_push_buffer");
+}
+
+__attribute__ ((visibility ("default"))) int
+gst_app_src_push_sample (void *appsrc, void *sample)
+{
+  return push (appsrc, sample, __func__, "gst_file_mem_tracer_push_sample");
+}
+
+__attribute__ ((visibility ("default"))) int
+gst_app_src_end_of_stream (void *appsrc)
+{
+  EndOfStream real =
+      (EndOfStream) real_function (NULL, LIBGSTAPP ".0", __func__);
+  EndBy end_by = (EndBy) plugin_function ("gst_file_mem_tracer_end_of_stream");
+
+  if (!real)
+    return GST_FLOW_ERROR;
+  return end_by ? end_by (appsrc, real) : real (appsrc);
 }
 
 __attribute__ ((visibility ("default"))) const gchar *

@@ -5,6 +5,7 @@
  * condition and the words; what must not be said because of something else is
  * settled first.
  */
+#include "advice-private.h"
 #include "advice.h"
 
 #include "messages.h"
@@ -18,9 +19,6 @@
  * in all, are no reason to speak. */
 #define WORTH_A_WORD 100
 #define WORTH_A_WORD_NS ((guint64) 100000000)
-
-/* Memory below this is not worth a word, either. */
-#define LEAST ((guint64) 16 << 20)
 
 /* Of what is written more often than this, in permille, and more than that,
  * some need not be. */
@@ -47,21 +45,6 @@
 #define HOLDER_PART 8
 #define HOLDERS_MOST 3
 
-/* What is the matter, as far as one thing must not be said because of another.
- */
-typedef struct
-{
-  const FmSnapshot *snapshot;
-  const guint64 *stats;
-  guint n_streams;  /* that may have been at work at a time */
-  gboolean mapped;  /* takes most of the budget, or more */
-  gboolean pool;    /* fills of blocks that are written anew are many */
-  gboolean turns;   /* streams that don't fit the budget take turns in it */
-  gboolean refused; /* there is no room on disk */
-  gboolean full;    /* or size is reached */
-  gboolean slow;    /* the disk is what producers wait for */
-} Matter;
-
 static gdouble
 seconds (guint64 ns)
 {
@@ -69,7 +52,7 @@ seconds (guint64 ns)
 }
 
 static gboolean
-is_worth_a_word (const Matter *matter, guint64 waited)
+is_worth_a_word (const FmMatter *matter, guint64 waited)
 {
   return waited
       > MAX (matter->snapshot->uptime / WORTH_A_WORD, WORTH_A_WORD_NS);
@@ -101,7 +84,7 @@ count_streams (const FmSnapshot *snapshot)
  * than a quarter, it is why bytes go to disk and come back; unless it is just
  * what many streams are writing and reading at the time, an extent each. */
 static gboolean
-is_mapped (const Matter *matter)
+is_mapped (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 in_passing = matter->n_streams > 1
@@ -117,7 +100,7 @@ is_mapped (const Matter *matter)
 
 /* Whatever passes through queues is written once at the most. */
 static gboolean
-is_written_often (const Matter *matter)
+is_written_often (const FmMatter *matter)
 {
   return matter->stats[FM_STAT_SPILL_BYTES] > WRITTEN_LEAST
       && matter->stats[FM_STAT_WRITTEN_PERMILLE] > WRITTEN_OFTEN;
@@ -133,25 +116,18 @@ bytes_to_write (const guint64 *stats)
 
 /* Blocks of a pool that are written anew are read from disk before. */
 static gboolean
-is_pool (const Matter *matter)
+is_pool (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
 
-  return bytes_to_write (stats) > LEAST
+  return bytes_to_write (stats) > FM_ADVICE_LEAST
       && stats[FM_STAT_FILLS_TO_WRITE] > stats[FM_STAT_FILLS] / 3;
 }
 
 /* ---- disk space ---- */
 
-static const gchar *
-what_limits (const Matter *matter)
-{
-  return matter->snapshot->limited_by != NULL ? matter->snapshot->limited_by
-                                              : "size";
-}
-
 static guint64
-refused_by_disk (const Matter *matter)
+refused_by_disk (const FmMatter *matter)
 {
   guint64 all = matter->stats[FM_STAT_DISK_FULL];
 
@@ -159,13 +135,13 @@ refused_by_disk (const Matter *matter)
 }
 
 static gboolean
-is_disk_full (const Matter *matter)
+is_disk_full (const FmMatter *matter)
 {
   return refused_by_disk (matter) > 0;
 }
 
 static gchar *
-tell_disk_full (const Matter *matter)
+tell_disk_full (const FmMatter *matter)
 {
   g_autofree gchar *peak = fm_size_text (matter->stats[FM_STAT_DISK_PEAK]);
 
@@ -177,14 +153,14 @@ tell_disk_full (const Matter *matter)
 }
 
 static gboolean
-is_size_reached (const Matter *matter)
+is_size_reached (const FmMatter *matter)
 {
   return matter->stats[FM_STAT_FALLBACKS_FULL] > 0
       || matter->stats[FM_STAT_SIZE_REACHED] > 0;
 }
 
 static gchar *
-tell_size_reached (const Matter *matter)
+tell_size_reached (const FmMatter *matter)
 {
   g_autofree gchar *most = fm_size_text (matter->stats[FM_STAT_SIZE]);
   g_autofree gchar *lost = fm_size_text (matter->stats[FM_STAT_FALLBACK_BYTES]);
@@ -192,17 +168,17 @@ tell_size_reached (const Matter *matter)
   if (matter->stats[FM_STAT_FALLBACKS_FULL] > 0)
     return g_strdup_printf (
         "the size of %s was reached, and %s stayed ordinary memory: raise %s",
-        most, lost, what_limits (matter));
+        most, lost, fm_advice_what_limits (matter));
   return g_strdup_printf (
       "the size of %s was reached, and buffers stayed in memory that were to "
       "go to disk: raise %s",
-      most, what_limits (matter));
+      most, fm_advice_what_limits (matter));
 }
 
 /* ---- the budget ---- */
 
 static gboolean
-is_over_budget (const Matter *matter)
+is_over_budget (const FmMatter *matter)
 {
   return matter->stats[FM_STAT_OVER_BUDGET] > 0 && !matter->mapped
       && !matter->refused;
@@ -210,7 +186,7 @@ is_over_budget (const Matter *matter)
 
 /* What is mapped may exceed the budget, and then nobody was refused room. */
 static gchar *
-tell_over_budget (const Matter *matter)
+tell_over_budget (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_BUDGET];
@@ -252,7 +228,7 @@ compare_holders (gconstpointer a, gconstpointer b)
 
 /* Those worth a word, the one that holds most first. */
 static GArray *
-find_holders (const Matter *matter)
+find_holders (const FmMatter *matter)
 {
   GArray *holders = g_array_new (FALSE, FALSE, sizeof (Holder));
   GPtrArray *elements = matter->snapshot->elements;
@@ -300,7 +276,7 @@ name_holder (GString *text, const GArray *holders, guint i)
 }
 
 static gchar *
-name_holders (const Matter *matter)
+name_holders (const FmMatter *matter)
 {
   g_autofree gchar *pinned = fm_size_text (matter->stats[FM_STAT_PINNED_PEAK]);
   g_autoptr (GArray) holders = find_holders (matter);
@@ -321,13 +297,13 @@ name_holders (const Matter *matter)
 }
 
 static gboolean
-has_mapped (const Matter *matter)
+has_mapped (const FmMatter *matter)
 {
   return matter->mapped;
 }
 
 static gchar *
-tell_mapped (const Matter *matter)
+tell_mapped (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 pinned = stats[FM_STAT_PINNED_PEAK], budget = stats[FM_STAT_BUDGET];
@@ -348,7 +324,7 @@ tell_mapped (const Matter *matter)
 /* ---- what is written more than once ---- */
 
 static gchar *
-tell_turns (const Matter *matter, const gchar *what)
+tell_turns (const FmMatter *matter, const gchar *what)
 {
   guint64 least = matter->n_streams * STREAM_BYTES;
   g_autofree gchar *ram = fm_size_text (least);
@@ -363,13 +339,13 @@ tell_turns (const Matter *matter, const gchar *what)
 }
 
 static gboolean
-has_pool (const Matter *matter)
+has_pool (const FmMatter *matter)
 {
   return matter->pool;
 }
 
 static gchar *
-tell_pool (const Matter *matter)
+tell_pool (const FmMatter *matter)
 {
   g_autofree gchar *in_vain = fm_size_text (bytes_to_write (matter->stats));
   g_autofree gchar *all = fm_size_text (matter->stats[FM_STAT_FILL_BYTES]);
@@ -381,13 +357,13 @@ tell_pool (const Matter *matter)
 }
 
 static gboolean
-is_written_again (const Matter *matter)
+is_written_again (const FmMatter *matter)
 {
   return !matter->pool && !matter->mapped && is_written_often (matter);
 }
 
 static gchar *
-tell_written_again (const Matter *matter)
+tell_written_again (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   g_autofree gchar *written = fm_size_text (stats[FM_STAT_SPILL_BYTES]);
@@ -408,7 +384,7 @@ tell_written_again (const Matter *matter)
 /* Whether the disk was at work for much of the time that was spent waiting,
  * which may have been for room beside what is mapped, or for a processor. */
 static gboolean
-was_waited_for (const Matter *matter, guint64 waited)
+was_waited_for (const FmMatter *matter, guint64 waited)
 {
   /* Those of all streams may have waited at the same time. */
   return matter->stats[FM_STAT_DISK_BUSY_NS]
@@ -419,7 +395,7 @@ was_waited_for (const Matter *matter, guint64 waited)
 /* Most of what was read was for producers, who waited for what they were to
  * write: that was said. */
 static gboolean
-waits_for_pool (const Matter *matter)
+waits_for_pool (const FmMatter *matter)
 {
   return matter->pool
       && matter->stats[FM_STAT_FILLS_TO_WRITE]
@@ -428,7 +404,7 @@ waits_for_pool (const Matter *matter)
 
 /* Where writes failed, that is what was waited for. */
 static gboolean
-is_slow (const Matter *matter)
+is_slow (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 waited = stats[FM_STAT_ALLOC_WAIT_NS];
@@ -441,13 +417,13 @@ is_slow (const Matter *matter)
 }
 
 static gboolean
-has_slow_disk (const Matter *matter)
+has_slow_disk (const FmMatter *matter)
 {
   return matter->slow;
 }
 
 static gchar *
-tell_slow_disk (const Matter *matter)
+tell_slow_disk (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   gdouble moved =
@@ -455,20 +431,20 @@ tell_slow_disk (const Matter *matter)
 
   return g_strdup_printf (
       "the disk moved %.0f MiB/s both ways, and producers waited %.1f s for "
-      "it: no harm, unless they are live; else use a faster disk (dir), or "
+      "it. This matters only for live sources: use a faster disk (dir), or "
       "raise ram",
       moved / seconds (stats[FM_STAT_DISK_BUSY_NS]) / (1 << 20),
       seconds (stats[FM_STAT_ALLOC_WAIT_NS]));
 }
 
 static gboolean
-has_maps_in_place (const Matter *matter)
+has_maps_in_place (const FmMatter *matter)
 {
   return matter->stats[FM_STAT_MAPS_IN_PLACE] > 0;
 }
 
 static gchar *
-tell_maps_in_place (const Matter *matter)
+tell_maps_in_place (const FmMatter *matter)
 {
   return g_strdup_printf (
       "buffers were used where they are on disk, which is slow "
@@ -482,7 +458,7 @@ tell_maps_in_place (const Matter *matter)
 /* With how much ram nothing would go to disk: what there was at a time, unless
  * it was less because of the waits, or was not all. NULL if nobody knows. */
 static gchar *
-enough (const Matter *matter)
+enough (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   guint64 waited = (stats[FM_STAT_ALLOC_WAIT_NS] + stats[FM_STAT_MAP_WAIT_NS])
@@ -495,14 +471,14 @@ enough (const Matter *matter)
 }
 
 static gboolean
-has_waits (const Matter *matter)
+has_waits (const FmMatter *matter)
 {
   return !matter->turns && !waits_for_pool (matter)
       && is_worth_a_word (matter, matter->stats[FM_STAT_MAP_WAIT_NS]);
 }
 
 static gchar *
-tell_waits (const Matter *matter)
+tell_waits (const FmMatter *matter)
 {
   guint64 waited = matter->stats[FM_STAT_MAP_WAIT_NS];
   gboolean by_disk =
@@ -520,16 +496,16 @@ tell_waits (const Matter *matter)
 /* Where there is little room beside what is mapped, what was read ahead may
  * have to go again. */
 static gboolean
-is_read_in_vain (const Matter *matter)
+is_read_in_vain (const FmMatter *matter)
 {
   guint64 unused = matter->stats[FM_STAT_PREFETCH_UNUSED_BYTES];
 
-  return !matter->mapped && !matter->turns && unused > LEAST
+  return !matter->mapped && !matter->turns && unused > FM_ADVICE_LEAST
       && unused > matter->stats[FM_STAT_PREFETCH_BYTES] / 4;
 }
 
 static gchar *
-tell_read_in_vain (const Matter *matter)
+tell_read_in_vain (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
   g_autofree gchar *in_vain =
@@ -552,7 +528,7 @@ tell_read_in_vain (const Matter *matter)
 }
 
 static guint64
-mean_buffer (const Matter *matter)
+mean_buffer (const FmMatter *matter)
 {
   return matter->stats[FM_STAT_ALLOC_BYTES]
       / MAX (matter->stats[FM_STAT_ALLOCS], 1);
@@ -560,7 +536,7 @@ mean_buffer (const Matter *matter)
 
 /* Of as many buffers as there may have been at a time. */
 static guint64
-bytes_of_objects (const Matter *matter)
+bytes_of_objects (const FmMatter *matter)
 {
   guint64 n = matter->stats[FM_STAT_USED_PEAK] / MAX (mean_buffer (matter), 1);
 
@@ -568,15 +544,15 @@ bytes_of_objects (const Matter *matter)
 }
 
 static gboolean
-has_small_buffers (const Matter *matter)
+has_small_buffers (const FmMatter *matter)
 {
   return !fm_snapshot_is_packed (matter->snapshot)
       && mean_buffer (matter) < 2 * BYTES_OF_OBJECTS
-      && bytes_of_objects (matter) > LEAST;
+      && bytes_of_objects (matter) > FM_ADVICE_LEAST;
 }
 
 static gchar *
-tell_small_buffers (const Matter *matter)
+tell_small_buffers (const FmMatter *matter)
 {
   g_autofree gchar *objects = fm_size_text (bytes_of_objects (matter));
 
@@ -588,58 +564,13 @@ tell_small_buffers (const Matter *matter)
       mean_buffer (matter), objects);
 }
 
-/* ---- queues ---- */
-
-/* What entered it and stayed ordinary memory; NULL if that is not worth a word.
- */
-static gchar *
-tell_escapes (const Matter *matter, const FmQueueRecord *queue)
-{
-  const guint64 *stats = matter->stats;
-  g_autofree gchar *cure = NULL;
-  guint64 all = queue->figure[FM_QUEUE_BYTES];
-  guint64 escaped = all - MIN (all, fm_queue_file_backed (queue));
-  g_autofree gchar *escaped_size = fm_size_text (escaped),
-                   *all_size = fm_size_text (all);
-  g_autoptr (GString) why = g_string_new (NULL);
-  guint i, n_reasons = 0;
-
-  if (escaped <= LEAST || escaped <= all / 10)
-    return NULL;
-  for (i = 0; i < FM_N_QUEUE_FIGURES; i++) {
-    const FmFigureSpec *spec = fm_queue_figure_spec (i);
-    guint64 n = queue->figure[i];
-
-    if (spec->group != FM_GROUP_REASONS || n == 0)
-      continue;
-    g_string_append_printf (why, "%s%" G_GUINT64_FORMAT " buffer%s: %s",
-        why->len > 0 ? "; " : "", n, n == 1 ? "" : "s", spec->label);
-    n_reasons++;
-  }
-  /* It never held more than copy-above. */
-  if (why->len == 0)
-    return NULL;
-  if (queue->figure[FM_LEFT_NO_ROOM] > 0) {
-    /* One thing to be done about it is enough. */
-    if (matter->full && n_reasons == 1)
-      return NULL;
-    if (stats[FM_STAT_FALLBACKS_DIR] > 0)
-      cure = g_strdup (": set dir to a directory that can be used");
-    else if (!matter->full)
-      cure = g_strdup_printf (": raise %s", what_limits (matter));
-  }
-  return g_strdup_printf (
-      "%s of %s that entered %s stayed ordinary memory (%s)%s", escaped_size,
-      all_size, queue->name, why->str, cure != NULL ? cure : "");
-}
-
 /* ---- all of it ---- */
 
 /* In the order in which it is said. */
 static const struct
 {
-  gboolean (*applies) (const Matter *matter);
-  gchar *(*tell) (const Matter *matter);
+  gboolean (*applies) (const FmMatter *matter);
+  gchar *(*tell) (const FmMatter *matter);
 } pieces[] = {
     {is_disk_full, tell_disk_full},
     {is_size_reached, tell_size_reached},
@@ -655,7 +586,7 @@ static const struct
 };
 
 static void
-settle (Matter *matter)
+settle (FmMatter *matter)
 {
   matter->n_streams = count_streams (matter->snapshot);
   matter->refused = matter->stats[FM_STAT_DISK_FULL] > 0;
@@ -670,7 +601,7 @@ settle (Matter *matter)
 GPtrArray *
 fm_advice (const FmSnapshot *snapshot)
 {
-  Matter matter = {.snapshot = snapshot, .stats = snapshot->stats};
+  FmMatter matter = {.snapshot = snapshot, .stats = snapshot->stats};
   GPtrArray *advice = g_ptr_array_new_with_free_func (g_free);
   guint i;
 
@@ -679,12 +610,8 @@ fm_advice (const FmSnapshot *snapshot)
     if (pieces[i].applies (&matter))
       g_ptr_array_add (advice, pieces[i].tell (&matter));
   }
-  for (i = 0; i < snapshot->queues->len; i++) {
-    gchar *text =
-        tell_escapes (&matter, g_ptr_array_index (snapshot->queues, i));
-
-    if (text != NULL)
-      g_ptr_array_add (advice, text);
-  }
+  for (i = 0; i < snapshot->queues->len; i++)
+    fm_advice_on_queue (
+        &matter, g_ptr_array_index (snapshot->queues, i), advice);
   return advice;
 }

@@ -71,12 +71,29 @@ knows_its_memory (const GstMeta *meta)
           (gconstpointer) meta->info->transform_func);
 }
 
-/* A meta without a transform function is not copied. One that says something
- * about another memory than the buffer's has to keep that. */
+/* GStreamer copies none of these, either: gst_buffer_copy() leaves out what has
+ * no function for it, and what is tagged so where the memory is another one. */
+gboolean
+fm_foreign_goes_with_memory (const GstMetaInfo *info)
+{
+  static GQuark tag = 0;
+
+  if (tag == 0)
+    tag = g_quark_from_static_string (GST_META_TAG_MEMORY_STR);
+  return info->api == GST_PARENT_BUFFER_META_API_TYPE
+      || (info->transform_func == NULL
+          && gst_meta_api_type_has_tag (info->api, tag));
+}
+
+/* Any other meta without a transform function would be lost. One that says
+ * something about another memory than the buffer's has to keep that. */
 static gboolean
 look_at_meta (GstBuffer *buffer, GstMeta **meta, gpointer ret_loses)
 {
-  if ((*meta)->info->transform_func != NULL && !knows_its_memory (*meta))
+  const GstMetaInfo *info = (*meta)->info;
+
+  if (fm_foreign_goes_with_memory (info)
+      || (info->transform_func != NULL && !knows_its_memory (*meta)))
     return TRUE;
   *(gboolean *) ret_loses = TRUE;
   return FALSE;
@@ -131,9 +148,9 @@ copy_memory (GstMemory *mem, GstAllocator *ours, FmLeftAlone *ret_why)
 }
 
 static gboolean
-remove_parent (GstBuffer *buffer, GstMeta **meta, gpointer unused)
+remove_of_memory (GstBuffer *buffer, GstMeta **meta, gpointer unused)
 {
-  if ((*meta)->info->api == GST_PARENT_BUFFER_META_API_TYPE)
+  if (fm_foreign_goes_with_memory ((*meta)->info))
     *meta = NULL;
   return TRUE;
 }
@@ -206,7 +223,7 @@ find_or_copy (GstMemory *mem, GstAllocator *ours, gboolean is_shared,
 static gboolean
 count_meta (GstBuffer *buffer, GstMeta **meta, gpointer ret_n)
 {
-  if ((*meta)->info->api != GST_PARENT_BUFFER_META_API_TYPE)
+  if (!fm_foreign_goes_with_memory ((*meta)->info))
     (*(guint *) ret_n)++;
   return TRUE;
 }
@@ -257,7 +274,7 @@ fm_foreign_copy (GstBuffer *buffer, GstAllocator *ours, GHashTable *copies,
     *ret_why = FM_LEFT_FAILED;
     return NULL;
   }
-  gst_buffer_foreach_meta (copy, remove_parent, NULL);
+  gst_buffer_foreach_meta (copy, remove_of_memory, NULL);
   /* A transform function may have refused. */
   if (n_metas (copy) != n_metas (buffer)) {
     *ret_why = FM_LEFT_META;

@@ -6,8 +6,10 @@
  * Foreign is what the file-backed allocator did not give: wrapped memory, that
  * of other allocators, and what became system memory because filemem had no
  * room. The copy has the same memories, byte for byte, and every flag,
- * timestamp, offset and meta of the original; a GstParentBufferMeta alone is
- * left out, because it would keep the original alive, which is to go at once.
+ * timestamp, offset and meta of the original, but for those that go with its
+ * memory: a GstParentBufferMeta, which would keep the original alive, which is
+ * to go at once, and what says of itself that it is about the memory and can't
+ * be copied.
  * What somebody attached as qdata is lost: nothing tells that it is there.
  *
  * Some buffers are better left alone; FmLeftAlone says why.
@@ -33,6 +35,9 @@ gsize fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
 /* Whether memory of that type stands for something of a device, to which
  * whoever takes it is likely to hand it. */
 gboolean fm_foreign_is_of_device (GstMemory *mem);
+
+/* Whether metas of that kind are not to be with a copy of the bytes. */
+gboolean fm_foreign_goes_with_memory (const GstMetaInfo *info);
 
 /* Why the buffer should be left alone, as far as can be told without copying;
  * FM_NOT_LEFT_ALONE if it need not be. */

@@ -280,6 +280,21 @@ check_queues (const FmOptions *options)
   }
 }
 
+/* Without a block there is nothing else to be seen of filemem. */
+static void
+on_foreign (const gchar *queue, guint64 bytes)
+{
+  g_autofree gchar *active = gst_file_mem_allocator_describe (shared.allocator);
+  g_autofree gchar *size = fm_size_text (bytes);
+
+  shared.is_idle_child = FALSE;
+  fm_watch_start ();
+  if (active == NULL)
+    fm_info ("active: nothing is on disk; %s holds %s in memory that is not "
+             "filemem's",
+        queue, size);
+}
+
 static void
 start_queues_and_elements (void)
 {
@@ -288,7 +303,7 @@ start_queues_and_elements (void)
   check_queues (options);
   fm_queues_start (GST_ALLOCATOR (shared.allocator),
       fm_options_text (options, FM_OPTION_QUEUES),
-      fm_options_number (options, FM_OPTION_COPY_ABOVE));
+      fm_options_number (options, FM_OPTION_COPY_ABOVE), on_foreign);
   fm_packing_start (shared.allocator,
       fm_options_number (options, FM_OPTION_PACK_ABOVE),
       fm_options_number (options, FM_OPTION_PACK_BELOW));

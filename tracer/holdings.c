@@ -201,6 +201,19 @@ fm_holding_exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes,
   return exceeds;
 }
 
+void
+fm_holding_add (FmHolding *holding, GstBuffer *buffer, gsize kept)
+{
+  if (holding->in_use != NULL)
+    (void) exceeds_in_use (holding->in_use, buffer, kept, G_MAXUINT64);
+}
+
+gboolean
+fm_holding_is_told (FmHolding *holding)
+{
+  return holding->in_use == NULL;
+}
+
 static guint64
 total_in_use (InUse *in_use)
 {

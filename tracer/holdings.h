@@ -35,6 +35,12 @@ void fm_holding_free (FmHolding *holding);
 gboolean fm_holding_exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes,
     gsize kept, guint64 limit);
 
+/* @buffer stays foreign and enters all the same. */
+void fm_holding_add (FmHolding *holding, GstBuffer *buffer, gsize kept);
+
+/* Whether the level is what the queue says. */
+gboolean fm_holding_is_told (FmHolding *holding);
+
 /* The most foreign bytes that it may hold, as known. */
 guint64 fm_holding_bytes (FmHolding *holding);
 

@@ -17,6 +17,7 @@
  */
 #include "pads.h"
 
+#include "appsrc.h"
 #include "attribution.h"
 #include "loss.h"
 #include "queues.h"
@@ -351,6 +352,8 @@ on_pad_added (GSignalInvocationHint *hint, guint n_values, const GValue *values,
         on_first, NULL, NULL);
   else if (fm_attribution_is_on ())
     wrap_source (pad);
+  if (GST_PAD_IS_SRC (pad))
+    fm_appsrc_look ();
   return TRUE;
 }
 

@@ -9,6 +9,7 @@
  * The layouts are of libraries that need not be here; they are part of the ABI.
  * Where the size is another one, it is not the meta that we know.
  */
+#include "foreign.h"
 #include "parcel-private.h"
 
 #include <gio/gio.h>
@@ -53,7 +54,7 @@ typedef struct
 
 typedef enum {
   META_UNKNOWN,
-  META_LEFT_OUT, /* keeps another buffer alive, which is to go */
+  META_LEFT_OUT, /* goes with the memory, which is to go */
   META_PLAIN,    /* without a pointer, but to what is there for ever */
   META_ADDRESS,
   META_CAPS,
@@ -102,7 +103,7 @@ known_of (const GstMetaInfo *info)
   const gchar *api = g_type_name (info->api);
   guint i;
 
-  if (info->api == GST_PARENT_BUFFER_META_API_TYPE)
+  if (fm_foreign_goes_with_memory (info))
     return &left_out;
   for (i = 0; i < G_N_ELEMENTS (known_metas); i++) {
     const Known *known = &known_metas[i];

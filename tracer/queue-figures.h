@@ -34,6 +34,8 @@
 
 #define FM_QUEUE_FIGURES(X) \
   X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in it now; of an element that can't tell, those in foreign memory") \
+  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, most", "most bytes that it held, as far as was seen when it was asked: once a MiB; 0 of an element that can't tell") \
+  X (HELD_FOREIGN_PEAK, "held-foreign-peak", PEAK, BYTES, PASSED, "foreign in it, most", "most of these bytes, about, that filemem did not hold, whatever the reason") \
   X (BUFFERS, "buffers", COUNTER, NUMBER, PASSED, "buffers in all", "buffers that entered") \
   X (BYTES, "bytes", COUNTER, BYTES, PASSED, "bytes in all", "bytes that entered") \
   X (FOREIGN_BYTES, "foreign-bytes", COUNTER, BYTES, PASSED, "foreign", "of these, bytes in foreign memory, before any was copied") \
@@ -41,6 +43,8 @@
   X (COPIES, "copies", COUNTER, NUMBER, PASSED, "buffers copied", "buffers copied into filemem") \
   X (COPIED_BYTES, "copied-bytes", COUNTER, BYTES, PASSED, "copied", "bytes copied into filemem") \
   X (SHARED_BYTES, "shared-bytes", COUNTER, BYTES, PASSED, "shared with a branch", "bytes for which a copy was there already, made for another branch of a tee") \
+  X (UNSEEN, "unseen-bytes", COUNTER, BYTES, PASSED, "foreign, pushed unseen", "bytes in foreign memory that a program pushed into an appsrc where filemem does not see it") \
+  X (KEPT_OWN, "own-bytes", COUNTER, BYTES, PASSED, "kept in memory of its own", "bytes that the element keeps in memory of its own, whatever they came in") \
   X (PACKED, "packed", COUNTER, NUMBER, PACKED, "buffers packed", "small buffers that rested in parcels, several in one block") \
   X (PACKED_BYTES, "packed-bytes", COUNTER, BYTES, PACKED, "packed", "bytes of these") \
   X (PARCELS, "parcels", COUNTER, NUMBER, PACKED, "parcels", "parcels that entered") \

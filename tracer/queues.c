@@ -13,6 +13,7 @@
 
 #include "hoard.h"
 #include "holdings.h"
+#include "messages.h"
 #include "options.h"
 #include "packing.h"
 #include "roster.h"
@@ -22,6 +23,19 @@
 
 /* An element that sits on so many bytes is a queue as well. */
 #define HOARD_LEAST ((guint64) 4 << 20)
+
+/* Who holds so many bytes that are not filemem's is worth a word. */
+#define MUCH_FOREIGN ((guint64) 16 << 20)
+
+/* An element is asked for its level when so many bytes have come, or have left
+ * an appsrc. */
+#define ASK_EVERY ((guint64) 1 << 20)
+
+/* Bytes that have entered, and those of them that filemem did not take. */
+typedef struct
+{
+  guint64 all, foreign;
+} FmPassed;
 
 /* What entered one queue. */
 struct _FmEntrance
@@ -39,9 +53,15 @@ struct _FmEntrance
   GstCaps *caps;         /* that were looked at last */
   gboolean is_of_device; /* by these */
   gboolean knows_caps;   /* they are those that hold */
+  gboolean keeps_own; /* what enters is copied into the element's own memory */
+  guint64 ask_at;     /* when so many bytes have entered */
+  FmPassed at_last, before_last; /* when it was asked */
   /* What the element downstream offered last to allocate from; only to be
    * compared with. */
   GPtrArray *lent;
+
+  /* The thread's in which buffers leave an appsrc. */
+  guint64 left, left_foreign, asked_at;
 };
 
 static struct
@@ -50,6 +70,7 @@ static struct
   gchar *names;
   gboolean watches_all;
   guint64 copy_above;
+  FmQueuesForeignFunc on_foreign;
   FmRoster entrances;
 } queues;
 
@@ -80,6 +101,18 @@ fm_entrance_left (FmEntrance *entrance)
   fm_roster_leave (&queues.entrances, entrance);
 }
 
+/* A queue2 with a ring buffer copies what enters it into that. */
+static gboolean
+has_ring (GstElement *element)
+{
+  guint64 size = 0;
+
+  if (!g_str_equal (G_OBJECT_TYPE_NAME (element), "GstQueue2"))
+    return FALSE;
+  g_object_get (element, "ring-buffer-max-size", &size, NULL);
+  return size > 0;
+}
+
 static FmEntrance *
 entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
     gboolean is_queue)
@@ -93,6 +126,7 @@ entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   if (queues.watches_all)
     entrance->hoard = fm_hoard_new ();
   fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
+  entrance->keeps_own = is_queue && has_ring (element);
   if (is_queue)
     entrance->packing =
         fm_packing_new (element, pad, chain, &entrance->item, entrance->figure);
@@ -108,14 +142,68 @@ count (_Atomic guint64 *figure, guint64 n)
       memory_order_relaxed);
 }
 
+static guint64
+get_figure (FmEntrance *entrance, FmQueueFigure figure)
+{
+  return atomic_load_explicit (&entrance->figure[figure], memory_order_relaxed);
+}
+
+static void
+note_peak (FmEntrance *entrance, FmQueueFigure peak, guint64 bytes)
+{
+  if (bytes > get_figure (entrance, peak))
+    atomic_store_explicit (
+        &entrance->figure[peak], bytes, memory_order_relaxed);
+}
+
+static FmPassed
+passed (FmEntrance *entrance)
+{
+  guint64 foreign = get_figure (entrance, FM_QUEUE_FOREIGN_BYTES);
+  guint64 taken = get_figure (entrance, FM_QUEUE_COPIED_BYTES)
+      + get_figure (entrance, FM_QUEUE_SHARED_BYTES);
+
+  return (FmPassed){
+      get_figure (entrance, FM_QUEUE_BYTES), foreign - MIN (foreign, taken)};
+}
+
+static void
+note_foreign (FmEntrance *entrance, guint64 bytes)
+{
+  static atomic_bool said;
+
+  note_peak (entrance, FM_QUEUE_HELD_FOREIGN_PEAK, bytes);
+  if (bytes > MUCH_FOREIGN && fm_first_time (&said))
+    queues.on_foreign (entrance->name, bytes);
+}
+
+/* The element is asked for its level. What it holds is what came last, so as
+ * much of that is foreign as of what came of late. */
+static void
+note_level (FmEntrance *entrance)
+{
+  const FmPassed now = passed (entrance);
+  const FmPassed *then = &entrance->before_last;
+  guint64 level = fm_holding_level (entrance->holding);
+  gdouble share = 1;
+
+  if (!entrance->keeps_own && fm_holding_is_told (entrance->holding)
+      && now.all > then->all)
+    share = (gdouble) (now.foreign - then->foreign)
+        / (gdouble) (now.all - then->all);
+  if (fm_holding_is_told (entrance->holding))
+    note_peak (entrance, FM_QUEUE_HELD_PEAK, level);
+  note_foreign (entrance, (guint64) (MIN (share, 1) * (gdouble) level));
+  entrance->before_last = entrance->at_last;
+  entrance->at_last = now;
+  entrance->ask_at = now.all + ASK_EVERY;
+}
+
 static void
 note_holding (FmEntrance *entrance)
 {
-  guint64 bytes = fm_holding_bytes (entrance->holding);
-  _Atomic guint64 *peak = &entrance->figure[FM_QUEUE_FOREIGN_PEAK];
-
-  if (bytes > atomic_load_explicit (peak, memory_order_relaxed))
-    atomic_store_explicit (peak, bytes, memory_order_relaxed);
+  note_peak (
+      entrance, FM_QUEUE_FOREIGN_PEAK, fm_holding_bytes (entrance->holding));
 }
 
 /* ---- buffers ---- */
@@ -203,11 +291,14 @@ exchange (
 
   count (&entrance->figure[FM_QUEUE_BUFFERS], 1);
   count (&entrance->figure[FM_QUEUE_BYTES], all);
+  if (entrance->keeps_own)
+    count (&entrance->figure[FM_QUEUE_KEPT_OWN], all);
   if (G_LIKELY (foreign == 0))
     return buffer;
 
   count (&entrance->figure[FM_QUEUE_FOREIGN_BYTES], foreign);
-  if (!atomic_load_explicit (&entrance->is_queue, memory_order_relaxed))
+  if (!atomic_load_explicit (&entrance->is_queue, memory_order_relaxed)
+      || entrance->keeps_own)
     return buffer;
   if (!fm_holding_exceeds (
           entrance->holding, buffer, foreign, kept, queues.copy_above)) {
@@ -223,6 +314,7 @@ exchange (
         copies != NULL ? copies : copies_for (buffer), &copied, &why);
   if (copy == NULL) {
     count (&entrance->figure[why], 1);
+    fm_holding_add (entrance->holding, buffer, kept);
     return buffer;
   }
   count (&entrance->figure[FM_QUEUE_COPIES], copied > 0 ? 1 : 0);
@@ -280,6 +372,8 @@ is_packed (FmEntrance *entrance, GstPad *pad, GstMiniObject *item,
   FmPacking *packing = entrance->packing;
 
   *ret_packing = NULL;
+  if (G_UNLIKELY (get_figure (entrance, FM_QUEUE_BYTES) >= entrance->ask_at))
+    note_level (entrance);
   if (packing == NULL || G_LIKELY (!fm_packing_is_due (packing)))
     return FALSE;
   if (fm_packing_take (packing, item, may_copy (entrance, pad, item)))
@@ -304,6 +398,40 @@ fm_entrance_let_in (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
   if (is_packed (entrance, pad, GST_MINI_OBJECT_CAST (buffer), ret_packing))
     return NULL;
   return let_in (entrance, pad, buffer, NULL);
+}
+
+/* Those that were seen may be there still, so it is not more than this. What it
+ * holds is of what leaves next. */
+static void
+note_unseen (FmEntrance *entrance)
+{
+  guint64 seen = get_figure (entrance, FM_QUEUE_BYTES), level;
+  guint64 unseen = entrance->left - MIN (entrance->left, seen);
+
+  if (unseen == 0)
+    return;
+  atomic_store_explicit (&entrance->figure[FM_QUEUE_UNSEEN],
+      MIN (unseen, entrance->left_foreign), memory_order_relaxed);
+  if (entrance->left < entrance->asked_at)
+    return;
+  entrance->asked_at = entrance->left + ASK_EVERY;
+  level = fm_holding_level (entrance->holding);
+  note_peak (entrance, FM_QUEUE_HELD_PEAK, level);
+  note_foreign (entrance,
+      (guint64) ((gdouble) level * (gdouble) entrance->left_foreign
+          / (gdouble) entrance->left));
+}
+
+void
+fm_entrance_see_leaving (FmEntrance *entrance, GstBuffer *buffer)
+{
+  gpointer any = NULL;
+  gsize all, kept;
+
+  entrance->left_foreign +=
+      fm_foreign_bytes (buffer, queues.ours, &all, &kept, &any);
+  entrance->left += all;
+  note_unseen (entrance);
 }
 
 typedef struct
@@ -340,12 +468,19 @@ fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad, GstBufferList *list,
 /* ---- events and queries ---- */
 
 void
-fm_entrance_see_event (FmEntrance *entrance, GstEvent *event)
+fm_queues_end_of_stream (void)
 {
   GHashTable *copies = g_private_get (&last_copies);
 
-  if (copies != NULL && GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+  if (copies != NULL)
     g_hash_table_remove_all (copies);
+}
+
+void
+fm_entrance_see_event (FmEntrance *entrance, GstEvent *event)
+{
+  if (GST_EVENT_TYPE (event) == GST_EVENT_EOS)
+    fm_queues_end_of_stream ();
   if (GST_EVENT_IS_SERIALIZED (event))
     entrance->knows_caps = FALSE;
   if (entrance->packing != NULL)
@@ -447,7 +582,8 @@ fm_queues_entrance (GstElement *element, GstPad *pad, GstPadChainFunction chain)
 }
 
 void
-fm_queues_start (GstAllocator *ours, const gchar *names, guint64 copy_above)
+fm_queues_start (GstAllocator *ours, const gchar *names, guint64 copy_above,
+    FmQueuesForeignFunc on_foreign)
 {
   if (queues.ours != NULL || g_str_equal (names, "none"))
     return;
@@ -456,6 +592,7 @@ fm_queues_start (GstAllocator *ours, const gchar *names, guint64 copy_above)
   queues.names = g_str_equal (names, "auto") ? g_strdup (FM_OPTIONS_QUEUES)
                                              : g_strdup (names);
   queues.copy_above = copy_above;
+  queues.on_foreign = on_foreign;
   queues.ours = ours;
 }
 

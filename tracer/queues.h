@@ -36,10 +36,14 @@ typedef struct
 /* Where buffers enter a queue; for the streaming thread alone. */
 typedef struct _FmEntrance FmEntrance;
 
+/* Called once, by a streaming thread, when @queue holds much that is not
+ * filemem's, @bytes. */
+typedef void (*FmQueuesForeignFunc) (const gchar *queue, guint64 bytes);
+
 /* Says which queues there are to watch, once; @names as the option `queues`
  * gives them, which may be "none"; @ours is the allocator to copy to. */
-void fm_queues_start (
-    GstAllocator *ours, const gchar *names, guint64 copy_above);
+void fm_queues_start (GstAllocator *ours, const gchar *names,
+    guint64 copy_above, FmQueuesForeignFunc on_foreign);
 gboolean fm_queues_are_watched (void);
 
 /* The entrance that sink @pad of @element is, whose chain function is @chain;
@@ -64,6 +68,13 @@ GstBufferList *fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad,
 /* An event comes. At the end of a stream no copy is kept for another branch of
  * a tee. */
 void fm_entrance_see_event (FmEntrance *entrance, GstEvent *event);
+
+/* This thread has come to the end of what it pushes into queues. */
+void fm_queues_end_of_stream (void);
+
+/* A buffer leaves what it entered, perhaps past the entrance; by one
+ * thread at a time. What was not seen before is counted. */
+void fm_entrance_see_leaving (FmEntrance *entrance, GstBuffer *buffer);
 
 /* A query that comes. */
 void fm_entrance_see_query (FmEntrance *entrance, GstQuery *query);

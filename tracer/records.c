@@ -55,7 +55,7 @@ scope (const gchar *description, GType type, GstTracerValueScope related_to)
       figure ("ns since filemem was loaded", FM_KIND_COUNTER)
 #define ID \
   "id", GST_TYPE_STRUCTURE, figure ("of several with one name", FM_KIND_GAUGE)
-#define PROCESS                     \
+#define PROCESS_ID                  \
   "process-id", GST_TYPE_STRUCTURE, \
       scope ("the process", G_TYPE_UINT64, GST_TRACER_VALUE_SCOPE_PROCESS)
 #define FIGURE(symbol, name, kind, unit, group, label, description) \
@@ -66,7 +66,7 @@ static GstTracerRecord *
 declare_all (void)
 {
   return gst_tracer_record_new ("filemem.class",
-      PROCESS,
+      PROCESS_ID,
       TS,
       FM_ALL_FIGURES (FIGURE)
       FM_INTERVAL_FIGURES (FIGURE)
@@ -91,7 +91,7 @@ static GstTracerRecord *
 declare_waits (void)
 {
   return gst_tracer_record_new ("filemem-waits.class",
-      PROCESS,
+      PROCESS_ID,
       "kind", GST_TYPE_STRUCTURE,
       words ("what waited: map, for a spilled block; alloc, for room"),
       TS,

@@ -26,7 +26,7 @@ fm_report_sorted_queues (GPtrArray *queues)
   for (i = 0; i < queues->len; i++) {
     FmQueueRecord *queue = g_ptr_array_index (queues, i);
 
-    if (queue->figure[FM_QUEUE_BYTES] > 0)
+    if (queue->figure[FM_QUEUE_BYTES] + queue->figure[FM_QUEUE_UNSEEN] > 0)
       g_ptr_array_add (sorted, queue);
   }
   g_ptr_array_sort (sorted, compare_queues);

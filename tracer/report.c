@@ -49,6 +49,34 @@ add_level (GString *text, const gchar *label, const gchar *verb, guint64 now,
 }
 
 static void
+add_process (GString *text, const guint64 *stats)
+{
+  g_autofree gchar *most = fm_size_text (stats[FM_STAT_PROCESS_PEAK]),
+                   *blocks = fm_size_text (stats[FM_STAT_RESIDENT_PEAK]),
+                   *now = fm_size_text (stats[FM_STAT_PROCESS_BYTES]),
+                   *held = fm_size_text (stats[FM_STAT_RESIDENT_BYTES]),
+                   *malloced = fm_size_text (stats[FM_STAT_MALLOC_BYTES]),
+                   *objects = fm_size_text (stats[FM_STAT_OBJECTS_BYTES]),
+                   *shared = fm_size_text (stats[FM_STAT_PROCESS_SHARED]);
+
+  if (stats[FM_STAT_PROCESS_PEAK] == 0)
+    return;
+  g_string_append_printf (text,
+      "  %-12s%s of memory at most, up to %s of it in filemem's blocks; now "
+      "%s: "
+      "%s in blocks",
+      fm_group_title (FM_GROUP_PROCESS), most, blocks, now, held);
+  if (stats[FM_STAT_MALLOC_BYTES] > 0)
+    g_string_append_printf (text, ", %s malloc", malloced);
+  if (stats[FM_STAT_LIVE_BLOCKS] > 0)
+    g_string_append_printf (
+        text, " (about %s of it GStreamer's objects)", objects);
+  if (stats[FM_STAT_PROCESS_SHARED] > 0)
+    g_string_append_printf (text, ", %s shared memory", shared);
+  g_string_append_c (text, '\n');
+}
+
+static void
 add_limits (GString *text, const guint64 *stats)
 {
   g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
@@ -104,17 +132,16 @@ add_memory (GString *text, const guint64 *stats)
   g_string_append_c (text, '\n');
 }
 
-/* Nothing, if there is none of them and @none is NULL. */
+/* Nothing, if there is none of them. */
 static void
-add_group (
-    GString *text, const guint64 *stats, FmFigureGroup group, const gchar *none)
+add_group (GString *text, const guint64 *stats, FmFigureGroup group)
 {
   g_autoptr (GString) listed = g_string_new (NULL);
 
   list_group (listed, stats, group, "");
-  if (listed->len > 0 || none != NULL)
-    g_string_append_printf (text, "  %-12s%s\n", fm_group_title (group),
-        listed->len > 0 ? listed->str : none);
+  if (listed->len > 0)
+    g_string_append_printf (
+        text, "  %-12s%s\n", fm_group_title (group), listed->str);
 }
 
 static void
@@ -164,11 +191,8 @@ add_wear (GString *text, const guint64 *stats)
   g_autofree gchar *write = fm_size_text (stats[FM_STAT_MEAN_WRITE_BYTES]);
   g_autofree gchar *read = fm_size_text (stats[FM_STAT_MEAN_READ_BYTES]);
 
-  if (stats[FM_STAT_SPILL_BYTES] == 0) {
-    g_string_append_printf (
-        text, "  %-12snothing written\n", fm_group_title (FM_GROUP_WEAR));
+  if (stats[FM_STAT_SPILL_BYTES] == 0)
     return;
-  }
   g_string_append_printf (text, "  %-12s%.2f written per byte; mean write %s",
       fm_group_title (FM_GROUP_WEAR),
       (gdouble) stats[FM_STAT_WRITTEN_PERMILLE] / 1000, write);
@@ -197,10 +221,7 @@ add_waits (GString *text, const guint64 *stats)
   g_autofree gchar *allocations =
       count (stats[FM_STAT_ALLOC_WAITS], "allocation");
 
-  if (stats[FM_STAT_MAP_WAITS] == 0)
-    g_string_append_printf (
-        text, "  %-12sno map\n", fm_group_title (FM_GROUP_WAITED));
-  else
+  if (stats[FM_STAT_MAP_WAITS] > 0)
     g_string_append_printf (text,
         "  %-12s%s: half up to %.1f ms, 99%% up to %.1f ms, 99.9%% up to "
         "%.1f ms, longest %.1f ms, %.1f s in all\n",
@@ -210,10 +231,7 @@ add_waits (GString *text, const guint64 *stats)
         ms (stats[FM_STAT_MAP_WAIT_P999_NS]),
         ms (stats[FM_STAT_MAP_WAIT_MAX_NS]),
         ms (stats[FM_STAT_MAP_WAIT_NS]) / 1e3);
-  if (stats[FM_STAT_ALLOC_WAITS] == 0)
-    g_string_append_printf (text, "  %-12sno allocation waited for room\n",
-        fm_group_title (FM_GROUP_PRODUCERS));
-  else
+  if (stats[FM_STAT_ALLOC_WAITS] > 0)
     g_string_append_printf (text,
         "  %-12s%s waited for room, longest %.1f ms, %.1f s in all\n",
         fm_group_title (FM_GROUP_PRODUCERS), allocations,
@@ -264,30 +282,42 @@ add_packed (GString *text, const FmQueueRecord *queue)
         "; %s dropped, because nothing was linked when an event came", dropped);
 }
 
+/* What it held at most, if anybody knows, and what filemem held of that. */
+static void
+add_held (GString *text, const FmQueueRecord *queue)
+{
+  guint64 most = queue->figure[FM_QUEUE_HELD_PEAK];
+  guint64 foreign = queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK];
+  g_autofree gchar *most_size = fm_size_text (most),
+                   *foreign_size = fm_size_text (foreign);
+
+  if (most > 0)
+    g_string_append_printf (text,
+        "held %s at most, %.0f%% of that file-backed; ", most_size,
+        100.0 - 100.0 * (gdouble) MIN (foreign, most) / (gdouble) most);
+  else if (foreign > 0)
+    g_string_append_printf (
+        text, "held %s outside filemem at most; ", foreign_size);
+}
+
 static void
 add_queue (GString *text, const FmQueueRecord *queue)
 {
-  g_autofree gchar *all = fm_size_text (queue->figure[FM_QUEUE_BYTES]);
+  g_autofree gchar *all = fm_size_text (queue->figure[FM_QUEUE_BYTES]),
+                   *copied =
+                       fm_size_text (queue->figure[FM_QUEUE_COPIED_BYTES]),
+                   *unseen = fm_size_text (queue->figure[FM_QUEUE_UNSEEN]);
   guint i;
 
-  g_string_append_printf (text, "  %-12s%s: %s, %.0f%% file-backed", "queue",
-      queue->name, all,
-      100.0 * (gdouble) fm_queue_file_backed (queue)
-          / (gdouble) queue->figure[FM_QUEUE_BYTES]);
-  if (queue->hoard_peak > 0) {
-    g_autofree gchar *peak = fm_size_text (queue->hoard_peak);
-
-    g_string_append_printf (text, ", held %s at most, %.0f%% file-backed", peak,
-        100.0
-            - 100.0 * (gdouble) queue->hoard_foreign
-                / (gdouble) queue->hoard_peak);
-  }
-  if (queue->figure[FM_QUEUE_COPIES] > 0) {
-    g_autofree gchar *copied =
-        fm_size_text (queue->figure[FM_QUEUE_COPIED_BYTES]);
-
+  g_string_append_printf (text, "  %-12s%s: ", "queue", queue->name);
+  add_held (text, queue);
+  g_string_append_printf (text, "%s passed", all);
+  if (queue->figure[FM_QUEUE_COPIES] > 0)
     g_string_append_printf (text, ", %s of it copied", copied);
-  }
+  if (queue->figure[FM_QUEUE_UNSEEN] > 0)
+    g_string_append_printf (text, ", and %s unseen", unseen);
+  if (queue->figure[FM_QUEUE_KEPT_OWN] > 0)
+    g_string_append (text, " into memory of the element's own");
   add_packed (text, queue);
   for (i = 0; i < FM_N_QUEUE_FIGURES; i++) {
     const FmFigureSpec *spec = fm_queue_figure_spec (i);
@@ -420,6 +450,22 @@ add_faults (GString *text, const FmSnapshot *snapshot)
 
 /* ---- all of it ---- */
 
+/* What became of what was allocated. */
+static void
+add_blocks (GString *text, const guint64 *stats)
+{
+  add_limits (text, stats);
+  add_allocated (text, stats);
+  add_memory (text, stats);
+  add_group (text, stats, FM_GROUP_EXTENTS);
+  add_transfers (text, stats);
+  add_wear (text, stats);
+  add_maps (text, stats);
+  add_waits (text, stats);
+  add_group (text, stats, FM_GROUP_TROUBLE);
+  add_fallbacks (text, stats);
+}
+
 gchar *
 fm_report_text (const FmSnapshot *snapshot)
 {
@@ -430,21 +476,12 @@ fm_report_text (const FmSnapshot *snapshot)
 
   g_string_append_printf (
       text, "filemem report of process %d\n", (int) getpid ());
-  if (stats[FM_STAT_ALLOCS] == 0 && stats[FM_STAT_FALLBACKS] == 0) {
+  add_process (text, stats);
+  if (stats[FM_STAT_ALLOCS] == 0 && stats[FM_STAT_FALLBACKS] == 0)
     g_string_append (text,
         "  nothing was allocated through GStreamer's default allocator\n");
-    return g_string_free (text, FALSE);
-  }
-  add_limits (text, stats);
-  add_allocated (text, stats);
-  add_memory (text, stats);
-  add_group (text, stats, FM_GROUP_EXTENTS, "none");
-  add_transfers (text, stats);
-  add_wear (text, stats);
-  add_maps (text, stats);
-  add_waits (text, stats);
-  add_group (text, stats, FM_GROUP_TROUBLE, NULL);
-  add_fallbacks (text, stats);
+  else
+    add_blocks (text, stats);
   add_queues (text, snapshot->queues);
   add_tallies (text, "elements", snapshot->elements);
   add_tallies (text, "threads", snapshot->threads);

@@ -7,6 +7,10 @@
 
 #include "attribution.h"
 #include "observe.h"
+#include "process.h"
+
+/* GstBuffer and GstMemory of a block. */
+#define BYTES_OF_OBJECTS 512
 
 static void
 take_stats (FmSnapshot *snapshot, GstFileMemAllocator *allocator)
@@ -19,6 +23,18 @@ take_stats (FmSnapshot *snapshot, GstFileMemAllocator *allocator)
         stats, fm_figure_spec (i)->name, &snapshot->stats[i]);
 }
 
+static void
+take_process (guint64 *stats)
+{
+  const FmProcessMemory memory = fm_process_memory ("");
+
+  stats[FM_STAT_PROCESS_PEAK] = memory.resident_peak;
+  stats[FM_STAT_PROCESS_BYTES] = memory.resident;
+  stats[FM_STAT_PROCESS_SHARED] = memory.shared;
+  stats[FM_STAT_MALLOC_BYTES] = memory.malloced;
+  stats[FM_STAT_OBJECTS_BYTES] = stats[FM_STAT_LIVE_BLOCKS] * BYTES_OF_OBJECTS;
+}
+
 FmSnapshot *
 fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
 {
@@ -29,6 +45,7 @@ fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
   snapshot->active = gst_file_mem_allocator_describe (allocator);
   snapshot->limited_by = gst_file_mem_allocator_limited_by (allocator);
   take_stats (snapshot, allocator);
+  take_process (snapshot->stats);
   for (i = 0; i < FM_N_WAITS; i++)
     gst_file_mem_allocator_waits (allocator, i, snapshot->waits[i]);
   snapshot->queues = fm_queues_records ();

@@ -22,6 +22,12 @@ check_left_alone (Fixture *fixture, GstBuffer *buffer, FmLeftAlone expected)
   assert_int_equal (GST_MINI_OBJECT_REFCOUNT_VALUE (buffer), 1);
 }
 
+static gboolean
+init_nothing (GstMeta *meta, gpointer params, GstBuffer *buffer)
+{
+  return TRUE;
+}
+
 static void
 test_meta_that_would_be_lost (void **state)
 {
@@ -29,6 +35,26 @@ test_meta_that_would_be_lost (void **state)
 
   gst_buffer_add_meta (buffer, number_meta_info ("FmTestLostMeta", NULL), NULL);
   check_left_alone (*state, buffer, FM_LEFT_META);
+}
+
+/* As ximagesrc's: of the memory, which it gives back, and with no function. */
+static void
+test_meta_of_the_memory (void **state)
+{
+  static const gchar *tags[] = {GST_META_TAG_MEMORY_STR, NULL};
+  g_autoptr (GstBuffer) buffer = wrapped_buffer (BLOCK, 7, NULL);
+  g_autoptr (GstBuffer) copy = NULL;
+  gpointer iterator = NULL;
+  GType api = gst_meta_api_type_register ("FmTestMemoryMetaAPI", tags);
+
+  gst_buffer_add_meta (buffer,
+      gst_meta_register (
+          api, "FmTestMemoryMeta", sizeof (GstMeta), init_nothing, NULL, NULL),
+      NULL);
+  copy = copy_of (*state, buffer, NULL);
+  assert_null (gst_buffer_iterate_meta (copy, &iterator));
+  assert_non_null (gst_buffer_get_meta (buffer, api));
+  check_memory (copy, 0, BLOCK, 7);
 }
 
 G_STATIC_ASSERT (offsetof (FmVideoMeta, map) == offsetof (GstVideoMeta, map));
@@ -152,6 +178,7 @@ main (int argc, char **argv)
   cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_meta_that_would_be_lost),
+      TEST (test_meta_of_the_memory),
       TEST (test_video_that_maps_itself),
       TEST (test_meta_that_refuses),
       TEST (test_not_mappable),

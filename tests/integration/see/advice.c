@@ -232,8 +232,8 @@ test_slow_disk (void **state)
   /* More than a hundredth of the time. */
   fixture->snapshot.uptime = 399 * SECOND;
   assert_one (fixture,
-      "the disk moved 100 MiB/s both ways, and producers waited 4.0 s for it: "
-      "no harm, unless they are live; else use a faster disk (dir), or raise "
+      "the disk moved 100 MiB/s both ways, and producers waited 4.0 s for it. "
+      "This matters only for live sources: use a faster disk (dir), or raise "
       "ram");
   /* Of more than twice the time in which it was at work they waited for
    * something else. */
@@ -242,8 +242,8 @@ test_slow_disk (void **state)
   /* Several waited at the same time. */
   fixture->snapshot.uptime = 12 * SECOND;
   assert_one (fixture,
-      "the disk moved 100 MiB/s both ways, and producers waited 17.0 s for it: "
-      "no harm, unless they are live; else use a faster disk (dir), or raise "
+      "the disk moved 100 MiB/s both ways, and producers waited 17.0 s for it. "
+      "This matters only for live sources: use a faster disk (dir), or raise "
       "ram");
   /* They waited for writes that failed. */
   fixture->stats[FM_STAT_DISK_FULL] = 7;
@@ -566,11 +566,10 @@ test_escapes (void **state)
 {
   Fixture *fixture = *state;
   FmQueueRecord *queue = add_queue (
-      fixture, "/GstPipeline:p/GstQueue:q.sink", 200 * MIB, 200 * MIB);
+      fixture, "/GstPipeline:p/GstQueue:q.sink", 2000 * MIB, 2000 * MIB);
   g_autofree gchar *expected = g_strdup_printf (
-      "180.0\302\240MiB of 200.0\302\240MiB that entered "
-      "/GstPipeline:p/GstQueue:q.sink stayed ordinary memory (5 buffers: %s; 6 "
-      "buffers: %s)",
+      "up to 180.0\302\240MiB that /GstPipeline:p/GstQueue:q.sink held stayed "
+      "ordinary memory (5 buffers: %s; 6 buffers: %s)",
       fm_queue_figure_spec (FM_QUEUE_LEFT_META)->label,
       fm_queue_figure_spec (FM_QUEUE_LEFT_DEVICE)->label);
 
@@ -578,16 +577,46 @@ test_escapes (void **state)
   assert_none (fixture);
   queue->figure[FM_LEFT_META] = 5;
   queue->figure[FM_LEFT_DEVICE] = 6;
-  queue->figure[FM_QUEUE_COPIED_BYTES] = 15 * MIB;
-  queue->figure[FM_QUEUE_SHARED_BYTES] = 5 * MIB;
+  /* However much has passed. */
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 16 * MIB;
+  assert_none (fixture);
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 180 * MIB;
   assert_one (fixture, expected);
-  queue->figure[FM_QUEUE_COPIED_BYTES] = 175 * MIB;
+}
+
+/* What was pushed where nobody saw it, but not what was seen after all. */
+static void
+test_unseen (void **state)
+{
+  Fixture *fixture = *state;
+  FmQueueRecord *queue = add_queue (fixture, "appsrc0.src", 0, 0);
+
+  queue->figure[FM_QUEUE_UNSEEN] = 500 * MIB;
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 16 * MIB;
   assert_none (fixture);
-  /* A tenth is not worth a word. */
-  queue->figure[FM_QUEUE_BYTES] = queue->figure[FM_QUEUE_FOREIGN_BYTES] =
-      400 * MIB;
-  queue->figure[FM_QUEUE_COPIED_BYTES] = 355 * MIB;
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 200 * MIB;
+  assert_one (fixture,
+      "up to 200.0\302\240MiB rested in appsrc0.src in the program's own "
+      "memory, which it pushes where filemem can't see it: push by the signal "
+      "push-buffer, start a program in C with `gst-filemem run`, or let a "
+      "queue "
+      "without limits follow");
+  queue->figure[FM_QUEUE_UNSEEN] = 16 * MIB;
   assert_none (fixture);
+}
+
+static void
+test_own_memory (void **state)
+{
+  Fixture *fixture = *state;
+  FmQueueRecord *queue = add_queue (fixture, "q", 500 * MIB, 0);
+
+  queue->figure[FM_QUEUE_HELD_PEAK] = 64 * MIB;
+  assert_none (fixture);
+  queue->figure[FM_QUEUE_KEPT_OWN] = 500 * MIB;
+  assert_one (fixture,
+      "q keeps up to 64.0\302\240MiB in memory of its own, which filemem can't "
+      "take: set its ring-buffer-max-size to 0");
 }
 
 /* What had no room needs what there was none of. */
@@ -598,6 +627,7 @@ test_no_room (void **state)
   FmQueueRecord *queue = add_queue (fixture, "q", 100 * MIB, 100 * MIB);
   g_autoptr (GPtrArray) full = NULL, nowhere = NULL;
 
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 50 * MIB;
   queue->figure[FM_LEFT_NO_ROOM] = 5;
   full = advise (fixture);
   assert_int_equal (full->len, 1);
@@ -610,14 +640,23 @@ test_no_room (void **state)
 }
 
 static void
+add_escaping (Fixture *fixture, const gchar *name, guint64 foreign)
+{
+  FmQueueRecord *queue = add_queue (fixture, name, 100 * MIB, foreign);
+
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = foreign;
+  queue->figure[FM_LEFT_META] = foreign > 0;
+}
+
+static void
 test_escapes_of_each (void **state)
 {
   Fixture *fixture = *state;
   g_autoptr (GPtrArray) advice = NULL;
 
-  add_queue (fixture, "one", 100 * MIB, 50 * MIB)->figure[FM_LEFT_META] = 1;
-  add_queue (fixture, "two", 100 * MIB, 0);
-  add_queue (fixture, "three", 100 * MIB, 50 * MIB)->figure[FM_LEFT_META] = 1;
+  add_escaping (fixture, "one", 50 * MIB);
+  add_escaping (fixture, "two", 0);
+  add_escaping (fixture, "three", 50 * MIB);
   advice = advise (fixture);
   assert_int_equal (advice->len, 2);
   assert_non_null (strstr (g_ptr_array_index (advice, 0), " one "));
@@ -689,6 +728,8 @@ main (void)
       TEST (test_prefetch),
       TEST (test_file_backed),
       TEST (test_escapes),
+      TEST (test_unseen),
+      TEST (test_own_memory),
       TEST (test_escapes_of_each),
       TEST (test_small_buffers),
       TEST (test_no_room),

@@ -24,7 +24,7 @@ import harness  # noqa: E402
 from harness import Failed, Skipped  # noqa: E402
 
 # Without one of these, tests are left out.
-TESTED = ("gstreamer-app-1.0", "gstreamer-base-1.0", "gstreamer-video-1.0",
+TESTED = ("gstreamer-app-1.0", "gstreamer-video-1.0",
           "json-glib-1.0", "memkind", "ncursesw", "cmocka")
 OPTIONAL = (*TESTED, "gobject-introspection-1.0")
 
