@@ -15,6 +15,11 @@
 /* GstBuffer and GstMemory, whatever holds the data. */
 #define BYTES_OF_OBJECTS 512
 
+/* Buffers are small if they are on average, and if their objects take more than
+ * such a part of the budget. */
+#define SMALL_MOST ((guint64) 16 << 10)
+#define OBJECTS_PART 4
+
 /* Waits that are less of the time than this, one in so many, or less than this
  * in all, are no reason to speak. */
 #define WORTH_A_WORD 100
@@ -546,9 +551,11 @@ bytes_of_objects (const FmMatter *matter)
 static gboolean
 has_small_buffers (const FmMatter *matter)
 {
+  guint64 objects = bytes_of_objects (matter);
+
   return !fm_snapshot_is_packed (matter->snapshot)
-      && mean_buffer (matter) < 2 * BYTES_OF_OBJECTS
-      && bytes_of_objects (matter) > FM_ADVICE_LEAST;
+      && mean_buffer (matter) < SMALL_MOST && objects > FM_ADVICE_LEAST
+      && objects > matter->stats[FM_STAT_BUDGET] / OBJECTS_PART;
 }
 
 static gchar *

@@ -15,6 +15,7 @@ struct _FmHoard
 {
   gatomicrefcount refs;
   _Atomic guint64 bytes, foreign;
+  atomic_uint n; /* buffers */
   _Atomic guint64 peak, foreign_at_peak;
 };
 
@@ -71,6 +72,7 @@ move (Tag *tag, FmHoard *to)
 
   if (from == NULL)
     return;
+  atomic_fetch_sub (&from->n, 1);
   atomic_fetch_sub (&from->bytes, tag->bytes);
   atomic_fetch_sub (&from->foreign, tag->foreign);
   fm_hoard_unref (from);
@@ -110,6 +112,7 @@ fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign)
   if (buffer->pool != NULL)
     return atomic_load (&hoard->bytes);
   tag = get_tag (buffer, foreign);
+  atomic_fetch_add (&hoard->n, 1);
   bytes = atomic_fetch_add (&hoard->bytes, tag->bytes) + tag->bytes;
   foreign = atomic_fetch_add (&hoard->foreign, tag->foreign) + tag->foreign;
   if (bytes > atomic_load_explicit (&hoard->peak, memory_order_relaxed)) {
@@ -120,6 +123,12 @@ fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign)
   g_atomic_ref_count_inc (&hoard->refs);
   move (tag, hoard);
   return bytes;
+}
+
+guint
+fm_hoard_buffers (FmHoard *hoard)
+{
+  return atomic_load (&hoard->n);
 }
 
 guint64

@@ -28,6 +28,9 @@ void fm_hoard_unref (FmHoard *hoard);
  * bytes that are there now. */
 guint64 fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign);
 
+/* How many buffers are there now. */
+guint fm_hoard_buffers (FmHoard *hoard);
+
 /* The most bytes that were there, and how many of these were foreign. */
 guint64 fm_hoard_peak (FmHoard *hoard, guint64 *ret_foreign);
 

@@ -16,13 +16,18 @@
 #include "messages.h"
 #include "options.h"
 #include "packing.h"
+#include "queue-names.h"
 #include "roster.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
-/* An element that sits on so many bytes is a queue as well. */
+/* An element that sits on so many bytes, in so many buffers, is a queue as well
+ * if it does so for a while, or has much more; until it has less than half. One
+ * through which large frames pass has one or two in hand. */
 #define HOARD_LEAST ((guint64) 4 << 20)
+#define HOARD_MUCH ((guint64) 32 << 20)
+#define HOARD_BUFFERS 4
+#define HOARD_US G_USEC_PER_SEC
 
 /* Who holds so many bytes that are not filemem's is worth a word. */
 #define MUCH_FOREIGN ((guint64) 16 << 20)
@@ -42,9 +47,11 @@ struct _FmEntrance
 {
   FmRosterItem item;
   gchar *name;
-  atomic_bool is_queue; /* by its name, or by what it does */
-  FmHoard *hoard;       /* where all are watched; else NULL */
-  FmPacking *packing;   /* NULL: nothing is packed */
+  gboolean is_named;    /* a queue by its name */
+  atomic_bool is_queue; /* by that, or by what it does now */
+  atomic_bool was_queue;
+  FmHoard *hoard;     /* where all are watched; else NULL */
+  FmPacking *packing; /* NULL: nothing is packed */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
 
   /* The streaming thread's. */
@@ -53,6 +60,7 @@ struct _FmEntrance
   GstCaps *caps;         /* that were looked at last */
   gboolean is_of_device; /* by these */
   gboolean knows_caps;   /* they are those that hold */
+  gint64 sits_since;     /* monotonic; 0: it does not sit on much */
   gboolean keeps_own; /* what enters is copied into the element's own memory */
   guint64 ask_at;     /* when so many bytes have entered */
   FmPassed at_last, before_last; /* when it was asked */
@@ -101,18 +109,6 @@ fm_entrance_left (FmEntrance *entrance)
   fm_roster_leave (&queues.entrances, entrance);
 }
 
-/* A queue2 with a ring buffer copies what enters it into that. */
-static gboolean
-has_ring (GstElement *element)
-{
-  guint64 size = 0;
-
-  if (!g_str_equal (G_OBJECT_TYPE_NAME (element), "GstQueue2"))
-    return FALSE;
-  g_object_get (element, "ring-buffer-max-size", &size, NULL);
-  return size > 0;
-}
-
 static FmEntrance *
 entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
     gboolean is_queue)
@@ -122,11 +118,13 @@ entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   entrance->name = gst_object_get_path_string (GST_OBJECT (pad));
   entrance->holding = fm_holding_new (element, pad);
   entrance->lent = g_ptr_array_new ();
+  entrance->is_named = is_queue;
   atomic_store (&entrance->is_queue, is_queue);
+  atomic_store (&entrance->was_queue, is_queue);
   if (queues.watches_all)
     entrance->hoard = fm_hoard_new ();
   fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
-  entrance->keeps_own = is_queue && has_ring (element);
+  entrance->keeps_own = is_queue && fm_queue_keeps_own (element);
   if (is_queue)
     entrance->packing =
         fm_packing_new (element, pad, chain, &entrance->item, entrance->figure);
@@ -326,6 +324,42 @@ exchange (
   return copy;
 }
 
+/* What is copied at its entrance counts as well, or it would be none soon. */
+static gboolean
+sits (FmEntrance *entrance, guint64 bytes)
+{
+  gint64 now;
+
+  if (bytes <= HOARD_LEAST
+      || fm_hoard_buffers (entrance->hoard) < HOARD_BUFFERS) {
+    entrance->sits_since = 0;
+    return bytes > HOARD_LEAST / 2 && atomic_load (&entrance->is_queue);
+  }
+  if (bytes > HOARD_MUCH)
+    return TRUE;
+  now = g_get_monotonic_time ();
+  if (entrance->sits_since == 0)
+    entrance->sits_since = now;
+  return now - entrance->sits_since >= HOARD_US
+      || atomic_load (&entrance->is_queue);
+}
+
+static void
+note_hoard (FmEntrance *entrance, GstBuffer *buffer)
+{
+  gpointer any = NULL;
+  gsize all, kept;
+  gsize foreign = fm_foreign_bytes (buffer, queues.ours, &all, &kept, &any);
+  guint64 bytes = fm_hoard_enter (entrance->hoard, buffer, foreign);
+
+  if (entrance->is_named || sits (entrance, bytes)) {
+    atomic_store (&entrance->is_queue, TRUE);
+    atomic_store (&entrance->was_queue, TRUE);
+  } else {
+    atomic_store (&entrance->is_queue, FALSE);
+  }
+}
+
 /* @copies are those for the list that @buffer is of; NULL if it comes alone. */
 static GstBuffer *
 let_in (
@@ -333,14 +367,8 @@ let_in (
 {
   GstBuffer *enters = exchange (entrance, pad, buffer, copies);
 
-  if (entrance->hoard != NULL) {
-    gpointer any = NULL;
-    gsize all, kept;
-    gsize foreign = fm_foreign_bytes (enters, queues.ours, &all, &kept, &any);
-
-    if (fm_hoard_enter (entrance->hoard, enters, foreign) > HOARD_LEAST)
-      atomic_store (&entrance->is_queue, TRUE);
-  }
+  if (entrance->hoard != NULL)
+    note_hoard (entrance, enters);
   return enters;
 }
 
@@ -526,55 +554,13 @@ fm_entrance_see_answer (FmEntrance *entrance, GstQuery *query)
   }
 }
 
-/* ---- which are queues ---- */
-
-/* One that was told to keep its bytes in a file of its own holds none. */
-static gboolean
-has_file (GstElement *element)
-{
-  g_autofree gchar *template = NULL;
-
-  if (g_object_class_find_property (
-          G_OBJECT_GET_CLASS (element), "temp-template")
-      == NULL)
-    return FALSE;
-  g_object_get (element, "temp-template", &template, NULL);
-  return template != NULL;
-}
-
-/* "GstAppSink" for "appsink": the type of an element that a program makes from
- * a library, without its plugin, has no factory. */
-static gboolean
-is_type_named (GType type)
-{
-  g_autofree gchar *name = g_ascii_strdown (g_type_name (type), -1);
-
-  return g_str_has_prefix (name, "gst")
-      && fm_options_list_has (queues.names, name + strlen ("gst"));
-}
-
-static gboolean
-is_queue (GstElement *element)
-{
-  GType type;
-
-  for (type = G_OBJECT_TYPE (element); type != GST_TYPE_ELEMENT && type != 0;
-       type = g_type_parent (type)) {
-    GstElementClass *klass = g_type_class_peek (type);
-    GstElementFactory *factory = klass != NULL ? klass->elementfactory : NULL;
-
-    if (is_type_named (type)
-        || (factory != NULL
-            && fm_options_list_has (queues.names, GST_OBJECT_NAME (factory))))
-      return !has_file (element);
-  }
-  return FALSE;
-}
+/* ---- all of them ---- */
 
 FmEntrance *
 fm_queues_entrance (GstElement *element, GstPad *pad, GstPadChainFunction chain)
 {
-  gboolean is_named = queues.ours != NULL && is_queue (element);
+  gboolean is_named =
+      queues.ours != NULL && fm_queue_is_named (element, queues.names);
 
   return is_named || queues.watches_all
       ? entrance_new (element, pad, chain, is_named)
@@ -651,7 +637,7 @@ fm_queues_records (void)
   for (i = 0; i < entrances->len; i++) {
     FmEntrance *entrance = g_ptr_array_index (entrances, i);
 
-    if (atomic_load (&entrance->is_queue))
+    if (atomic_load (&entrance->was_queue))
       g_ptr_array_add (records, record_new (entrance));
   }
   return records;

@@ -19,6 +19,9 @@
  * named. */
 #define FAULTS_LEAST 100
 
+/* What is less is in some thread's hands. */
+#define ELSEWHERE_LEAST ((guint64) 16 << 20)
+
 /* In JSON, which is read by programs. */
 #define LISTED_MOST 1000
 
@@ -86,9 +89,32 @@ add_limits (GString *text, const guint64 *stats)
       fm_group_title (FM_GROUP_LIMITS), most, budget);
 }
 
-static void
-add_allocated (GString *text, const guint64 *stats)
+/* Of live blocks, the most bytes that may be in no queue: pools, elements or
+ * the program have them. Of a queue that can't tell what it holds that is all.
+ */
+static guint64
+in_no_queue (const FmSnapshot *snapshot)
 {
+  guint64 live = snapshot->stats[FM_STAT_LIVE_BYTES], held = 0;
+  guint i;
+
+  for (i = 0; i < snapshot->queues->len; i++) {
+    const guint64 *figure =
+        ((const FmQueueRecord *) g_ptr_array_index (snapshot->queues, i))
+            ->figure;
+
+    if (figure[FM_QUEUE_HELD_PEAK] > 0)
+      held += figure[FM_QUEUE_LEVEL];
+  }
+  return live - MIN (live, held);
+}
+
+static void
+add_allocated (GString *text, const FmSnapshot *snapshot)
+{
+  const guint64 *stats = snapshot->stats;
+  guint64 elsewhere = in_no_queue (snapshot);
+  g_autofree gchar *elsewhere_size = fm_size_text (elsewhere);
   g_autofree gchar *allocated = fm_size_text (stats[FM_STAT_ALLOC_BYTES]);
   g_autofree gchar *live = fm_size_text (stats[FM_STAT_LIVE_BYTES]);
   g_autofree gchar *blocks = count (stats[FM_STAT_ALLOCS], "block");
@@ -99,6 +125,9 @@ add_allocated (GString *text, const guint64 *stats)
   if (stats[FM_STAT_LIVE_BLOCKS] > 0 && stats[FM_STAT_OLDEST_NS] > 0)
     g_string_append_printf (text, ", the oldest for %.1f s",
         (gdouble) stats[FM_STAT_OLDEST_NS] / 1e9);
+  if (elsewhere > ELSEWHERE_LEAST)
+    g_string_append_printf (
+        text, "; up to %s of that in no queue", elsewhere_size);
   g_string_append_c (text, '\n');
 }
 
@@ -452,10 +481,12 @@ add_faults (GString *text, const FmSnapshot *snapshot)
 
 /* What became of what was allocated. */
 static void
-add_blocks (GString *text, const guint64 *stats)
+add_blocks (GString *text, const FmSnapshot *snapshot)
 {
+  const guint64 *stats = snapshot->stats;
+
   add_limits (text, stats);
-  add_allocated (text, stats);
+  add_allocated (text, snapshot);
   add_memory (text, stats);
   add_group (text, stats, FM_GROUP_EXTENTS);
   add_transfers (text, stats);
@@ -481,7 +512,7 @@ fm_report_text (const FmSnapshot *snapshot)
     g_string_append (text,
         "  nothing was allocated through GStreamer's default allocator\n");
   else
-    add_blocks (text, stats);
+    add_blocks (text, snapshot);
   add_queues (text, snapshot->queues);
   add_tallies (text, "elements", snapshot->elements);
   add_tallies (text, "threads", snapshot->threads);

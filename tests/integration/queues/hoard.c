@@ -87,11 +87,17 @@ test_comes_back (void **state)
 /* ---- the process ---- */
 
 static GPtrArray *kept;
+static guint n_ours;
+static guint keeps_most; /* it lets the first of them go then */
 
 static GstFlowReturn
 keep (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
+  if (kept->len == keeps_most)
+    g_ptr_array_remove_index (kept, 0);
   g_ptr_array_add (kept, buffer);
+  n_ours +=
+      gst_memory_is_type (gst_buffer_peek_memory (buffer, 0), "FileMemory");
   return GST_FLOW_OK;
 }
 
@@ -118,19 +124,20 @@ keeper_init (Keeper *self)
   gst_element_add_pad (GST_ELEMENT (self), pad);
 }
 
-/* How many of BLOCKS wrapped buffers an element that keeps them has in filemem.
- */
+/* How many of BLOCKS wrapped buffers of @size an element that keeps @most of
+ * them was given in filemem. It has half of them for more than a second before
+ * the rest comes. */
 static int
-keep_many (void)
+keep_many (gsize size, guint most)
 {
   GstElement *keeper;
   g_autoptr (GstPad) entrance = NULL;
   GstPad *feed;
   GstSegment segment;
-  int n = 0;
   guint i;
 
   gst_init (NULL, NULL);
+  keeps_most = most;
   kept = g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
   keeper = gst_object_ref_sink (g_object_new (keeper_get_type (), NULL));
   entrance = gst_element_get_static_pad (keeper, "sink");
@@ -141,23 +148,25 @@ keep_many (void)
   gst_pad_push_event (feed, gst_event_new_stream_start ("test"));
   gst_segment_init (&segment, GST_FORMAT_TIME);
   gst_pad_push_event (feed, gst_event_new_segment (&segment));
-  for (i = 0; i < BLOCKS; i++)
-    gst_pad_push (feed, wrapped ());
-  for (i = 0; i < kept->len; i++)
-    n += gst_memory_is_type (
-        gst_buffer_peek_memory (g_ptr_array_index (kept, i), 0), "FileMemory");
+  for (i = 0; i < BLOCKS; i++) {
+    if (i == BLOCKS / 2)
+      g_usleep (1200000);
+    gst_pad_push (feed, gst_buffer_new_wrapped (g_malloc0 (size), size));
+  }
   g_ptr_array_unref (kept);
   gst_object_unref (feed);
   gst_element_set_state (keeper, GST_STATE_NULL);
   gst_object_unref (keeper);
-  return n;
+  return (int) n_ours;
 }
 
 static int
-keep_many_with (const gchar *tracers)
+keep_many_with (const gchar *tracers, gsize size, guint most)
 {
   g_autofree gchar *self = g_file_read_link ("/proc/self/exe", NULL);
-  const gchar *argv[] = {self, "keep", NULL};
+  g_autofree gchar *size_text = g_strdup_printf ("%" G_GSIZE_FORMAT, size);
+  g_autofree gchar *most_text = g_strdup_printf ("%u", most);
+  const gchar *argv[] = {self, size_text, most_text, NULL};
   g_auto (GStrv) environment =
       g_environ_setenv (g_get_environ (), "GST_TRACERS", tracers, TRUE);
   g_autoptr (GError) error = NULL;
@@ -222,17 +231,38 @@ test_threads (void **state)
 static void
 test_nobody_listed_it (void **state)
 {
-  assert_int_equal (keep_many_with ("filemem(dir=/var/tmp,size=256M)"), 0);
+  assert_int_equal (
+      keep_many_with ("filemem(dir=/var/tmp,size=256M)", BLOCK, BLOCKS), 0);
 }
 
-/* 4 MiB are what tells it from an element through which buffers pass, and 1 MiB
- * is what a queue may hold. */
+/* That it has had so much for a second is seen when the next one comes; then
+ * it may hold 1 MiB that is not filemem's, as any queue. */
 static void
 test_seen_to_keep (void **state)
 {
-  int n = keep_many_with ("filemem(dir=/var/tmp,size=256M,queues=auto)");
+  int n = keep_many_with (
+      "filemem(dir=/var/tmp,size=256M,queues=auto)", BLOCK, BLOCKS);
 
-  assert_in_range (n, BLOCKS - (4 + 1) * 4 - 2, BLOCKS - 4 * 4);
+  assert_in_range (n, BLOCKS / 2 - 6, BLOCKS / 2);
+}
+
+/* Much is enough at once. */
+static void
+test_keeps_much (void **state)
+{
+  int n = keep_many_with (
+      "filemem(dir=/var/tmp,size=256M,queues=auto)", 8 * BLOCK, BLOCKS);
+
+  assert_in_range (n, BLOCKS - 32 / 2 - 3, BLOCKS - 32 / 2);
+}
+
+/* Frames that pass are large, but few at a time. */
+static void
+test_passes_on (void **state)
+{
+  const gchar *tracers = "filemem(dir=/var/tmp,size=256M,queues=auto)";
+
+  assert_int_equal (keep_many_with (tracers, 32 * BLOCK, 2), 0);
 }
 
 int
@@ -245,10 +275,13 @@ main (int argc, char **argv)
       cmocka_unit_test (test_threads),
       cmocka_unit_test (test_nobody_listed_it),
       cmocka_unit_test (test_seen_to_keep),
+      cmocka_unit_test (test_keeps_much),
+      cmocka_unit_test (test_passes_on),
   };
 
-  if (argc > 1)
-    return keep_many ();
+  if (argc == 3)
+    return keep_many (g_ascii_strtoull (argv[1], NULL, 10),
+        (guint) g_ascii_strtoull (argv[2], NULL, 10));
   gst_init (&argc, &argv);
   return cmocka_run_group_tests (tests, NULL, NULL);
 }

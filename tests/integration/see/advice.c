@@ -671,11 +671,14 @@ test_small_buffers (void **state)
 
   fixture->stats[FM_STAT_SPILL_BYTES] = 0;
   fixture->stats[FM_STAT_ALLOCS] = 100000;
-  fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1024;
+  fixture->stats[FM_STAT_ALLOC_BYTES] = G_GUINT64_CONSTANT (100000) << 14;
   assert_none (fixture);
-  fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1023;
+  fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1316;
+  fixture->stats[FM_STAT_BUDGET] = 256 * MIB;
+  assert_none (fixture);
+  fixture->stats[FM_STAT_BUDGET] = 128 * MIB;
   assert_one (fixture,
-      "buffers are small, 1023 bytes: GStreamer's own objects take about half "
+      "buffers are small, 1316 bytes: GStreamer's own objects take about half "
       "a KiB of memory each, 48.8\302\240MiB in all; a queue without a limit "
       "of "
       "buffers (max-size-buffers=0) packs them, or use larger buffers");

@@ -1,0 +1,25 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * queue-names.h: which elements are queues by what they are called, and as they
+ * were set up.
+ *
+ * Locking: none; any thread.
+ */
+#ifndef FM_QUEUE_NAMES_H
+#define FM_QUEUE_NAMES_H
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/* Whether @names, a list as the option `queues` has it, has the factory of
+ * @element, or of a type that it is derived from; and whether it keeps what
+ * enters it in memory. */
+gboolean fm_queue_is_named (GstElement *element, const gchar *names);
+
+/* Whether it copies what enters it into memory of its own. */
+gboolean fm_queue_keeps_own (GstElement *element);
+
+G_END_DECLS
+#endif
