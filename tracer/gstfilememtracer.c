@@ -69,6 +69,7 @@
 #include "xfsz-guard.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
@@ -285,14 +286,19 @@ static void
 on_foreign (const gchar *queue, guint64 bytes)
 {
   g_autofree gchar *active = gst_file_mem_allocator_describe (shared.allocator);
-  g_autofree gchar *size = fm_size_text (bytes);
+  g_autofree gchar *size = fm_size_text (bytes), *line = NULL;
 
   shared.is_idle_child = FALSE;
   fm_watch_start ();
-  if (active == NULL)
-    fm_info ("active: nothing is on disk; %s holds %s in memory that is not "
-             "filemem's",
-        queue, size);
+  if (active != NULL)
+    return;
+  line = g_strdup_printf (
+      "active: nothing is on disk; %s holds %s in memory that is not filemem's",
+      queue, size);
+  fm_info ("%s", line);
+  if (g_str_equal (
+          fm_options_text (&shared.options, FM_OPTION_REPORT), "stderr"))
+    fprintf (stderr, "filemem: %s\n", line);
 }
 
 static void

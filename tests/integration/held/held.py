@@ -88,6 +88,9 @@ def test_functions_with_tracer(options):
     if not re.search(r"advice +up to 6\d\.\d\sMiB rested in \S+:source\.\S+ in the "
                      r"program's own memory", report):
         raise Failed(f"the report does not say where the memory is\n{report}")
+    if not re.search(r"filemem: active: nothing is on disk; \S+:source\.\S+ holds "
+                     r"\S+\s\S+ in memory that is not filemem's", report):
+        raise Failed(f"nothing was said while it ran\n{report}")
 
 
 def main():
