@@ -27,20 +27,23 @@ FRAMES = 64 * MIB
 SLACK = 12 * MIB
 SIGNALS = ("push-buffer", "push-buffer-list", "push-sample")
 FUNCTIONS = ("buffer", "list", "sample")
+BINDING = ("signal", "method")
+PYTHON = pathlib.Path(__file__).with_name("hold-appsrc.py")
 SETTINGS = {"GST_FILEMEM_RAM": str(RAM), "GST_FILEMEM_SIZE": "1G",
             "GST_FILEMEM_RESERVE": "0", "GST_FILEMEM_REPORT": "stderr"}
 
 
 class Run:
-    """What one run of hold-appsrc has printed."""
+    """What one run of hold-appsrc has printed; in C, or of WAY in Python."""
 
     def __init__(self, options, way, how, threads=1):
+        program = ([harness.python_with_gi(), PYTHON, way] if way in BINDING
+                   else [options.appsrc, way, str(threads)])
         env = {"plain": {},
                "tracer": {**SETTINGS, "GST_TRACERS": "filemem"},
                "shim": {**SETTINGS, "LD_PRELOAD": options.shim}}[how]
         out, self.report = harness.run(
-            [options.appsrc, way, str(threads)],
-            env=harness.environment(G_DEBUG="fatal-criticals", **env))
+            program, env=harness.environment(G_DEBUG="fatal-criticals", **env))
         found = re.fullmatch(
             r"held (\d+) level (\d+) enough (\d+) out (\d+)\n", out)
         self.held, self.level, self.enough, self.out = map(int, found.groups())
@@ -82,15 +85,28 @@ def test_many_threads(options):
     check_served(options, "buffer", "shim", 8)
 
 
-def test_functions_with_tracer(options):
-    """Nothing can be done about them but to say so."""
-    report = Run(options, "buffer", "tracer").report
+def test_python(options):
+    check_served(options, "signal", "tracer")
+
+
+def check_told(options, way, how):
+    """Nothing can be done about it but to say so."""
+    report = Run(options, way, how).report
     if not re.search(r"advice +up to 6\d\.\d\sMiB rested in \S+:source\.\S+ in the "
                      r"program's own memory", report):
         raise Failed(f"the report does not say where the memory is\n{report}")
     if not re.search(r"filemem: active: nothing is on disk; \S+:source\.\S+ holds "
                      r"\S+\s\S+ in memory that is not filemem's", report):
         raise Failed(f"nothing was said while it ran\n{report}")
+
+
+def test_functions_with_tracer(options):
+    check_told(options, "buffer", "tracer")
+
+
+def test_methods_of_python(options):
+    for how in "tracer", "shim":
+        check_told(options, "method", how)
 
 
 def main():
