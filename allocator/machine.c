@@ -13,21 +13,24 @@
 /* What is assumed where the kernel does not say. */
 #define UNKNOWN_MEMORY (G_GUINT64_CONSTANT (1) << 30)
 
+/* In bytes; in *@ret_total all that there is. */
 static guint64
-available_memory (const gchar *root)
+available_memory (const gchar *root, guint64 *ret_total)
 {
   g_autofree gchar *path = g_strconcat (root, "/proc/meminfo", NULL);
   g_autofree gchar *text = NULL;
-  const gchar *line;
+  const gchar *total, *available;
 
+  *ret_total = UNKNOWN_MEMORY;
   if (!g_file_get_contents (path, &text, NULL, NULL))
     return UNKNOWN_MEMORY;
-  line = strstr (text, "MemAvailable:");
-  if (line == NULL)
-    line = strstr (text, "MemTotal:");
-  if (line == NULL)
-    return UNKNOWN_MEMORY;
-  return g_ascii_strtoull (strchr (line, ':') + 1, NULL, 10) * 1024;
+  total = strstr (text, "MemTotal:");
+  available = strstr (text, "MemAvailable:");
+  if (total != NULL)
+    *ret_total = g_ascii_strtoull (strchr (total, ':') + 1, NULL, 10) * 1024;
+  if (available == NULL)
+    return *ret_total;
+  return g_ascii_strtoull (strchr (available, ':') + 1, NULL, 10) * 1024;
 }
 
 /* The least of the limits of a group and those above it. A container may see
@@ -90,8 +93,131 @@ fm_machine_cgroup_limit (const gchar *root)
 guint64
 fm_machine_memory (const gchar *root)
 {
-  return MIN (available_memory (root), fm_machine_cgroup_limit (root));
+  guint64 total;
+
+  return MIN (available_memory (root, &total), fm_machine_cgroup_limit (root));
 }
+
+/* ---- what is left ---- */
+
+/* The files of one version of memory cgroups. */
+typedef struct
+{
+  const gchar *mount, *usage, *limits[2], *cached[2];
+} Cgroups;
+
+static const Cgroups cgroups_v1 = {"/sys/fs/cgroup/memory",
+    "memory.usage_in_bytes", {"memory.limit_in_bytes"},
+    {"\ntotal_inactive_file ", "\ntotal_active_file "}};
+static const Cgroups cgroups_v2 = {"/sys/fs/cgroup", "memory.current",
+    {"memory.max", "memory.high"}, {"\ninactive_file ", "\nactive_file "}};
+
+/* FALSE if it is not there, or no number. */
+static gboolean
+read_number (const gchar *dir, const gchar *file, guint64 *ret_number)
+{
+  g_autofree gchar *path = g_build_filename (dir, file, NULL);
+  g_autofree gchar *text = NULL;
+
+  if (file == NULL || !g_file_get_contents (path, &text, NULL, NULL)
+      || !g_ascii_isdigit (text[0]))
+    return FALSE;
+  *ret_number = g_ascii_strtoull (text, NULL, 10);
+  return TRUE;
+}
+
+/* Page cache, which goes before anybody is killed. */
+static guint64
+cached_bytes (const gchar *dir, const Cgroups *cgroups)
+{
+  g_autofree gchar *path = g_build_filename (dir, "memory.stat", NULL);
+  g_autofree gchar *text = NULL;
+  guint64 bytes = 0;
+  guint i;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return 0;
+  for (i = 0; i < G_N_ELEMENTS (cgroups->cached); i++) {
+    const gchar *at = strstr (text, cgroups->cached[i]);
+
+    if (at != NULL)
+      bytes += g_ascii_strtoull (at + strlen (cgroups->cached[i]), NULL, 10);
+  }
+  return bytes;
+}
+
+/* Of one group, if it has a limit that is less than what the machine has. */
+static void
+note_group (const gchar *dir, const Cgroups *cgroups, guint64 machine,
+    guint64 *headroom, guint64 *total)
+{
+  guint64 limit = G_MAXUINT64, usage, cached, left;
+  guint i;
+
+  for (i = 0; i < G_N_ELEMENTS (cgroups->limits); i++) {
+    guint64 other;
+
+    if (read_number (dir, cgroups->limits[i], &other))
+      limit = MIN (limit, other);
+  }
+  if (limit >= machine || !read_number (dir, cgroups->usage, &usage))
+    return;
+  cached = cached_bytes (dir, cgroups);
+  usage -= MIN (usage, cached);
+  left = limit - MIN (limit, usage);
+  if (left < *headroom) {
+    *headroom = left;
+    *total = limit;
+  }
+}
+
+/* The group and those above it, as for limits. */
+static void
+note_groups (const gchar *root, const Cgroups *cgroups, const gchar *group,
+    guint64 machine, guint64 *headroom, guint64 *total)
+{
+  g_autofree gchar *at = g_strdup (group);
+
+  for (;;) {
+    g_autofree gchar *dir = g_strconcat (root, cgroups->mount, "/", at, NULL);
+    gchar *slash;
+
+    note_group (dir, cgroups, machine, headroom, total);
+    slash = strrchr (at, '/');
+    if (slash == NULL)
+      return;
+    *slash = '\0';
+  }
+}
+
+guint64
+fm_machine_headroom (const gchar *root, guint64 *ret_total)
+{
+  g_autofree gchar *path = g_strconcat (root, "/proc/self/cgroup", NULL);
+  g_autofree gchar *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  guint64 headroom = available_memory (root, ret_total), machine = *ret_total;
+  guint i;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return headroom;
+  lines = g_strsplit (text, "\n", -1);
+  for (i = 0; lines[i] != NULL; i++) {
+    g_auto (GStrv) parts = g_strsplit (lines[i], ":", 3);
+    g_auto (GStrv) controllers = NULL;
+
+    if (g_strv_length (parts) != 3)
+      continue;
+    controllers = g_strsplit (parts[1], ",", -1);
+    if (parts[1][0] == '\0')
+      note_groups (root, &cgroups_v2, parts[2], machine, &headroom, ret_total);
+    else if (g_strv_contains ((const gchar *const *) controllers, "memory"))
+      note_groups (root, &cgroups_v1, parts[2], machine, &headroom, ret_total);
+  }
+  return headroom;
+}
+
+/* ---- limits of the process ---- */
 
 /* @field of /proc/self/status says, in KiB, how much of it is used. */
 static guint64

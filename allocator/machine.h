@@ -24,6 +24,12 @@ guint64 fm_machine_data_left (const gchar *root);
  * read. */
 guint64 fm_machine_mappings (const gchar *root);
 
+/* How many bytes may still be taken, by this process or any other, before the
+ * kernel has to kill one: the least of what is available on the machine and of
+ * what those cgroups leave, for which page cache counts as free. In *@ret_total
+ * is what that is a part of. */
+guint64 fm_machine_headroom (const gchar *root, guint64 *ret_total);
+
 /* The least of the limits of those cgroups alone; G_MAXUINT64 without one. */
 guint64 fm_machine_cgroup_limit (const gchar *root);
 

@@ -39,6 +39,8 @@ G_BEGIN_DECLS
       "the most that live blocks may hold and that the backing file may take on disk (default: half of the free space in dir)") \
   X (RAM, "ram", SIZE, "", NULL, \
       "the most bytes that are resident; 0: as little as filemem can work with (default: an eighth of the available memory, between 32M and 1G)") \
+  X (PRESSURE, "pressure", CHOICE, "yield", "yield:ignore", \
+      "whether less than ram is used where others need the memory, of the machine or of the memory cgroup") \
   X (RESERVE, "reserve", SIZE_OR_PERCENT, "", NULL, \
       "free space in dir that filemem leaves alone (default: 5% of the file system, at most 1G)") \
   X (MIN_SIZE, "min-size", SIZE, "0", NULL, \
@@ -101,6 +103,8 @@ typedef enum {
   FM_WHEN_FULL_WAIT,
   FM_WHEN_FULL_FAIL
 } FmWhenFull;
+
+typedef enum { FM_PRESSURE_YIELD, FM_PRESSURE_IGNORE } FmPressureChoice;
 
 typedef enum { FM_ON_LOSS_ERROR, FM_ON_LOSS_WARN } FmOnLoss;
 

@@ -215,6 +215,13 @@ fm_pager_urgency (FmPager *pager, gint64 *ret_until)
   return FM_URGENT;
 }
 
+gboolean
+fm_pager_is_watchful (FmPager *pager)
+{
+  return pager->config.machine != NULL
+      && pager->resident_bytes > FM_PAGER_YIELDS_TO;
+}
+
 void
 fm_pager_count_resident (FmPager *pager, gssize change)
 {
@@ -226,6 +233,12 @@ fm_pager_count_resident (FmPager *pager, gssize change)
   fm_stats_add (pager->stats, FM_STAT_RESIDENT_BYTES, (guint64) change);
 
   if (change > 0) {
+    if (pager->config.machine != NULL
+        && pager->resident_bytes >= pager->look_at)
+      atomic_store_explicit (&pager->look_due, TRUE, memory_order_relaxed);
+    if (fm_pager_is_watchful (pager)
+        && !atomic_load_explicit (&pager->keeper_awake, memory_order_relaxed))
+      fm_pager_wake_keeper (pager);
     fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
     if (fm_pager_is_pressed (pager))
       fm_cond_signal (&pager->to_write);

@@ -145,6 +145,7 @@ struct _FmPager
   atomic_size_t pinned_bytes; /* as known last */
   atomic_bool inherited;      /* this is the child of a fork */
   atomic_bool keeper_awake;   /* somebody looks after what is idle */
+  atomic_bool look_due, is_looking; /* at the memory that is left */
   /* One for each kind of trouble: none hides another. */
   atomic_bool warned_full, warned_write, warned_read, warned_closed, warned_cut,
       warned_over, warned_threads, warned_lost, warned_locked, warned_in_place;
@@ -185,7 +186,11 @@ struct _FmPager
   guint n_kept;           /* extents that became idle since the keeper looked */
   guint failures;         /* of spills, since one that succeeded */
   gint64 no_spill_before; /* after some that failed */
-  gboolean no_holes;      /* the file system can't punch */
+  gsize ceiling;          /* the budget that was asked for */
+  gsize look_at;          /* when so much is resident */
+  gint64 looked, look_before; /* at the memory that is left */
+  gboolean yields;            /* it gave way when it changed last */
+  gboolean no_holes;          /* the file system can't punch */
 
   /* Spare staging; NULL where there is none. */
   void *staging_huge[FM_N_THREADS];
@@ -244,6 +249,14 @@ void fm_pager_wake_readers (FmPager *pager);
 /* Something became idle. Where there is no keeper yet, one is wanted. */
 void fm_pager_wake_keeper (FmPager *pager);
 
+/* ---- pager-pressure.c ---- */
+
+/* What the budget gives way to, at the most. */
+#define FM_PAGER_YIELDS_TO ((gsize) 4 << 20)
+
+/* Looks at the memory that is left; without the lock. */
+void fm_pager_look (FmPager *pager);
+
 /* ---- pager-use.c; with the lock held, but for the first ---- */
 
 /* The block was mapped; its extent is resident, and closed. */
@@ -266,6 +279,9 @@ gboolean fm_pager_wastes_much (FmPager *pager, guint stream);
 
 /* Sets the budget and what is made of it; nothing else happens. */
 void fm_pager_take_budget (FmPager *pager, gsize budget);
+
+/* Whether there is so much that some of it might be given back. */
+gboolean fm_pager_is_watchful (FmPager *pager);
 
 /* What counts as written just now, and the most that is read ahead: a window,
  * or less where what is pinned leaves little room beside it. */

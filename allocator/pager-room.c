@@ -140,6 +140,8 @@ void
 fm_pager_set_budget (FmPager *pager, gsize budget)
 {
   fm_pager_lock (pager);
+  pager->ceiling = budget;
+  fm_stats_set (pager->stats, FM_STAT_RAM, budget);
   fm_pager_take_budget (pager, budget);
   if (pager->threads_state == FM_THREADS_NONE
       && !atomic_load (&pager->inherited) && fm_pager_is_pressed (pager))

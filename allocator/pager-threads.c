@@ -165,7 +165,26 @@ fm_pager_start_threads (FmPager *pager)
   fm_cond_broadcast (&pager->changed);
 }
 
-/* Looks after what is idle. */
+/* In microseconds. */
+#define LOOK_AGAIN 10000
+
+static gboolean
+look_if_due (FmPager *pager)
+{
+  if (!fm_pager_is_watchful (pager) || pager->frozen
+      || fm_now () < pager->look_before)
+    return FALSE;
+  /* Somebody else may be looking. */
+  pager->look_before = fm_now () + LOOK_AGAIN;
+  fm_pager_leave (pager);
+  fm_pager_look (pager);
+  fm_pager_return (pager);
+  if (pager->threads_state == FM_THREADS_NONE && fm_pager_is_pressed (pager))
+    fm_pager_start_threads (pager);
+  return TRUE;
+}
+
+/* Looks after what is idle, and at the memory that is left. */
 static gpointer
 keeper (gpointer data)
 {
@@ -173,7 +192,7 @@ keeper (gpointer data)
 
   fm_pager_lock (pager);
   while (!pager->stopping) {
-    gint64 before = fm_now () - pager->config.idle;
+    gint64 before = fm_now () - pager->config.idle, until = G_MAXINT64;
 
     while (!pager->stopping && !pager->frozen
         && (fm_pager_reclaim_memory (pager, before)
@@ -182,11 +201,17 @@ keeper (gpointer data)
       continue;
     if (pager->stopping)
       break;
+    if (look_if_due (pager))
+      continue;
     if (pager->idle_memory.n > 0 || (pager->idle_disk.n > 0 && !pager->no_holes)
         || pager->n_kept > 0) {
       pager->n_kept = 0;
-      fm_cond_wait_until (
-          &pager->to_keep, &pager->lock, fm_now () + pager->config.idle);
+      until = fm_now () + pager->config.idle;
+    }
+    if (fm_pager_is_watchful (pager))
+      until = MIN (until, pager->look_before);
+    if (until != G_MAXINT64) {
+      fm_cond_wait_until (&pager->to_keep, &pager->lock, until);
     } else {
       atomic_store (&pager->keeper_awake, FALSE);
       fm_cond_wait (&pager->to_keep, &pager->lock);

@@ -163,6 +163,8 @@ fm_pager_acquire (
   if (n_grains > pager->table->n_grains)
     return FM_ACQUIRE_NO_ADDRESSES;
 
+  if (atomic_load_explicit (&pager->look_due, memory_order_relaxed))
+    fm_pager_look (pager);
   fm_pager_lock (pager);
   for (;;) {
     if (fm_pager_is_my_turn (pager, FM_ROOM_FOR_ALLOC, &patience))
@@ -342,6 +344,8 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
   pager->stream = g_new0 (FmStream, config->n_streams);
   pager->link.data = pager;
+  pager->ceiling = config->budget;
+  fm_stats_set (stats, FM_STAT_RAM, config->budget);
   fm_pager_take_budget (pager, config->budget);
   fm_pager_fork_add (pager);
   return pager;

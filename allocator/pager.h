@@ -41,6 +41,9 @@ typedef struct
   guint n_streams;    /* stream numbers are below this */
   gint64 patience;    /* us that somebody waits for room while nothing moves */
   gint64 idle;        /* us after which what nobody uses is given back */
+  /* The machine on which the budget gives way: "" for this one, in tests a
+   * directory (machine.h); NULL: it never does. Not copied. */
+  const gchar *machine;
 } FmPagerConfig;
 
 typedef enum {
@@ -66,7 +69,8 @@ FmPager *fm_pager_new (const FmPagerConfig *config, FmExtentTable *table,
 void fm_pager_free (FmPager *pager);
 
 /* The most bytes that may be resident, and another one: up at once, down as
- * soon as so much is spilled; what is pinned stays, with a floor. */
+ * soon as so much is spilled; what is pinned stays, with a floor. What is in
+ * force may be less, where others need the memory. */
 gsize fm_pager_budget (FmPager *pager);
 void fm_pager_set_budget (FmPager *pager, gsize budget);
 

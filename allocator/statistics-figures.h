@@ -24,7 +24,10 @@
 
 #define FM_STATISTICS(X) \
   X (SIZE, "size", LIMIT, BYTES, LIMITS, "most on disk (size)", "most bytes that live blocks and the backing file may take") \
-  X (BUDGET, "budget", LIMIT, BYTES, LIMITS, "budget (ram)", "most bytes that may be resident") \
+  X (BUDGET, "budget", LIMIT, BYTES, LIMITS, "budget (ram)", "most bytes that may be resident now: ram, or less where others need the memory") \
+  X (RAM, "ram", LIMIT, BYTES, LIMITS, "budget asked for", "the budget where nobody else needs the memory") \
+  X (HEADROOM, "headroom", GAUGE, BYTES, MEMORY, "left for all", "bytes that any program may still take of the memory of the machine, or of the memory cgroup, when filemem looked last; 0 before it did") \
+  X (YIELDS, "yields", COUNTER, NUMBER, MEMORY, "times that it gave way", "times that the budget gave way to others") \
   X (LIVE_BYTES, "live-bytes", GAUGE, BYTES, ALLOCATED, "live", "bytes of live blocks") \
   X (LIVE_BLOCKS, "live-blocks", GAUGE, NUMBER, ALLOCATED, "live blocks", "live blocks") \
   X (OLDEST_NS, "oldest-ns", GAUGE, NS, ALLOCATED, "oldest data", "age of the oldest block, or of older ones that were in its extent") \

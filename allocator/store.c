@@ -256,6 +256,8 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
   config.n_streams = choose_lanes (choice.budget);
   config.patience = PATIENCE;
   config.idle = IDLE;
+  if (fm_options_number (options, FM_OPTION_PRESSURE) == FM_PRESSURE_YIELD)
+    config.machine = "";
   store->pager = fm_pager_new (
       &config, &store->table, store->arena, store->file, store->stats);
   if (store->pager == NULL)

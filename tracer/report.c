@@ -84,9 +84,15 @@ add_limits (GString *text, const guint64 *stats)
 {
   g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
   g_autofree gchar *budget = fm_size_text (stats[FM_STAT_BUDGET]);
+  g_autofree gchar *asked = fm_size_text (stats[FM_STAT_RAM]);
+  g_autofree gchar *times = count (stats[FM_STAT_YIELDS], "time");
 
-  g_string_append_printf (text, "  %-12ssize %s, budget (ram) %s\n",
-      fm_group_title (FM_GROUP_LIMITS), most, budget);
+  g_string_append_printf (text, "  %-12ssize %s, budget (ram) %s",
+      fm_group_title (FM_GROUP_LIMITS), most, asked);
+  if (stats[FM_STAT_YIELDS] > 0)
+    g_string_append_printf (
+        text, ", %s now: gave way to others %s", budget, times);
+  g_string_append_c (text, '\n');
 }
 
 /* Of live blocks, the most bytes that may be in no queue: pools, elements or

@@ -192,6 +192,61 @@ test_nonsense (void **state)
   assert_memory (*state, AVAILABLE);
 }
 
+/* ---- what is left ---- */
+
+static void
+assert_headroom (const gchar *root, guint64 expected, guint64 expected_total)
+{
+  guint64 total;
+
+  assert_int_equal (fm_machine_headroom (root, &total), expected);
+  assert_int_equal (total, expected_total);
+}
+
+#define ALL (G_GUINT64_CONSTANT (24684096) * 1024)
+
+static void
+test_headroom (void **state)
+{
+  put (*state, "proc/meminfo", MEMINFO);
+  assert_headroom (*state, AVAILABLE, ALL);
+  put (*state, "proc/self/cgroup", "0::/a/b\n");
+  assert_headroom (*state, AVAILABLE, ALL);
+  /* The least of those above counts; page cache is as good as free. */
+  put (*state, V2 "/a/b/" V2_FILE, "max\n");
+  put (*state, V2 "/a/b/memory.current", "100000000\n");
+  put (*state, V2 "/a/" V2_FILE, "536870912\n");
+  put (*state, V2 "/a/memory.current", "268435456\n");
+  assert_headroom (*state, 256 * TESTING_MIB, 512 * TESTING_MIB);
+  put (*state, V2 "/a/memory.stat",
+      "anon 1\nfile 9\ninactive_file 1048576\nactive_file 2097152\n");
+  assert_headroom (*state, 259 * TESTING_MIB, 512 * TESTING_MIB);
+  /* Above it programs are slowed down, and may be killed by others. */
+  put (*state, V2 "/a/memory.high", "402653184\n");
+  assert_headroom (*state, 131 * TESTING_MIB, 384 * TESTING_MIB);
+  put (*state, V2 "/a/b/memory.high", "104857600\n");
+  put (*state, V2 "/a/b/memory.current", "104857600\n");
+  assert_headroom (*state, 0, 100 * TESTING_MIB);
+  put (*state, V2 "/a/b/memory.current", "204857600\n");
+  assert_headroom (*state, 0, 100 * TESTING_MIB);
+}
+
+static void
+test_headroom_v1 (void **state)
+{
+  put (*state, "proc/meminfo", MEMINFO);
+  put (*state, "proc/self/cgroup", "4:cpu,memory:/group\n");
+  put (*state, V1 "/" V1_FILE, V1_UNLIMITED);
+  put (*state, V1 "/memory.usage_in_bytes", "20000000000\n");
+  assert_headroom (*state, AVAILABLE, ALL);
+  put (*state, V1 "/group/" V1_FILE, "268435456\n");
+  put (*state, V1 "/group/memory.usage_in_bytes", "201326592\n");
+  put (*state, V1 "/group/memory.stat",
+      "inactive_file 7\ntotal_inactive_file 1048576\n"
+      "total_active_file 0\n");
+  assert_headroom (*state, 65 * TESTING_MIB, 256 * TESTING_MIB);
+}
+
 int
 main (void)
 {
@@ -214,6 +269,8 @@ main (void)
       TEST (test_root_group),
       TEST (test_machine_smaller_than_limit),
       TEST (test_nonsense),
+      TEST (test_headroom),
+      TEST (test_headroom_v1),
   };
 #undef TEST
 

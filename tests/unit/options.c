@@ -235,6 +235,8 @@ static const struct
     {FM_OPTION_WHEN_FULL, "system", "system", FM_WHEN_FULL_SYSTEM},
     {FM_OPTION_WHEN_FULL, "WAIT", "wait", FM_WHEN_FULL_WAIT},
     {FM_OPTION_WHEN_FULL, " fail ", "fail", FM_WHEN_FULL_FAIL},
+    {FM_OPTION_PRESSURE, "Yield", "yield", FM_PRESSURE_YIELD},
+    {FM_OPTION_PRESSURE, "ignore", "ignore", FM_PRESSURE_IGNORE},
     {FM_OPTION_ON_REPLACE, "Keep", "keep", 0},
     {FM_OPTION_ON_REPLACE, "yield", "yield", 1},
 
@@ -315,7 +317,7 @@ static const struct
     {FM_OPTION_WHEN_FULL, ""}, {FM_OPTION_WHEN_FULL, "waits"},
     {FM_OPTION_REPORT_FORMAT, "html"}, {FM_OPTION_WHEN_FULL, "system:wait"},
     {FM_OPTION_WHEN_FULL, "yes"}, {FM_OPTION_WHEN_FULL, "1"},
-    {FM_OPTION_ON_REPLACE, "no"},
+    {FM_OPTION_ON_REPLACE, "no"}, {FM_OPTION_PRESSURE, "high"},
 
     {FM_OPTION_ATTRIBUTION, "2"}, {FM_OPTION_ATTRIBUTION, ""},
     {FM_OPTION_CHILDREN, "maybe"}, {FM_OPTION_DONTDUMP, "y"},

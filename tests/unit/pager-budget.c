@@ -9,6 +9,7 @@
 #include "seam.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 
 #define EXTENTS 24
 #define SMALL (8 * EXTENT)
@@ -155,6 +156,105 @@ test_proportions (void **state)
   assert_int_equal (pager->extent_size, EXTENT);
 }
 
+/* ---- what others need ---- */
+
+/* Of a machine of 64 MiB, whose margin is 16. */
+static void
+put_available (Fixture *fixture, guint kib)
+{
+  g_autofree gchar *proc = g_build_filename (fixture->dir, "proc", NULL);
+  g_autofree gchar *path = g_build_filename (proc, "meminfo", NULL);
+  g_autofree gchar *text =
+      g_strdup_printf ("MemTotal: 65536 kB\nMemAvailable: %u kB\n", kib);
+
+  assert_int_equal (g_mkdir_with_parents (proc, 0700), 0);
+  assert_true (g_file_set_contents (path, text, -1, NULL));
+  fixture->pager->config.machine = fixture->dir;
+}
+
+static void
+remove_machine (Fixture *fixture)
+{
+  g_autofree gchar *proc = g_build_filename (fixture->dir, "proc", NULL);
+  g_autofree gchar *path = g_build_filename (proc, "meminfo", NULL);
+
+  fm_pager_lock (fixture->pager);
+  fixture->pager->config.machine = NULL;
+  fm_pager_unlock (fixture->pager);
+  g_remove (path);
+  g_rmdir (proc);
+}
+
+static void
+age (FmPager *pager, guint seconds)
+{
+  fm_pager_lock (pager);
+  pager->looked -= seconds * G_USEC_PER_SEC;
+  fm_pager_unlock (pager);
+}
+
+/* As who looks goes on: something may have to be written for the first time. */
+static void
+look (FmPager *pager)
+{
+  fm_pager_look (pager);
+  fm_pager_lock (pager);
+  if (pager->threads_state == FM_THREADS_NONE && fm_pager_is_pressed (pager))
+    fm_pager_start_threads (pager);
+  fm_pager_unlock (pager);
+}
+
+static void
+test_gives_way (void **state)
+{
+  Fixture *fixture = *state;
+  FmPager *pager = fixture->pager;
+  gsize most = EXTENTS * EXTENT, asked = fm_pager_budget (pager);
+
+  put_available (fixture, 60 * 1024);
+  look (pager);
+  assert_int_equal (fm_pager_budget (pager), asked);
+  assert_int_equal (resident (fixture), most);
+  put_available (fixture, 15 * 1024);
+  look (pager);
+  assert_int_equal (fm_pager_budget (pager), most - TESTING_MIB);
+  wait_for_resident (fixture, most - TESTING_MIB);
+  assert_int_equal (atomic_load (&fixture->stats->value[FM_STAT_YIELDS]), 1);
+  put_available (fixture, 0);
+  look (pager);
+  wait_for_resident (fixture, FM_PAGER_YIELDS_TO);
+  check_all (fixture);
+  assert_int_equal (atomic_load (&fixture->stats->value[FM_STAT_YIELDS]), 1);
+  put_available (fixture, 60 * 1024);
+  age (pager, 1);
+  look (pager);
+  assert_in_range (fm_pager_budget (pager), FM_PAGER_YIELDS_TO + asked / 16,
+      FM_PAGER_YIELDS_TO + asked / 8);
+  age (pager, 3600);
+  look (pager);
+  age (pager, 3600);
+  look (pager);
+  assert_int_equal (fm_pager_budget (pager), asked);
+  check_all (fixture);
+  remove_machine (fixture);
+}
+
+/* Though nothing comes or goes. */
+static void
+test_is_looked_at (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent;
+
+  put_available (fixture, 60 * 1024);
+  extent = acquire (fixture, EXTENT, FALSE);
+  put_available (fixture, 0);
+  wait_for_resident (fixture, FM_PAGER_YIELDS_TO);
+  check_all (fixture);
+  remove_machine (fixture);
+  fm_pager_release (fixture->pager, extent);
+}
+
 #define TEST(name) \
   cmocka_unit_test_setup_teardown (name, set_up, fixture_teardown)
 
@@ -166,6 +266,8 @@ main (void)
       TEST (test_mapped),
       TEST (test_disk_full),
       TEST (test_proportions),
+      TEST (test_gives_way),
+      TEST (test_is_looked_at),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -1,0 +1,78 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pressure.c: see pressure.h. Pure; any thread.
+ */
+#include "pressure.h"
+
+#define MIB ((guint64) 1 << 20)
+
+/* Of the memory that there is; within limits. What the kernel and programs take
+ * in the time between two looks has to fit. */
+#define MARGIN_PART 8
+#define MARGIN_LEAST (16 * MIB)
+#define MARGIN_MOST (256 * MIB)
+
+/* So many programs may take so much before they look again, and the margin is
+ * there still. */
+#define STEP_PART 64
+#define STEP_LEAST (MIB / 4)
+#define STEP_MOST (8 * MIB)
+
+/* A budget comes back in so many seconds, if there is room; and of that room
+ * one program takes such a part at a time. */
+#define RETURN_SECONDS 16
+#define RETURN_PART 8
+
+/* Somebody who takes so much a second is to be noticed within the margin. */
+#define TAKEN_A_SECOND (256 * MIB)
+#define INTERVAL_MOST G_USEC_PER_SEC
+#define INTERVAL_LEAST (G_USEC_PER_SEC / 10)
+
+guint64
+fm_pressure_margin (const FmHeadroom *memory)
+{
+  return CLAMP (memory->total / MARGIN_PART, MARGIN_LEAST, MARGIN_MOST);
+}
+
+gsize
+fm_pressure_budget (const FmHeadroom *memory, gsize in_force, gsize ceiling,
+    gsize floor, gsize resident, gint64 elapsed)
+{
+  guint64 margin = fm_pressure_margin (memory), wanted = in_force, more;
+
+  if (memory->headroom < margin) {
+    guint64 missing = margin - memory->headroom;
+
+    wanted = MIN (in_force, resident - MIN (resident, missing));
+  } else if (memory->headroom > 2 * margin) {
+    more = (guint64) ((gdouble) ceiling * (gdouble) elapsed / G_USEC_PER_SEC
+        / RETURN_SECONDS);
+    wanted += MIN (more, (memory->headroom - 2 * margin) / RETURN_PART);
+  }
+  return (gsize) CLAMP (wanted, MIN (floor, ceiling), ceiling);
+}
+
+/* What is left before the margin. */
+static guint64
+before_margin (const FmHeadroom *memory)
+{
+  guint64 margin = fm_pressure_margin (memory);
+
+  return memory->headroom - MIN (memory->headroom, margin);
+}
+
+gsize
+fm_pressure_step (const FmHeadroom *memory)
+{
+  return (gsize) CLAMP (
+      before_margin (memory) / STEP_PART, STEP_LEAST, STEP_MOST);
+}
+
+gint64
+fm_pressure_interval (const FmHeadroom *memory)
+{
+  guint64 most = TAKEN_A_SECOND, left = MIN (before_margin (memory), most);
+
+  return MAX ((gint64) (left * INTERVAL_MOST / most), INTERVAL_LEAST);
+}

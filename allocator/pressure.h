@@ -1,0 +1,42 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * pressure.h: how the budget gives way where others need the memory, and comes
+ * back: the policy alone, without a clock or a file.
+ *
+ * Near the end of the memory that there is, for all programs of the machine or
+ * of the memory cgroup, lies a margin. Who finds less than that free gives back
+ * what is missing, down to a floor; who finds more than two margins takes some
+ * of the rest, up to the budget that was asked for. In between nothing changes,
+ * so that programs that look one after the other don't swing.
+ */
+#ifndef FM_PRESSURE_H
+#define FM_PRESSURE_H
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* In bytes. */
+typedef struct
+{
+  guint64 headroom; /* that anybody may take before the kernel kills somebody */
+  guint64 total;    /* of which that is what is left */
+} FmHeadroom;
+
+guint64 fm_pressure_margin (const FmHeadroom *memory);
+
+/* The budget in force from now on: it was @in_force, @ceiling was asked for,
+ * @resident bytes are in memory, and it was looked at @elapsed microseconds
+ * ago. */
+gsize fm_pressure_budget (const FmHeadroom *memory, gsize in_force,
+    gsize ceiling, gsize floor, gsize resident, gint64 elapsed);
+
+/* How many more bytes may become resident before it is looked at again. */
+gsize fm_pressure_step (const FmHeadroom *memory);
+
+/* And after how many microseconds at the latest. */
+gint64 fm_pressure_interval (const FmHeadroom *memory);
+
+G_END_DECLS
+#endif
