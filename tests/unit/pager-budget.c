@@ -169,18 +169,23 @@ put_available (Fixture *fixture, guint kib)
 
   assert_int_equal (g_mkdir_with_parents (proc, 0700), 0);
   assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+/* Before anybody looks. */
+static void
+set_machine (Fixture *fixture)
+{
+  put_available (fixture, 60 * 1024);
   fixture->pager->config.machine = fixture->dir;
 }
 
+/* What is not there limits nothing. */
 static void
 remove_machine (Fixture *fixture)
 {
   g_autofree gchar *proc = g_build_filename (fixture->dir, "proc", NULL);
   g_autofree gchar *path = g_build_filename (proc, "meminfo", NULL);
 
-  fm_pager_lock (fixture->pager);
-  fixture->pager->config.machine = NULL;
-  fm_pager_unlock (fixture->pager);
   g_remove (path);
   g_rmdir (proc);
 }
@@ -211,7 +216,7 @@ test_gives_way (void **state)
   FmPager *pager = fixture->pager;
   gsize most = EXTENTS * EXTENT, asked = fm_pager_budget (pager);
 
-  put_available (fixture, 60 * 1024);
+  set_machine (fixture);
   look (pager);
   assert_int_equal (fm_pager_budget (pager), asked);
   assert_int_equal (resident (fixture), most);
@@ -246,7 +251,7 @@ test_is_looked_at (void **state)
   Fixture *fixture = *state;
   FmExtent *extent;
 
-  put_available (fixture, 60 * 1024);
+  set_machine (fixture);
   extent = acquire (fixture, EXTENT, FALSE);
   put_available (fixture, 0);
   wait_for_resident (fixture, FM_PAGER_YIELDS_TO);
