@@ -33,60 +33,96 @@ available_memory (const gchar *root, guint64 *ret_total)
   return g_ascii_strtoull (strchr (available, ':') + 1, NULL, 10) * 1024;
 }
 
-/* The least of the limits of a group and those above it. A container may see
- * its own group as the root: then only that file is there. */
-static guint64
-least_limit (const gchar *mount, const gchar *group, const gchar *file)
+/* ---- memory cgroups ---- */
+
+/* The files of one version of them. */
+typedef struct
+{
+  const gchar *mount, *usage, *limit, *high, *cached[2];
+} Cgroups;
+
+static const Cgroups cgroups_v1 = {"/sys/fs/cgroup/memory",
+    "memory.usage_in_bytes", "memory.limit_in_bytes", NULL,
+    {"\ntotal_inactive_file ", "\ntotal_active_file "}};
+static const Cgroups cgroups_v2 = {"/sys/fs/cgroup", "memory.current",
+    "memory.max", "memory.high", {"\ninactive_file ", "\nactive_file "}};
+
+typedef void (*GroupFunc) (
+    const gchar *dir, const Cgroups *cgroups, gpointer data);
+
+/* Calls @func for a group and those above it. A container may see its own group
+ * as the root: then only that directory is there. */
+static void
+foreach_above (const gchar *root, const Cgroups *cgroups, const gchar *group,
+    GroupFunc func, gpointer data)
 {
   g_autofree gchar *at = g_strdup (group);
-  guint64 least = G_MAXUINT64;
 
   for (;;) {
-    g_autofree gchar *path = g_build_filename (mount, at, file, NULL);
-    g_autofree gchar *text = NULL;
+    g_autofree gchar *dir = g_strconcat (root, cgroups->mount, "/", at, NULL);
     gchar *slash;
 
-    if (g_file_get_contents (path, &text, NULL, NULL)
-        && g_ascii_isdigit (text[0]))
-      least = MIN (least, g_ascii_strtoull (text, NULL, 10));
+    func (dir, cgroups, data);
     slash = strrchr (at, '/');
     if (slash == NULL)
-      return least;
+      return;
     *slash = '\0';
   }
+}
+
+/* For all memory cgroups that this process is in. */
+static void
+foreach_group (const gchar *root, GroupFunc func, gpointer data)
+{
+  g_autofree gchar *path = g_strconcat (root, "/proc/self/cgroup", NULL);
+  g_autofree gchar *text = NULL;
+  g_auto (GStrv) lines = NULL;
+  guint i;
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return;
+  lines = g_strsplit (text, "\n", -1);
+  for (i = 0; lines[i] != NULL; i++) {
+    g_auto (GStrv) parts = g_strsplit (lines[i], ":", 3);
+    g_auto (GStrv) controllers = NULL;
+
+    if (g_strv_length (parts) != 3)
+      continue;
+    controllers = g_strsplit (parts[1], ",", -1);
+    if (parts[1][0] == '\0')
+      foreach_above (root, &cgroups_v2, parts[2], func, data);
+    else if (g_strv_contains ((const gchar *const *) controllers, "memory"))
+      foreach_above (root, &cgroups_v1, parts[2], func, data);
+  }
+}
+
+/* G_MAXUINT64 if it is not there, or no number. */
+static guint64
+read_number (const gchar *dir, const gchar *file)
+{
+  g_autofree gchar *path = g_build_filename (dir, file, NULL);
+  g_autofree gchar *text = NULL;
+
+  return file != NULL && g_file_get_contents (path, &text, NULL, NULL)
+          && g_ascii_isdigit (text[0])
+      ? g_ascii_strtoull (text, NULL, 10)
+      : G_MAXUINT64;
+}
+
+static void
+note_limit (const gchar *dir, const Cgroups *cgroups, gpointer ret_least)
+{
+  guint64 *least = ret_least;
+
+  *least = MIN (*least, read_number (dir, cgroups->limit));
 }
 
 guint64
 fm_machine_cgroup_limit (const gchar *root)
 {
-  g_autofree gchar *path = g_strconcat (root, "/proc/self/cgroup", NULL);
-  g_autofree gchar *text = NULL;
-  g_auto (GStrv) lines = NULL;
   guint64 least = G_MAXUINT64;
-  guint i;
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return least;
-  lines = g_strsplit (text, "\n", -1);
-  for (i = 0; lines[i] != NULL; i++) {
-    g_auto (GStrv) parts = g_strsplit (lines[i], ":", 3);
-    g_autofree gchar *mount = NULL;
-
-    if (g_strv_length (parts) != 3)
-      continue;
-    if (parts[1][0] == '\0') {
-      mount = g_strconcat (root, "/sys/fs/cgroup", NULL);
-      least = MIN (least, least_limit (mount, parts[2], "memory.max"));
-    } else {
-      g_auto (GStrv) controllers = g_strsplit (parts[1], ",", -1);
-
-      if (!g_strv_contains ((const gchar *const *) controllers, "memory"))
-        continue;
-      mount = g_strconcat (root, "/sys/fs/cgroup/memory", NULL);
-      least =
-          MIN (least, least_limit (mount, parts[2], "memory.limit_in_bytes"));
-    }
-  }
+  foreach_group (root, note_limit, &least);
   return least;
 }
 
@@ -100,31 +136,11 @@ fm_machine_memory (const gchar *root)
 
 /* ---- what is left ---- */
 
-/* The files of one version of memory cgroups. */
 typedef struct
 {
-  const gchar *mount, *usage, *limits[2], *cached[2];
-} Cgroups;
-
-static const Cgroups cgroups_v1 = {"/sys/fs/cgroup/memory",
-    "memory.usage_in_bytes", {"memory.limit_in_bytes"},
-    {"\ntotal_inactive_file ", "\ntotal_active_file "}};
-static const Cgroups cgroups_v2 = {"/sys/fs/cgroup", "memory.current",
-    {"memory.max", "memory.high"}, {"\ninactive_file ", "\nactive_file "}};
-
-/* FALSE if it is not there, or no number. */
-static gboolean
-read_number (const gchar *dir, const gchar *file, guint64 *ret_number)
-{
-  g_autofree gchar *path = g_build_filename (dir, file, NULL);
-  g_autofree gchar *text = NULL;
-
-  if (file == NULL || !g_file_get_contents (path, &text, NULL, NULL)
-      || !g_ascii_isdigit (text[0]))
-    return FALSE;
-  *ret_number = g_ascii_strtoull (text, NULL, 10);
-  return TRUE;
-}
+  guint64 machine;         /* all that there is */
+  guint64 headroom, total; /* so far */
+} Left;
 
 /* Page cache, which goes before anybody is killed. */
 static guint64
@@ -148,73 +164,36 @@ cached_bytes (const gchar *dir, const Cgroups *cgroups)
 
 /* Of one group, if it has a limit that is less than what the machine has. */
 static void
-note_group (const gchar *dir, const Cgroups *cgroups, guint64 machine,
-    guint64 *headroom, guint64 *total)
+note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
 {
-  guint64 limit = G_MAXUINT64, usage, cached, left;
-  guint i;
+  Left *left = ret_left;
+  guint64 limit =
+      MIN (read_number (dir, cgroups->limit), read_number (dir, cgroups->high));
+  guint64 usage, headroom;
 
-  for (i = 0; i < G_N_ELEMENTS (cgroups->limits); i++) {
-    guint64 other;
-
-    if (read_number (dir, cgroups->limits[i], &other))
-      limit = MIN (limit, other);
-  }
-  if (limit >= machine || !read_number (dir, cgroups->usage, &usage))
+  if (limit >= left->machine)
     return;
-  cached = cached_bytes (dir, cgroups);
-  usage -= MIN (usage, cached);
-  left = limit - MIN (limit, usage);
-  if (left < *headroom) {
-    *headroom = left;
-    *total = limit;
-  }
-}
-
-/* The group and those above it, as for limits. */
-static void
-note_groups (const gchar *root, const Cgroups *cgroups, const gchar *group,
-    guint64 machine, guint64 *headroom, guint64 *total)
-{
-  g_autofree gchar *at = g_strdup (group);
-
-  for (;;) {
-    g_autofree gchar *dir = g_strconcat (root, cgroups->mount, "/", at, NULL);
-    gchar *slash;
-
-    note_group (dir, cgroups, machine, headroom, total);
-    slash = strrchr (at, '/');
-    if (slash == NULL)
-      return;
-    *slash = '\0';
+  usage = read_number (dir, cgroups->usage);
+  if (usage == G_MAXUINT64)
+    return;
+  usage -= MIN (usage, cached_bytes (dir, cgroups));
+  headroom = limit - MIN (limit, usage);
+  if (headroom < left->headroom) {
+    left->headroom = headroom;
+    left->total = limit;
   }
 }
 
 guint64
 fm_machine_headroom (const gchar *root, guint64 *ret_total)
 {
-  g_autofree gchar *path = g_strconcat (root, "/proc/self/cgroup", NULL);
-  g_autofree gchar *text = NULL;
-  g_auto (GStrv) lines = NULL;
-  guint64 headroom = available_memory (root, ret_total), machine = *ret_total;
-  guint i;
+  Left left = {0};
 
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return headroom;
-  lines = g_strsplit (text, "\n", -1);
-  for (i = 0; lines[i] != NULL; i++) {
-    g_auto (GStrv) parts = g_strsplit (lines[i], ":", 3);
-    g_auto (GStrv) controllers = NULL;
-
-    if (g_strv_length (parts) != 3)
-      continue;
-    controllers = g_strsplit (parts[1], ",", -1);
-    if (parts[1][0] == '\0')
-      note_groups (root, &cgroups_v2, parts[2], machine, &headroom, ret_total);
-    else if (g_strv_contains ((const gchar *const *) controllers, "memory"))
-      note_groups (root, &cgroups_v1, parts[2], machine, &headroom, ret_total);
-  }
-  return headroom;
+  left.headroom = available_memory (root, &left.machine);
+  left.total = left.machine;
+  foreach_group (root, note_left, &left);
+  *ret_total = left.total;
+  return left.headroom;
 }
 
 /* ---- limits of the process ---- */

@@ -5,119 +5,17 @@
  * given a step before; and that in whole situations there is that advice which
  * fits, and no other. Figures are made up.
  */
-#include "advice.h"
+#include "advice-fixture.h"
 #include "advice-situations.h"
-#include "../../unit/testing.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define MIB ((guint64) 1 << 20)
-#define SECOND G_GUINT64_CONSTANT (1000000000)
 
 #define DISK_FULL                                                            \
   "the disk was full 7 times, with 400.0\302\240MiB of buffers on it: free " \
   "some space, or choose another disk (dir)"
 
-typedef struct
-{
-  FmSnapshot snapshot;
-  guint64 *stats;
-} Fixture;
-
 static FmRoster elements; /* as in the tracer: it never goes */
-
-static void
-queue_free (gpointer data)
-{
-  FmQueueRecord *queue = data;
-
-  g_free (queue->name);
-  g_free (queue);
-}
-
-/* One that gives no advice: 10000 blocks of 64 KiB, some of which went to disk
- * and back in time. */
-static int
-setup (void **state)
-{
-  Fixture *fixture = g_new0 (Fixture, 1);
-  guint64 *stats = fixture->snapshot.stats;
-
-  fixture->stats = stats;
-  fixture->snapshot.queues = g_ptr_array_new_with_free_func (queue_free);
-  fixture->snapshot.elements =
-      g_ptr_array_new_with_free_func (fm_roster_item_unref);
-  fixture->snapshot.threads = g_ptr_array_new ();
-  stats[FM_STAT_SIZE] = 1024 * MIB;
-  stats[FM_STAT_BUDGET] = 64 * MIB;
-  stats[FM_STAT_RESIDENT_PEAK] = 64 * MIB;
-  stats[FM_STAT_SPILLED_PEAK] = 300 * MIB;
-  stats[FM_STAT_USED_PEAK] = 350 * MIB;
-  stats[FM_STAT_FLOOR] = 8 * MIB;
-  stats[FM_STAT_DISK_PEAK] = 400 * MIB;
-  stats[FM_STAT_ALLOCS] = 10000;
-  stats[FM_STAT_ALLOC_BYTES] = 10000 * 65536;
-  stats[FM_STAT_MAPS_READ] = 15000;
-  stats[FM_STAT_MAPS_WRITE] = 5000;
-  stats[FM_STAT_SPILL_BYTES] = 400 * MIB;
-  stats[FM_STAT_FILL_BYTES] = 400 * MIB;
-  stats[FM_STAT_PREFETCH_BYTES] = 400 * MIB;
-  stats[FM_STAT_FILLS] = 400;
-  stats[FM_STAT_DISK_BUSY_NS] = 8 * SECOND;
-  *state = fixture;
-  return 0;
-}
-
-static int
-teardown (void **state)
-{
-  Fixture *fixture = *state;
-
-  g_ptr_array_unref (fixture->snapshot.queues);
-  g_ptr_array_unref (fixture->snapshot.elements);
-  g_ptr_array_unref (fixture->snapshot.threads);
-  g_free (fixture);
-  return 0;
-}
-
-static GPtrArray *
-advise (Fixture *fixture)
-{
-  fm_snapshot_derive (&fixture->snapshot);
-  return fm_advice (&fixture->snapshot);
-}
-
-static void
-assert_none (Fixture *fixture)
-{
-  g_autoptr (GPtrArray) advice = advise (fixture);
-
-  if (advice->len > 0)
-    fail_msg ("not expected: %s", (gchar *) g_ptr_array_index (advice, 0));
-}
-
-/* This alone. */
-static void
-assert_one (Fixture *fixture, const gchar *expected)
-{
-  g_autoptr (GPtrArray) advice = advise (fixture);
-
-  assert_int_equal (advice->len, 1);
-  assert_string_equal (g_ptr_array_index (advice, 0), expected);
-}
-
-static FmQueueRecord *
-add_queue (Fixture *fixture, const gchar *name, guint64 bytes, guint64 foreign)
-{
-  FmQueueRecord *queue = g_new0 (FmQueueRecord, 1);
-
-  queue->name = g_strdup (name);
-  queue->figure[FM_QUEUE_BYTES] = bytes;
-  queue->figure[FM_QUEUE_FOREIGN_BYTES] = foreign;
-  g_ptr_array_add (fixture->snapshot.queues, queue);
-  return queue;
-}
 
 /* One that has had @n buffers of @bytes in all mapped, for so many ms. */
 static FmTally *
@@ -478,7 +376,7 @@ check_situation (const Situation *situation)
   g_autoptr (GPtrArray) advice = NULL;
   guint i, n = 0;
 
-  (void) setup ((void **) &fixture);
+  (void) advice_setup ((void **) &fixture);
   take_situation (fixture, situation);
   advice = advise (fixture);
   for (i = 0; i < advice->len; i++) {
@@ -493,7 +391,7 @@ check_situation (const Situation *situation)
   if (advice->len < n)
     fail_msg (
         "%s: not said: %s", situation->name, situation->says[advice->len]);
-  (void) teardown ((void **) &fixture);
+  (void) advice_teardown ((void **) &fixture);
 }
 
 static void
@@ -543,124 +441,6 @@ test_prefetch (void **state)
   fixture->stats[FM_STAT_PREFETCH_BYTES] = 16 * MIB;
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 16 * MIB;
   assert_none (fixture);
-}
-
-/* Figures that were read while buffers came do not fit each other. */
-static void
-test_file_backed (void **state)
-{
-  FmQueueRecord *queue = add_queue (*state, "q", 100, 60);
-
-  assert_int_equal (fm_queue_file_backed (queue), 40);
-  queue->figure[FM_QUEUE_COPIED_BYTES] = 50;
-  assert_int_equal (fm_queue_file_backed (queue), 90);
-  queue->figure[FM_QUEUE_COPIED_BYTES] = 70;
-  assert_int_equal (fm_queue_file_backed (queue), 100);
-  queue->figure[FM_QUEUE_COPIED_BYTES] = 0;
-  queue->figure[FM_QUEUE_FOREIGN_BYTES] = 110;
-  assert_int_equal (fm_queue_file_backed (queue), 0);
-}
-
-static void
-test_escapes (void **state)
-{
-  Fixture *fixture = *state;
-  FmQueueRecord *queue = add_queue (
-      fixture, "/GstPipeline:p/GstQueue:q.sink", 2000 * MIB, 2000 * MIB);
-  g_autofree gchar *expected = g_strdup_printf (
-      "up to 180.0\302\240MiB that /GstPipeline:p/GstQueue:q.sink held stayed "
-      "ordinary memory (5 buffers: %s; 6 buffers: %s)",
-      fm_queue_figure_spec (FM_QUEUE_LEFT_META)->label,
-      fm_queue_figure_spec (FM_QUEUE_LEFT_DEVICE)->label);
-
-  /* It never held enough to be copied. */
-  assert_none (fixture);
-  queue->figure[FM_LEFT_META] = 5;
-  queue->figure[FM_LEFT_DEVICE] = 6;
-  /* However much has passed. */
-  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 16 * MIB;
-  assert_none (fixture);
-  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 180 * MIB;
-  assert_one (fixture, expected);
-}
-
-/* What was pushed where nobody saw it, but not what was seen after all. */
-static void
-test_unseen (void **state)
-{
-  Fixture *fixture = *state;
-  FmQueueRecord *queue = add_queue (fixture, "appsrc0.src", 0, 0);
-
-  queue->figure[FM_QUEUE_UNSEEN] = 500 * MIB;
-  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 16 * MIB;
-  assert_none (fixture);
-  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 200 * MIB;
-  assert_one (fixture,
-      "up to 200.0\302\240MiB rested in appsrc0.src in the program's own "
-      "memory, which it pushes where filemem can't see it: push by the signal "
-      "push-buffer, start a program in C with `gst-filemem run`, or let a "
-      "queue "
-      "without limits follow");
-  queue->figure[FM_QUEUE_UNSEEN] = 16 * MIB;
-  assert_none (fixture);
-}
-
-static void
-test_own_memory (void **state)
-{
-  Fixture *fixture = *state;
-  FmQueueRecord *queue = add_queue (fixture, "q", 500 * MIB, 0);
-
-  queue->figure[FM_QUEUE_HELD_PEAK] = 64 * MIB;
-  assert_none (fixture);
-  queue->figure[FM_QUEUE_KEPT_OWN] = 500 * MIB;
-  assert_one (fixture,
-      "q keeps up to 64.0\302\240MiB in memory of its own, which filemem can't "
-      "take: set its ring-buffer-max-size to 0");
-}
-
-/* What had no room needs what there was none of. */
-static void
-test_no_room (void **state)
-{
-  Fixture *fixture = *state;
-  FmQueueRecord *queue = add_queue (fixture, "q", 100 * MIB, 100 * MIB);
-  g_autoptr (GPtrArray) full = NULL, nowhere = NULL;
-
-  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 50 * MIB;
-  queue->figure[FM_LEFT_NO_ROOM] = 5;
-  full = advise (fixture);
-  assert_int_equal (full->len, 1);
-  assert_non_null (strstr (g_ptr_array_index (full, 0), "): raise size"));
-  fixture->stats[FM_STAT_FALLBACKS_DIR] = 1;
-  nowhere = advise (fixture);
-  assert_int_equal (nowhere->len, 1);
-  assert_null (strstr (g_ptr_array_index (nowhere, 0), "raise size"));
-  assert_non_null (strstr (g_ptr_array_index (nowhere, 0), "): set dir"));
-}
-
-static void
-add_escaping (Fixture *fixture, const gchar *name, guint64 foreign)
-{
-  FmQueueRecord *queue = add_queue (fixture, name, 100 * MIB, foreign);
-
-  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = foreign;
-  queue->figure[FM_LEFT_META] = foreign > 0;
-}
-
-static void
-test_escapes_of_each (void **state)
-{
-  Fixture *fixture = *state;
-  g_autoptr (GPtrArray) advice = NULL;
-
-  add_escaping (fixture, "one", 50 * MIB);
-  add_escaping (fixture, "two", 0);
-  add_escaping (fixture, "three", 50 * MIB);
-  advice = advise (fixture);
-  assert_int_equal (advice->len, 2);
-  assert_non_null (strstr (g_ptr_array_index (advice, 0), " one "));
-  assert_non_null (strstr (g_ptr_array_index (advice, 1), " three "));
 }
 
 static void
@@ -713,7 +493,8 @@ test_order (void **state)
 int
 main (void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
+#define TEST(name) \
+  cmocka_unit_test_setup_teardown (name, advice_setup, advice_teardown)
   const struct CMUnitTest tests[] = {
       TEST (test_none),
       TEST (test_disk_full),
@@ -729,13 +510,7 @@ main (void)
       cmocka_unit_test (test_situations),
       TEST (test_maps_in_place),
       TEST (test_prefetch),
-      TEST (test_file_backed),
-      TEST (test_escapes),
-      TEST (test_unseen),
-      TEST (test_own_memory),
-      TEST (test_escapes_of_each),
       TEST (test_small_buffers),
-      TEST (test_no_room),
       TEST (test_order),
   };
 
