@@ -27,10 +27,10 @@ typedef struct
 {
   GstBaseSrcClass parent;
   gpointer signals[3];
-  GstFlowReturn (*push_buffer) (GstElement *appsrc, GstBuffer *buffer);
+  GstFlowReturn (*push_buffer) (GstElement *appsrc, gpointer buffer);
   GstFlowReturn (*end_of_stream) (GstElement *appsrc);
   GstFlowReturn (*push_sample) (GstElement *appsrc, GstSample *sample);
-  GstFlowReturn (*push_list) (GstElement *appsrc, GstBufferList *list);
+  GstFlowReturn (*push_list) (GstElement *appsrc, gpointer list);
 } AppSrcClass;
 
 typedef struct
@@ -144,29 +144,29 @@ push_sample (GstElement *appsrc, GstSample *sample,
 /* ---- by signals: what is pushed stays the program's ---- */
 
 static GstFlowReturn
-on_push_buffer (GstElement *appsrc, GstBuffer *buffer)
+push_kept (GstElement *appsrc, gpointer item,
+    GstFlowReturn (*push) (GstElement *, gpointer))
 {
   GstFlowReturn result;
 
-  if (!is_watched (appsrc, buffer))
-    return original.push_buffer (appsrc, buffer);
-  buffer = take (appsrc, gst_buffer_ref (buffer));
-  result = original.push_buffer (appsrc, buffer);
-  gst_buffer_unref (buffer);
+  if (!is_watched (appsrc, item))
+    return push (appsrc, item);
+  item = take (appsrc, gst_mini_object_ref (item));
+  result = push (appsrc, item);
+  gst_mini_object_unref (item);
   return result;
 }
 
 static GstFlowReturn
-on_push_list (GstElement *appsrc, GstBufferList *list)
+on_push_buffer (GstElement *appsrc, gpointer buffer)
 {
-  GstFlowReturn result;
+  return push_kept (appsrc, buffer, original.push_buffer);
+}
 
-  if (!is_watched (appsrc, list))
-    return original.push_list (appsrc, list);
-  list = take (appsrc, gst_buffer_list_ref (list));
-  result = original.push_list (appsrc, list);
-  gst_buffer_list_unref (list);
-  return result;
+static GstFlowReturn
+on_push_list (GstElement *appsrc, gpointer list)
+{
+  return push_kept (appsrc, list, original.push_list);
 }
 
 static GstFlowReturn
