@@ -138,9 +138,17 @@ fm_machine_memory (const gchar *root)
 
 typedef struct
 {
-  guint64 machine;         /* all that there is */
-  guint64 headroom, total; /* so far */
+  guint64 machine;  /* all that there is */
+  FmHeadroom least; /* so far */
 } Left;
+
+/* What is left before the margin, or how much less than that. */
+static gint64
+before_margin (const FmHeadroom *memory)
+{
+  return (gint64) MIN (memory->headroom, G_MAXINT64)
+      - (gint64) fm_headroom_margin (memory);
+}
 
 /* Page cache, which goes before anybody is killed. */
 static guint64
@@ -169,7 +177,8 @@ note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
   Left *left = ret_left;
   guint64 limit =
       MIN (read_number (dir, cgroups->limit), read_number (dir, cgroups->high));
-  guint64 usage, headroom;
+  FmHeadroom here = {.total = limit};
+  guint64 usage;
 
   if (limit >= left->machine)
     return;
@@ -177,23 +186,20 @@ note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
   if (usage == G_MAXUINT64)
     return;
   usage -= MIN (usage, cached_bytes (dir, cgroups));
-  headroom = limit - MIN (limit, usage);
-  if (headroom < left->headroom) {
-    left->headroom = headroom;
-    left->total = limit;
-  }
+  here.headroom = limit - MIN (limit, usage);
+  if (before_margin (&here) < before_margin (&left->least))
+    left->least = here;
 }
 
-guint64
-fm_machine_headroom (const gchar *root, guint64 *ret_total)
+FmHeadroom
+fm_machine_headroom (const gchar *root)
 {
   Left left = {0};
 
-  left.headroom = available_memory (root, &left.machine);
-  left.total = left.machine;
+  left.least.headroom = available_memory (root, &left.machine);
+  left.least.total = left.machine;
   foreach_group (root, note_left, &left);
-  *ret_total = left.total;
-  return left.headroom;
+  return left.least;
 }
 
 /* ---- limits of the process ---- */

@@ -24,11 +24,25 @@ guint64 fm_machine_data_left (const gchar *root);
  * read. */
 guint64 fm_machine_mappings (const gchar *root);
 
-/* How many bytes may still be taken, by this process or any other, before the
- * kernel has to kill one: the least of what is available on the machine and of
- * what those cgroups leave, for which page cache counts as free. In *@ret_total
- * is what that is a part of. */
-guint64 fm_machine_headroom (const gchar *root, guint64 *ret_total);
+/* In bytes. */
+typedef struct
+{
+  guint64 headroom; /* that anybody may take before the kernel kills somebody */
+  guint64 total;    /* of which that is what is left */
+} FmHeadroom;
+
+/* What of it is to stay free: what the kernel and programs take in the time
+ * between two looks has to fit. */
+static inline guint64
+fm_headroom_margin (const FmHeadroom *memory)
+{
+  return CLAMP (memory->total / 8, (guint64) 16 << 20, (guint64) 256 << 20);
+}
+
+/* What may still be taken, by this process or any other: of what is available
+ * on the machine, or of what those cgroups leave, for which page cache counts
+ * as free; where there is least before the margin. */
+FmHeadroom fm_machine_headroom (const gchar *root);
 
 /* The least of the limits of those cgroups alone; G_MAXUINT64 without one. */
 guint64 fm_machine_cgroup_limit (const gchar *root);

@@ -41,6 +41,12 @@ fm_pager_budget (FmPager *pager)
   return atomic_load_explicit (&pager->budget, memory_order_relaxed);
 }
 
+gsize
+fm_pager_ceiling (FmPager *pager)
+{
+  return atomic_load_explicit (&pager->ceiling, memory_order_relaxed);
+}
+
 void
 fm_pager_take_budget (FmPager *pager, gsize budget)
 {
@@ -222,12 +228,25 @@ fm_pager_is_watchful (FmPager *pager)
       && pager->resident_bytes > FM_PAGER_YIELDS_TO;
 }
 
+/* The keeper may be asleep for long, if something was idle. */
+static void
+have_watched (FmPager *pager)
+{
+  pager->is_watched = !pager->is_watched;
+  if (!pager->is_watched)
+    return;
+  fm_pager_wake_keeper (pager);
+  fm_cond_signal (&pager->to_keep);
+}
+
 void
 fm_pager_count_resident (FmPager *pager, gssize change)
 {
   gsize budget = fm_pager_budget (pager);
 
   pager->resident_bytes += (gsize) change;
+  if (fm_pager_is_watchful (pager) != pager->is_watched)
+    have_watched (pager);
   atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
       memory_order_relaxed);
   fm_stats_add (pager->stats, FM_STAT_RESIDENT_BYTES, (guint64) change);
@@ -236,9 +255,6 @@ fm_pager_count_resident (FmPager *pager, gssize change)
     if (pager->config.machine != NULL
         && pager->resident_bytes >= pager->look_at)
       atomic_store_explicit (&pager->look_due, TRUE, memory_order_relaxed);
-    if (fm_pager_is_watchful (pager)
-        && !atomic_load_explicit (&pager->keeper_awake, memory_order_relaxed))
-      fm_pager_wake_keeper (pager);
     fm_stats_raise (pager->stats, FM_STAT_RESIDENT_PEAK, pager->resident_bytes);
     if (fm_pager_is_pressed (pager))
       fm_cond_signal (&pager->to_write);

@@ -14,7 +14,6 @@
  */
 #include "pager-private.h"
 
-#include "machine.h"
 #include "pressure.h"
 
 /* With the lock held. */
@@ -23,7 +22,7 @@ take_headroom (FmPager *pager, const FmHeadroom *memory)
 {
   gsize before = fm_pager_budget (pager);
   gint64 now = fm_now ();
-  gsize budget = fm_pressure_budget (memory, before, pager->ceiling,
+  gsize budget = fm_pressure_budget (memory, before, fm_pager_ceiling (pager),
       FM_PAGER_YIELDS_TO, pager->resident_bytes, now - pager->looked);
 
   pager->looked = now;
@@ -49,7 +48,7 @@ fm_pager_look (FmPager *pager)
 
   if (atomic_exchange (&pager->is_looking, TRUE))
     return;
-  memory.headroom = fm_machine_headroom (pager->config.machine, &memory.total);
+  memory = fm_machine_headroom (pager->config.machine);
   fm_pager_lock (pager);
   take_headroom (pager, &memory);
   fm_pager_unlock (pager);

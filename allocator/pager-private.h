@@ -139,6 +139,7 @@ struct _FmPager
   FmStream *stream;
 
   atomic_size_t budget;       /* most resident bytes; set under the lock */
+  atomic_size_t ceiling;      /* the budget that was asked for; likewise */
   _Atomic guint64 written;    /* bytes written by all so far */
   _Atomic guint n_spilled;    /* extents */
   atomic_bool over_budget;    /* resident > budget */
@@ -186,10 +187,10 @@ struct _FmPager
   guint n_kept;           /* extents that became idle since the keeper looked */
   guint failures;         /* of spills, since one that succeeded */
   gint64 no_spill_before; /* after some that failed */
-  gsize ceiling;          /* the budget that was asked for */
   gsize look_at;          /* when so much is resident */
   gint64 looked, look_before; /* at the memory that is left */
   gboolean yields;            /* it gave way when it changed last */
+  gboolean is_watched;        /* the keeper knows that it is to look */
   gboolean no_holes;          /* the file system can't punch */
 
   /* Spare staging; NULL where there is none. */

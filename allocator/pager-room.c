@@ -43,8 +43,11 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
 {
   patience->over = TRUE;
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
-  /* What can't be written was said, and more ram is no cure for that. */
-  if (!atomic_load (&pager->warned_full) && !atomic_load (&pager->warned_write)
+  /* What can't be written was said, and more ram is no cure for that, nor where
+   * others need it. */
+  if (fm_pager_budget (pager) == fm_pager_ceiling (pager)
+      && !atomic_load (&pager->warned_full)
+      && !atomic_load (&pager->warned_write)
       && fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
     g_autofree gchar *budget = fm_size_text (fm_pager_budget (pager));
@@ -140,7 +143,7 @@ void
 fm_pager_set_budget (FmPager *pager, gsize budget)
 {
   fm_pager_lock (pager);
-  pager->ceiling = budget;
+  atomic_store (&pager->ceiling, budget);
   fm_stats_set (pager->stats, FM_STAT_RAM, budget);
   fm_pager_take_budget (pager, budget);
   if (pager->threads_state == FM_THREADS_NONE

@@ -179,7 +179,8 @@ look_if_due (FmPager *pager)
   fm_pager_leave (pager);
   fm_pager_look (pager);
   fm_pager_return (pager);
-  if (pager->threads_state == FM_THREADS_NONE && fm_pager_is_pressed (pager))
+  if (pager->threads_state == FM_THREADS_NONE && !pager->stopping
+      && fm_pager_is_pressed (pager))
     fm_pager_start_threads (pager);
   return TRUE;
 }
@@ -208,7 +209,8 @@ keeper (gpointer data)
       pager->n_kept = 0;
       until = fm_now () + pager->config.idle;
     }
-    if (fm_pager_is_watchful (pager))
+    /* The end of a fork is told. */
+    if (fm_pager_is_watchful (pager) && !pager->frozen)
       until = MIN (until, pager->look_before);
     if (until != G_MAXINT64) {
       fm_cond_wait_until (&pager->to_keep, &pager->lock, until);
@@ -252,12 +254,13 @@ fm_pager_stop_threads (FmPager *pager)
   /* The threads of a parent do not exist in its child. */
   if (atomic_load (&pager->inherited))
     return;
+  /* It may have started the others. */
+  if (pager->keeper != NULL)
+    fm_thread_join (pager->keeper);
   for (i = 0; i < FM_N_THREADS; i++) {
     if (pager->thread[i] != NULL)
       fm_thread_join (pager->thread[i]);
   }
-  if (pager->keeper != NULL)
-    fm_thread_join (pager->keeper);
   for (i = 0; i < FM_N_THREADS; i++) {
     if (pager->staging_huge[i] != NULL)
       fm_arena_staging_free (

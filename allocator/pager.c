@@ -344,7 +344,7 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
   pager->stream = g_new0 (FmStream, config->n_streams);
   pager->link.data = pager;
-  pager->ceiling = config->budget;
+  atomic_store (&pager->ceiling, config->budget);
   fm_stats_set (stats, FM_STAT_RAM, config->budget);
   fm_pager_take_budget (pager, config->budget);
   fm_pager_fork_add (pager);

@@ -72,6 +72,7 @@ void fm_pager_free (FmPager *pager);
  * soon as so much is spilled; what is pinned stays, with a floor. What is in
  * force may be less, where others need the memory. */
 gsize fm_pager_budget (FmPager *pager);
+gsize fm_pager_ceiling (FmPager *pager); /* what was asked for */
 void fm_pager_set_budget (FmPager *pager, gsize budget);
 
 /* Hands out a resident extent with @length bytes, which are whole pages. Its

@@ -7,12 +7,6 @@
 
 #define MIB ((guint64) 1 << 20)
 
-/* Of the memory that there is; within limits. What the kernel and programs take
- * in the time between two looks has to fit. */
-#define MARGIN_PART 8
-#define MARGIN_LEAST (16 * MIB)
-#define MARGIN_MOST (256 * MIB)
-
 /* So many programs may take so much before they look again, and the margin is
  * there still. */
 #define STEP_PART 64
@@ -29,17 +23,11 @@
 #define INTERVAL_MOST G_USEC_PER_SEC
 #define INTERVAL_LEAST (G_USEC_PER_SEC / 10)
 
-guint64
-fm_pressure_margin (const FmHeadroom *memory)
-{
-  return CLAMP (memory->total / MARGIN_PART, MARGIN_LEAST, MARGIN_MOST);
-}
-
 gsize
 fm_pressure_budget (const FmHeadroom *memory, gsize in_force, gsize ceiling,
     gsize floor, gsize resident, gint64 elapsed)
 {
-  guint64 margin = fm_pressure_margin (memory), wanted = in_force, more;
+  guint64 margin = fm_headroom_margin (memory), wanted = in_force, more;
 
   if (memory->headroom < margin) {
     guint64 missing = margin - memory->headroom;
@@ -57,7 +45,7 @@ fm_pressure_budget (const FmHeadroom *memory, gsize in_force, gsize ceiling,
 static guint64
 before_margin (const FmHeadroom *memory)
 {
-  guint64 margin = fm_pressure_margin (memory);
+  guint64 margin = fm_headroom_margin (memory);
 
   return memory->headroom - MIN (memory->headroom, margin);
 }

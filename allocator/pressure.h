@@ -13,18 +13,9 @@
 #ifndef FM_PRESSURE_H
 #define FM_PRESSURE_H
 
-#include <glib.h>
+#include "machine.h"
 
 G_BEGIN_DECLS
-
-/* In bytes. */
-typedef struct
-{
-  guint64 headroom; /* that anybody may take before the kernel kills somebody */
-  guint64 total;    /* of which that is what is left */
-} FmHeadroom;
-
-guint64 fm_pressure_margin (const FmHeadroom *memory);
 
 /* The budget in force from now on: it was @in_force, @ceiling was asked for,
  * @resident bytes are in memory, and it was looked at @elapsed microseconds

@@ -567,7 +567,7 @@ fm_store_size (const FmStore *store)
 guint64
 fm_store_budget (FmStore *store)
 {
-  return fm_pager_budget (store->pager);
+  return fm_pager_ceiling (store->pager);
 }
 
 void

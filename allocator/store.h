@@ -74,7 +74,7 @@ void fm_store_unmap (
 
 /* What was chosen. */
 guint64 fm_store_size (const FmStore *store);
-guint64 fm_store_budget (FmStore *store);
+guint64 fm_store_budget (FmStore *store); /* less may be in force */
 
 /* Changes the budget in force, within what is sensible. */
 void fm_store_set_budget (FmStore *store, guint64 budget);

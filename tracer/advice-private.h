@@ -26,6 +26,7 @@ typedef struct
   gboolean turns;   /* streams that don't fit the budget take turns in it */
   gboolean refused; /* there is no room on disk */
   gboolean full;    /* or size is reached */
+  gboolean yields;  /* others needed the memory */
   gboolean slow;    /* the disk is what producers wait for */
 } FmMatter;
 

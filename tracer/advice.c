@@ -98,8 +98,8 @@ is_mapped (const FmMatter *matter)
 
   /* More than the budget is worth a word although nothing had to go for it. */
   return (stats[FM_STAT_SPILL_BYTES] > 0
-             || stats[FM_STAT_PINNED_PEAK] > stats[FM_STAT_BUDGET])
-      && stats[FM_STAT_PINNED_PEAK] >= stats[FM_STAT_BUDGET] / 4 * 3
+             || stats[FM_STAT_PINNED_PEAK] > stats[FM_STAT_RAM])
+      && stats[FM_STAT_PINNED_PEAK] >= stats[FM_STAT_RAM] / 4 * 3
       && stats[FM_STAT_PINNED_PEAK] > in_passing;
 }
 
@@ -194,7 +194,7 @@ static gchar *
 tell_over_budget (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
-  guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_BUDGET];
+  guint64 peak = stats[FM_STAT_RESIDENT_PEAK], budget = stats[FM_STAT_RAM];
   g_autofree gchar *by = fm_size_text (peak > budget ? peak - budget : 0);
   g_autofree gchar *exceeded = peak > budget
       ? g_strdup_printf (" (it was exceeded by %s)", by)
@@ -311,7 +311,7 @@ static gchar *
 tell_mapped (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
-  guint64 pinned = stats[FM_STAT_PINNED_PEAK], budget = stats[FM_STAT_BUDGET];
+  guint64 pinned = stats[FM_STAT_PINNED_PEAK], budget = stats[FM_STAT_RAM];
   g_autofree gchar *who = name_holders (matter);
   g_autofree gchar *least = fm_size_text (pinned + stats[FM_STAT_FLOOR]);
   g_autofree gchar *left = fm_size_text (budget - MIN (budget, pinned));
@@ -338,9 +338,9 @@ tell_turns (const FmMatter *matter, const gchar *what)
       "%s: %u streams take turns in a budget that is too small for what all of "
       "them use at a time; raise ram%s%s%s",
       what, matter->n_streams,
-      matter->stats[FM_STAT_BUDGET] < least ? ", to " : "",
-      matter->stats[FM_STAT_BUDGET] < least ? ram : "",
-      matter->stats[FM_STAT_BUDGET] < least ? " at least" : "");
+      matter->stats[FM_STAT_RAM] < least ? ", to " : "",
+      matter->stats[FM_STAT_RAM] < least ? ram : "",
+      matter->stats[FM_STAT_RAM] < least ? " at least" : "");
 }
 
 static gboolean
@@ -421,6 +421,27 @@ is_slow (const FmMatter *matter)
       && was_waited_for (matter, waited);
 }
 
+/* Waits that more ram would not spare. */
+static gboolean
+has_yielded (const FmMatter *matter)
+{
+  return matter->yields
+      && (is_worth_a_word (matter, matter->stats[FM_STAT_MAP_WAIT_NS])
+          || is_worth_a_word (matter, matter->stats[FM_STAT_ALLOC_WAIT_NS]));
+}
+
+static gchar *
+tell_yielded (const FmMatter *matter)
+{
+  g_autofree gchar *now = fm_size_text (matter->stats[FM_STAT_BUDGET]);
+
+  return g_strdup_printf (
+      "other programs needed the memory: the budget gave way %" G_GUINT64_FORMAT
+      " times and is %s now, so more was read and written. Leave more memory "
+      "free, or use a faster disk (dir)",
+      matter->stats[FM_STAT_YIELDS], now);
+}
+
 static gboolean
 has_slow_disk (const FmMatter *matter)
 {
@@ -472,13 +493,13 @@ enough (const FmMatter *matter)
   if (waited > matter->snapshot->uptime / MUCH_WAITING
       || stats[FM_STAT_FALLBACKS] > 0)
     return NULL;
-  return fm_size_text (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_BUDGET]));
+  return fm_size_text (MAX (stats[FM_STAT_USED_PEAK], stats[FM_STAT_RAM]));
 }
 
 static gboolean
 has_waits (const FmMatter *matter)
 {
-  return !matter->turns && !waits_for_pool (matter)
+  return !matter->yields && !matter->turns && !waits_for_pool (matter)
       && is_worth_a_word (matter, matter->stats[FM_STAT_MAP_WAIT_NS]);
 }
 
@@ -524,7 +545,7 @@ tell_read_in_vain (const FmMatter *matter)
         "%s: somebody jumps in what was written, or ram is too small to read "
         "ahead",
         what);
-  if (stats[FM_STAT_BUDGET] < matter->n_streams * STREAM_BYTES)
+  if (stats[FM_STAT_RAM] < matter->n_streams * STREAM_BYTES)
     return tell_turns (matter, what);
   return g_strdup_printf (
       "%s: somebody jumps in what was written, or ram is too small for %u "
@@ -555,7 +576,7 @@ has_small_buffers (const FmMatter *matter)
 
   return !fm_snapshot_is_packed (matter->snapshot)
       && mean_buffer (matter) < SMALL_MOST && objects > FM_ADVICE_LEAST
-      && objects > matter->stats[FM_STAT_BUDGET] / OBJECTS_PART;
+      && objects > matter->stats[FM_STAT_RAM] / OBJECTS_PART;
 }
 
 static gchar *
@@ -585,6 +606,7 @@ static const struct
     {has_mapped, tell_mapped},
     {has_pool, tell_pool},
     {is_written_again, tell_written_again},
+    {has_yielded, tell_yielded},
     {has_slow_disk, tell_slow_disk},
     {has_maps_in_place, tell_maps_in_place},
     {has_waits, tell_waits},
@@ -602,7 +624,8 @@ settle (FmMatter *matter)
   matter->turns = !matter->mapped && !matter->pool && matter->n_streams > 1
       && is_written_often (matter);
   matter->full = is_disk_full (matter) || is_size_reached (matter);
-  matter->slow = is_slow (matter);
+  matter->yields = matter->stats[FM_STAT_YIELDS] > 0;
+  matter->slow = !matter->yields && is_slow (matter);
 }
 
 GPtrArray *

@@ -9,11 +9,14 @@
  * functions of the C library come to the same by the shim (inject/inject.c).
  *
  * Each appsrc has an intake, with an entrance (queues.h), which is for one
- * thread at a time, as a pad with its stream lock is.
+ * thread at a time, as a pad with its stream lock is. A frame of which a copy
+ * was made, and which nobody else has, is let go in a thread of GStreamer's
+ * pool: who made it may be told of that, and want a lock that the program holds
+ * while it pushes.
  *
  * Locking: an intake's lock is what the stream lock is to a pad: threads that
- * push into one appsrc at the same time are let in one after the other. It is
- * not held while the appsrc is called.
+ * push into one appsrc at the same time are let in one after the other. Nothing
+ * of the program's is called while it is held.
  */
 #include "appsrc.h"
 
@@ -38,9 +41,16 @@ typedef struct
   FmMutex lock;
   FmEntrance *entrance; /* NULL: it is not watched */
   GstPad *pad;          /* not held: it is the element's */
+  gboolean is_freeing;  /* somebody is about to let originals go */
 } Intake;
 
-static GQuark quark; /* of an appsrc's Intake */
+/* So many bytes of frames may wait to be let go, before a push waits for that,
+ * and so long. */
+#define TO_FREE_MOST ((gsize) 4 << 20)
+#define WAIT_MOST_MS 100
+
+static GQuark quark;      /* of an appsrc's Intake */
+static GType appsrc_type; /* 0: there is none yet */
 
 /* The class, as it was. */
 static AppSrcClass original;
@@ -77,30 +87,117 @@ intake_of (GstElement *appsrc)
   return g_object_get_qdata (G_OBJECT (appsrc), quark);
 }
 
-/* Takes what is pushed and gives what is to be pushed in its place. */
+/* In a thread of GStreamer's. */
+static void
+free_originals (GstElement *appsrc, gpointer data)
+{
+  Intake *intake = data;
+  GPtrArray *originals;
+
+  fm_mutex_lock (&intake->lock);
+  originals = fm_entrance_take_originals (intake->entrance);
+  intake->is_freeing = FALSE;
+  fm_mutex_unlock (&intake->lock);
+  g_clear_pointer (&originals, g_ptr_array_unref);
+}
+
+static gsize
+bytes_to_free (Intake *intake)
+{
+  gsize bytes;
+
+  fm_mutex_lock (&intake->lock);
+  bytes = fm_entrance_originals (intake->entrance);
+  fm_mutex_unlock (&intake->lock);
+  return bytes;
+}
+
+/* That thread may come late. It may also wait for this one: not for ever. */
+static void
+have_freed (GstElement *appsrc, Intake *intake, gboolean is_first)
+{
+  guint ms;
+
+  if (is_first)
+    gst_element_call_async (appsrc, free_originals, intake, NULL);
+  for (ms = 0; ms < WAIT_MOST_MS && bytes_to_free (intake) > TO_FREE_MOST; ms++)
+    g_usleep (1000);
+}
+
+/* Of memory that only GStreamer's own allocator can have given, until it is
+ * known what it is of. */
+static gboolean
+is_plain (GstBuffer *buffer)
+{
+  guint n = gst_buffer_n_memory (buffer), i;
+
+  for (i = 0; i < n; i++) {
+    if (!gst_memory_is_type (
+            gst_buffer_peek_memory (buffer, i), GST_ALLOCATOR_SYSMEM))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+all_are_plain (gpointer item)
+{
+  guint i;
+
+  if (GST_IS_BUFFER (item))
+    return is_plain (item);
+  for (i = 0; i < gst_buffer_list_length (item); i++) {
+    if (!is_plain (gst_buffer_list_get (item, i)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Takes what is pushed and gives what is to be pushed in its place. @caps are
+ * those that come with it, or NULL. @is_last: nobody else has a reference. */
 static gpointer
-take (GstElement *appsrc, gpointer item)
+take (GstElement *appsrc, gpointer item, GstCaps *caps, gboolean is_last)
 {
   Intake *intake = intake_of (appsrc);
+  g_autoptr (GstCaps) set = NULL;
+  gboolean is_first = FALSE, has_any;
   FmPacking *unused;
 
   if (intake->entrance == NULL)
     return item;
+  if (caps == NULL)
+    g_object_get (appsrc, "caps", &set, NULL);
+  caps = caps != NULL ? caps : set;
+  if (caps == NULL && !all_are_plain (item))
+    return item;
   fm_mutex_lock (&intake->lock);
+  fm_entrance_set_caps (intake->entrance, caps);
+  fm_entrance_keep_originals (intake->entrance, is_last);
   if (GST_IS_BUFFER (item))
     item = fm_entrance_let_in (intake->entrance, intake->pad, item, &unused);
   else
     item =
         fm_entrance_let_list_in (intake->entrance, intake->pad, item, &unused);
+  has_any = fm_entrance_originals (intake->entrance) > 0;
+  if (has_any && !intake->is_freeing)
+    is_first = intake->is_freeing = TRUE;
   fm_mutex_unlock (&intake->lock);
+  if (has_any)
+    have_freed (appsrc, intake, is_first);
   return item;
+}
+
+static gboolean
+is_appsrc (gpointer object)
+{
+  return appsrc_type != 0 && G_TYPE_CHECK_INSTANCE_TYPE (object, appsrc_type);
 }
 
 /* What is no buffer or list, GStreamer complains of. */
 static gboolean
 is_watched (GstElement *appsrc, gpointer item)
 {
-  return quark != 0 && GST_IS_ELEMENT (appsrc)
+  return is_appsrc (appsrc)
       && (GST_IS_BUFFER (item) || GST_IS_BUFFER_LIST (item));
 }
 
@@ -111,19 +208,25 @@ is_watched (GstElement *appsrc, gpointer item)
 static GstSample *
 exchange_sample (GstElement *appsrc, GstSample *sample)
 {
-  GstBuffer *buffer = gst_sample_get_buffer (sample), *enters;
-  GstSample *other;
+  GstBuffer *buffer = gst_sample_get_buffer (sample);
+  GstBufferList *list = gst_sample_get_buffer_list (sample);
+  GstMiniObject *item = list != NULL ? GST_MINI_OBJECT_CAST (list)
+                                     : GST_MINI_OBJECT_CAST (buffer),
+                *enters;
+  GstSample *other = NULL;
 
-  if (buffer == NULL || gst_sample_get_buffer_list (sample) != NULL)
+  if (item == NULL)
     return NULL;
-  enters = take (appsrc, gst_buffer_ref (buffer));
-  if (enters == buffer) {
-    gst_buffer_unref (enters);
-    return NULL;
+  enters = take (
+      appsrc, gst_mini_object_ref (item), gst_sample_get_caps (sample), FALSE);
+  if (enters != item) {
+    other = gst_sample_copy (sample);
+    if (list != NULL)
+      gst_sample_set_buffer_list (other, GST_BUFFER_LIST_CAST (enters));
+    else
+      gst_sample_set_buffer (other, GST_BUFFER_CAST (enters));
   }
-  other = gst_sample_copy (sample);
-  gst_sample_set_buffer (other, enters);
-  gst_buffer_unref (enters);
+  gst_mini_object_unref (enters);
   return other;
 }
 
@@ -131,7 +234,7 @@ static GstFlowReturn
 push_sample (GstElement *appsrc, GstSample *sample,
     GstFlowReturn (*push) (GstElement *, GstSample *))
 {
-  GstSample *other = quark != 0 && GST_IS_SAMPLE (sample)
+  GstSample *other = is_appsrc (appsrc) && GST_IS_SAMPLE (sample)
       ? exchange_sample (appsrc, sample)
       : NULL;
   GstFlowReturn result = push (appsrc, other != NULL ? other : sample);
@@ -151,7 +254,7 @@ push_kept (GstElement *appsrc, gpointer item,
 
   if (!is_watched (appsrc, item))
     return push (appsrc, item);
-  item = take (appsrc, gst_mini_object_ref (item));
+  item = take (appsrc, gst_mini_object_ref (item), NULL, FALSE);
   result = push (appsrc, item);
   gst_mini_object_unref (item);
   return result;
@@ -190,7 +293,8 @@ EXPORT GstFlowReturn
 gst_file_mem_tracer_push_buffer (GstElement *appsrc, gpointer item,
     GstFlowReturn (*push) (GstElement *, gpointer))
 {
-  return push (appsrc, is_watched (appsrc, item) ? take (appsrc, item) : item);
+  return push (appsrc,
+      is_watched (appsrc, item) ? take (appsrc, item, NULL, TRUE) : item);
 }
 
 EXPORT GstFlowReturn
@@ -223,20 +327,31 @@ on_create (GstBaseSrc *appsrc, guint64 offset, guint size, GstBuffer **buffer)
 
 /* ---- the class ---- */
 
+/* In the class, and in those made of it before: they have copies of it. */
 static void
-replace_functions (AppSrcClass *klass)
+replace_functions (GType type)
 {
-  original = *klass;
-  quark = g_quark_from_static_string ("filemem-appsrc");
-  klass->push_buffer = on_push_buffer;
-  klass->push_list = on_push_list;
-  klass->push_sample = on_push_sample;
-  klass->end_of_stream = on_end_of_stream;
-  klass->parent.create = on_create;
+  AppSrcClass *klass = g_type_class_peek (type);
+  guint n, i;
+  g_autofree GType *children = g_type_children (type, &n);
+
+  if (klass == NULL)
+    return;
+  if (klass->push_buffer == original.push_buffer)
+    klass->push_buffer = on_push_buffer;
+  if (klass->push_list == original.push_list)
+    klass->push_list = on_push_list;
+  if (klass->push_sample == original.push_sample)
+    klass->push_sample = on_push_sample;
+  if (klass->end_of_stream == original.end_of_stream)
+    klass->end_of_stream = on_end_of_stream;
+  if (klass->parent.create == original.parent.create)
+    klass->parent.create = on_create;
+  for (i = 0; i < n; i++)
+    replace_functions (children[i]);
 }
 
-/* The class is there before the first element of it is, and no other has been
- * made meanwhile. */
+/* The class is there before the first element of it is. */
 void
 fm_appsrc_look (void)
 {
@@ -252,7 +367,11 @@ fm_appsrc_look (void)
   if (klass == NULL || !g_once_init_enter (&done))
     return;
   g_type_query (type, &query);
-  if (query.class_size >= sizeof (AppSrcClass))
-    replace_functions (klass);
+  if (query.class_size >= sizeof (AppSrcClass)) {
+    original = *(AppSrcClass *) klass;
+    quark = g_quark_from_static_string ("filemem-appsrc");
+    appsrc_type = type;
+    replace_functions (type);
+  }
   g_once_init_leave (&done, 1);
 }

@@ -63,8 +63,8 @@ is_in_one_library (gconstpointer a, gconstpointer b)
 /* Whether video is mapped by a function of the element's own, which knows its
  * own memory alone. The function that all others have is in the library of the
  * meta itself. */
-static gboolean
-knows_its_memory (const GstMeta *meta)
+gboolean
+fm_foreign_knows_its_memory (const GstMeta *meta)
 {
   return g_str_equal (g_type_name (meta->info->api), FM_VIDEO_META_API)
       && !is_in_one_library ((gconstpointer) ((const FmVideoMeta *) meta)->map,
@@ -93,7 +93,7 @@ look_at_meta (GstBuffer *buffer, GstMeta **meta, gpointer ret_loses)
   const GstMetaInfo *info = (*meta)->info;
 
   if (fm_foreign_goes_with_memory (info)
-      || (info->transform_func != NULL && !knows_its_memory (*meta)))
+      || (info->transform_func != NULL && !fm_foreign_knows_its_memory (*meta)))
     return TRUE;
   *(gboolean *) ret_loses = TRUE;
   return FALSE;

@@ -39,6 +39,9 @@ gboolean fm_foreign_is_of_device (GstMemory *mem);
 /* Whether metas of that kind are not to be with a copy of the bytes. */
 gboolean fm_foreign_goes_with_memory (const GstMetaInfo *info);
 
+/* Whether @meta says how its own memory is mapped, which a copy is not. */
+gboolean fm_foreign_knows_its_memory (const GstMeta *meta);
+
 /* Why the buffer should be left alone, as far as can be told without copying;
  * FM_NOT_LEFT_ALONE if it need not be. */
 FmLeftAlone fm_foreign_look (GstBuffer *buffer, GstAllocator *ours);

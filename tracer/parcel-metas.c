@@ -20,6 +20,14 @@ typedef struct
   GSocketAddress *address;
 } AddressMeta;
 
+/* Later ones have a structure as well. */
+typedef struct
+{
+  GstMeta meta;
+  GstCaps *reference;
+  GstClockTime timestamp, duration;
+} TimestampMeta;
+
 typedef struct
 {
   GstMeta meta;
@@ -68,31 +76,37 @@ typedef struct
 {
   const gchar *api;
   MetaKind kind;
-  gsize size;   /* 0: any */
+  gsize size;
   gsize offset; /* of the pointer */
 } Known;
 
+/* Of a plain one: the bytes that it has of its own. */
+#define PLAIN(api, bytes)                          \
+  {                                                \
+    api, META_PLAIN, sizeof (GstMeta) + (bytes), 0 \
+  }
+/* Of one whose pointer is a field. */
+#define FIELD(api, kind, type, field)                \
+  {                                                  \
+    api, kind, sizeof (type), offsetof (type, field) \
+  }
+
 static const Known known_metas[] = {
-    {"GstNetAddressMetaAPI", META_ADDRESS, sizeof (AddressMeta),
-        offsetof (AddressMeta, address)},
-    {"GstReferenceTimestampMetaAPI", META_CAPS,
-        sizeof (GstReferenceTimestampMeta),
-        offsetof (GstReferenceTimestampMeta, reference)},
-    {"GstRTPSourceMetaAPI", META_PLAIN, 0, 0},
-    {"GstAudioClippingMetaAPI", META_PLAIN, 0, 0},
-    {"GstAudioLevelMetaAPI", META_PLAIN, 0, 0},
-    {"GstAudioMetaAPI", META_AUDIO, 0, 0},
-    {"GstVideoMetaAPI", META_BUFFER, 0, sizeof (GstMeta)},
-    {"GstVideoCropMetaAPI", META_PLAIN, 0, 0},
-    {"GstVideoTimeCodeMetaAPI", META_DATE, sizeof (TimeCodeMeta),
-        offsetof (TimeCodeMeta, daily_jam)},
-    {"GstVideoCaptionMetaAPI", META_BYTES, sizeof (CaptionMeta),
-        offsetof (CaptionMeta, data)},
-    {"GstVideoSEIUserDataUnregisteredMetaAPI", META_BYTES,
-        sizeof (UserDataMeta), offsetof (UserDataMeta, data)},
-    {"GstVideoAFDMetaAPI", META_PLAIN, 0, 0},
-    {"GstVideoBarMetaAPI", META_PLAIN, 0, 0},
-    {"GstVideoAffineTransformationMetaAPI", META_PLAIN, 0, 0},
+    FIELD ("GstNetAddressMetaAPI", META_ADDRESS, AddressMeta, address),
+    FIELD ("GstReferenceTimestampMetaAPI", META_CAPS, TimestampMeta, reference),
+    PLAIN ("GstRTPSourceMetaAPI", 72),
+    PLAIN ("GstAudioClippingMetaAPI", 24),
+    PLAIN ("GstAudioLevelMetaAPI", 8),
+    {"GstAudioMetaAPI", META_AUDIO, sizeof (GstMeta) + 432, 0},
+    {"GstVideoMetaAPI", META_BUFFER, sizeof (GstMeta) + 128, sizeof (GstMeta)},
+    PLAIN ("GstVideoCropMetaAPI", 16),
+    FIELD ("GstVideoTimeCodeMetaAPI", META_DATE, TimeCodeMeta, daily_jam),
+    FIELD ("GstVideoCaptionMetaAPI", META_BYTES, CaptionMeta, data),
+    FIELD ("GstVideoSEIUserDataUnregisteredMetaAPI", META_BYTES, UserDataMeta,
+        data),
+    PLAIN ("GstVideoAFDMetaAPI", 16),
+    PLAIN ("GstVideoBarMetaAPI", 16),
+    PLAIN ("GstVideoAffineTransformationMetaAPI", 64),
 };
 
 static const Known *
@@ -109,7 +123,7 @@ known_of (const GstMetaInfo *info)
     const Known *known = &known_metas[i];
 
     if (g_str_equal (api, known->api) && info->transform_func != NULL
-        && (known->size == 0 || known->size == info->size))
+        && known->size == info->size)
       return known;
   }
   return &unknown;
@@ -145,6 +159,8 @@ fm_parcel_keeps_meta (const GstMeta *meta)
   const Known *known = known_of (meta->info);
   const AudioMetaEnd *audio;
 
+  if (known->kind == META_BUFFER)
+    return !fm_foreign_knows_its_memory (meta);
   if (known->kind != META_AUDIO)
     return known->kind != META_UNKNOWN;
   audio = end_of_audio (meta);
@@ -229,6 +245,15 @@ caps_ref (gpointer caps)
   return gst_caps_ref (caps);
 }
 
+/* g_date_time_equal() is content with the same moment in another zone. */
+static gboolean
+are_equal_dates (gconstpointer a, gconstpointer b)
+{
+  return g_date_time_equal (a, b)
+      && g_date_time_get_utc_offset ((GDateTime *) a)
+      == g_date_time_get_utc_offset ((GDateTime *) b);
+}
+
 static gpointer
 date_ref (gpointer date)
 {
@@ -265,7 +290,7 @@ keep_pointer (FmParcel *parcel, gpointer pointer, MetaKind kind)
       return keep (&parcel->caps, pointer, are_equal_caps, caps_ref,
           (GDestroyNotify) gst_caps_unref);
     case META_DATE:
-      return keep (&parcel->dates, pointer, g_date_time_equal, date_ref,
+      return keep (&parcel->dates, pointer, are_equal_dates, date_ref,
           (GDestroyNotify) g_date_time_unref);
     default:
       return pointer;

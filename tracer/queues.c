@@ -56,6 +56,9 @@ struct _FmEntrance
 
   /* The streaming thread's. */
   FmHolding *holding;
+  gboolean keeps_originals;
+  GPtrArray *originals; /* that were exchanged; or NULL */
+  gsize originals_bytes;
   gpointer last;         /* parent memory that entered; to be compared with */
   GstCaps *caps;         /* that were looked at last */
   gboolean is_of_device; /* by these */
@@ -105,6 +108,7 @@ fm_entrance_left (FmEntrance *entrance)
 {
   gst_clear_caps (&entrance->caps);
   g_ptr_array_unref (entrance->lent);
+  g_clear_pointer (&entrance->originals, g_ptr_array_unref);
   g_clear_pointer (&entrance->packing, fm_packing_leave);
   fm_roster_leave (&queues.entrances, entrance);
 }
@@ -226,6 +230,16 @@ has_device_features (GstCaps *caps)
   return FALSE;
 }
 
+void
+fm_entrance_set_caps (FmEntrance *entrance, GstCaps *caps)
+{
+  entrance->knows_caps = TRUE;
+  if (caps != entrance->caps) {
+    gst_caps_replace (&entrance->caps, caps);
+    entrance->is_of_device = caps != NULL && has_device_features (caps);
+  }
+}
+
 static gboolean
 is_of_device (FmEntrance *entrance, GstPad *pad)
 {
@@ -234,11 +248,7 @@ is_of_device (FmEntrance *entrance, GstPad *pad)
   if (entrance->knows_caps)
     return entrance->is_of_device;
   caps = gst_pad_get_current_caps (pad);
-  entrance->knows_caps = TRUE;
-  if (caps != entrance->caps) {
-    gst_caps_replace (&entrance->caps, caps);
-    entrance->is_of_device = caps != NULL && has_device_features (caps);
-  }
+  fm_entrance_set_caps (entrance, caps);
   return entrance->is_of_device;
 }
 
@@ -274,6 +284,40 @@ copies_for (GstBuffer *buffer)
     g_hash_table_remove_all (copies);
   }
   return copies;
+}
+
+/* Whoever freed it may be told, and do anything. */
+static void
+let_go (FmEntrance *entrance, GstBuffer *buffer)
+{
+  if (!entrance->keeps_originals) {
+    gst_buffer_unref (buffer);
+    return;
+  }
+  if (entrance->originals == NULL)
+    entrance->originals =
+        g_ptr_array_new_with_free_func ((GDestroyNotify) gst_buffer_unref);
+  g_ptr_array_add (entrance->originals, buffer);
+  entrance->originals_bytes += gst_buffer_get_size (buffer);
+}
+
+void
+fm_entrance_keep_originals (FmEntrance *entrance, gboolean keep)
+{
+  entrance->keeps_originals = keep;
+}
+
+gsize
+fm_entrance_originals (const FmEntrance *entrance)
+{
+  return entrance->originals_bytes;
+}
+
+GPtrArray *
+fm_entrance_take_originals (FmEntrance *entrance)
+{
+  entrance->originals_bytes = 0;
+  return g_steal_pointer (&entrance->originals);
 }
 
 /* Takes @buffer and gives the one that is to enter in its place. */
@@ -318,7 +362,7 @@ exchange (
   count (&entrance->figure[FM_QUEUE_COPIES], copied > 0 ? 1 : 0);
   count (&entrance->figure[FM_QUEUE_COPIED_BYTES], copied);
   count (&entrance->figure[FM_QUEUE_SHARED_BYTES], foreign - copied);
-  gst_buffer_unref (buffer);
+  let_go (entrance, buffer);
   /* It may be gone, and another one soon be at its address. */
   entrance->last = NULL;
   return copy;

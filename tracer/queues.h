@@ -51,6 +51,18 @@ gboolean fm_queues_are_watched (void);
 FmEntrance *fm_queues_entrance (
     GstElement *element, GstPad *pad, GstPadChainFunction chain);
 
+/* Whether who is exchanged for a copy is kept until it is asked for, so that it
+ * is let go where nothing is locked. */
+void fm_entrance_keep_originals (FmEntrance *entrance, gboolean keep);
+
+/* Bytes of those that are kept; and they, to be freed, or NULL. */
+gsize fm_entrance_originals (const FmEntrance *entrance);
+GPtrArray *fm_entrance_take_originals (FmEntrance *entrance);
+
+/* What enters is of @caps from now on, of which the pad may know nothing yet.
+ */
+void fm_entrance_set_caps (FmEntrance *entrance, GstCaps *caps);
+
 /* The pad is gone. */
 void fm_entrance_left (FmEntrance *entrance);
 

@@ -197,10 +197,10 @@ test_nonsense (void **state)
 static void
 assert_headroom (const gchar *root, guint64 expected, guint64 expected_total)
 {
-  guint64 total;
+  const FmHeadroom memory = fm_machine_headroom (root);
 
-  assert_int_equal (fm_machine_headroom (root, &total), expected);
-  assert_int_equal (total, expected_total);
+  assert_int_equal (memory.headroom, expected);
+  assert_int_equal (memory.total, expected_total);
 }
 
 #define ALL (G_GUINT64_CONSTANT (24684096) * 1024)
@@ -229,6 +229,20 @@ test_headroom (void **state)
   assert_headroom (*state, 0, 100 * TESTING_MIB);
   put (*state, V2 "/a/b/memory.current", "204857600\n");
   assert_headroom (*state, 0, 100 * TESTING_MIB);
+}
+
+/* Less is left of the group, but more than its margin; of the machine it is
+ * not.
+ */
+static void
+test_strictest (void **state)
+{
+  put (*state, "proc/meminfo",
+      "MemTotal: 67108864 kB\nMemAvailable: 204800 kB\n");
+  put (*state, "proc/self/cgroup", "0::/a\n");
+  put (*state, V2 "/a/" V2_FILE, "536870912\n");
+  put (*state, V2 "/a/memory.current", "337641472\n");
+  assert_headroom (*state, 200 * TESTING_MIB, 65536 * (guint64) TESTING_MIB);
 }
 
 static void
@@ -271,6 +285,7 @@ main (void)
       TEST (test_nonsense),
       TEST (test_headroom),
       TEST (test_headroom_v1),
+      TEST (test_strictest),
   };
 #undef TEST
 

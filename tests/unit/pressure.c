@@ -69,7 +69,7 @@ test_margin (void **state)
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
     const FmHeadroom memory = {0, sizes[i][0] * MIB};
 
-    assert_int_equal (fm_pressure_margin (&memory), sizes[i][1] * MIB);
+    assert_int_equal (fm_headroom_margin (&memory), sizes[i][1] * MIB);
   }
 }
 

@@ -8,7 +8,8 @@
  *
  * WAY is how it pushes: a signal (push-buffer, push-buffer-list, push-sample)
  * or a function of the library (buffer, list, sample). What comes out then is
- * checked, byte by byte; with several threads the order is anybody's guess.
+ * checked, byte by byte; with several threads the order is anybody's guess. If
+ * it is "nothing", there is no appsrc.
  *
  * Prints bytes of anonymous memory that the process had more when all were
  * there, the appsrc's level, how often it has had enough, and how many came
@@ -46,6 +47,11 @@ typedef struct
 
 static gint n_enough, n_out, n_wrong;
 
+/* Held while a frame is handed over by a function, and taken where one is no
+ * longer in use, in whatever thread that is. */
+static GMutex program_lock;
+static gint n_in_use;
+
 static void
 fail (const gchar *what)
 {
@@ -71,6 +77,15 @@ word_of (guint frame, gsize at)
   return ((guint64) frame << 32 | at) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
 }
 
+static void
+free_frame (gpointer words)
+{
+  g_mutex_lock (&program_lock);
+  n_in_use--;
+  g_mutex_unlock (&program_lock);
+  g_free (words);
+}
+
 static GstBuffer *
 make_frame (guint number)
 {
@@ -80,7 +95,11 @@ make_frame (guint number)
 
   for (i = 0; i < FRAME / sizeof *words; i++)
     words[i] = word_of (number, i);
-  buffer = gst_buffer_new_wrapped (words, FRAME);
+  g_mutex_lock (&program_lock);
+  n_in_use++;
+  g_mutex_unlock (&program_lock);
+  buffer = gst_buffer_new_wrapped_full (
+      0, words, FRAME, 0, FRAME, words, free_frame);
   GST_BUFFER_PTS (buffer) = number * GST_SECOND;
   return buffer;
 }
@@ -123,9 +142,15 @@ push_all (gpointer data)
   guint i;
 
   for (i = 0; i < pusher->n; i++) {
-    if (push (pusher->appsrc, pusher->way, make_frame (pusher->first + i))
-        != GST_FLOW_OK)
+    GstBuffer *frame = make_frame (pusher->first + i);
+    gboolean locked = pusher->way == BY_BUFFER || pusher->way == BY_LIST;
+
+    if (locked)
+      g_mutex_lock (&program_lock);
+    if (push (pusher->appsrc, pusher->way, frame) != GST_FLOW_OK)
       fail ("a push was refused");
+    if (locked)
+      g_mutex_unlock (&program_lock);
   }
   return NULL;
 }
@@ -164,6 +189,22 @@ wait_for (GstElement *pipeline, GstMessageType type)
     fail ("the pipeline failed");
 }
 
+/* 0 if that was refused. */
+static int
+push_to_nothing (void)
+{
+  g_autoptr (GstElement) other = NULL;
+  int wrong = 0;
+
+  gst_init (NULL, NULL);
+  other = gst_object_ref_sink (gst_element_factory_make ("fakesrc", NULL));
+  wrong += gst_app_src_push_buffer (NULL, NULL) != GST_FLOW_ERROR;
+  wrong +=
+      gst_app_src_push_buffer_list ((gpointer) other, NULL) != GST_FLOW_ERROR;
+  wrong += gst_app_src_end_of_stream (NULL) != GST_FLOW_ERROR;
+  return wrong;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -176,6 +217,8 @@ main (int argc, char **argv)
   guint64 before, held, level;
   guint i;
 
+  if (argc == 3 && g_str_equal (argv[1], "nothing"))
+    return push_to_nothing ();
   while (argc == 3 && way < N_WAYS && !g_str_equal (argv[1], ways[way]))
     way++;
   if (way == N_WAYS || n_threads == 0 || n_threads > FRAMES)
@@ -215,5 +258,7 @@ main (int argc, char **argv)
   gst_object_unref (appsrc);
   gst_object_unref (sink);
   gst_object_unref (pipeline);
+  while (g_atomic_int_get (&n_in_use) > 0)
+    g_usleep (1000);
   return n_wrong == 0 && n_out == FRAMES ? 0 : 1;
 }

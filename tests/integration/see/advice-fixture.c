@@ -26,7 +26,7 @@ advice_setup (void **state)
       g_ptr_array_new_with_free_func (fm_roster_item_unref);
   fixture->snapshot.threads = g_ptr_array_new ();
   stats[FM_STAT_SIZE] = 1024 * MIB;
-  stats[FM_STAT_BUDGET] = 64 * MIB;
+  stats[FM_STAT_RAM] = 64 * MIB;
   stats[FM_STAT_RESIDENT_PEAK] = 64 * MIB;
   stats[FM_STAT_SPILLED_PEAK] = 300 * MIB;
   stats[FM_STAT_USED_PEAK] = 350 * MIB;

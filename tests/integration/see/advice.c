@@ -195,6 +195,25 @@ add_streams (Fixture *fixture)
   fixture->stats[FM_STAT_ALLOCS] = 4000;
 }
 
+/* Where others need the memory more ram is no cure. */
+static void
+test_yields (void **state)
+{
+  Fixture *fixture = *state;
+
+  fixture->snapshot.uptime = 100 * SECOND;
+  fixture->stats[FM_STAT_MAP_WAITS] = 1000;
+  fixture->stats[FM_STAT_MAP_WAIT_NS] = 20 * SECOND;
+  fixture->stats[FM_STAT_YIELDS] = 3;
+  fixture->stats[FM_STAT_BUDGET] = 20 * MIB;
+  assert_one (fixture,
+      "other programs needed the memory: the budget gave way 3 times and is "
+      "20.0\302\240MiB now, so more was read and written. Leave more memory "
+      "free, or use a faster disk (dir)");
+  fixture->stats[FM_STAT_MAP_WAIT_NS] = 0;
+  assert_none (fixture);
+}
+
 static void
 test_streams (void **state)
 {
@@ -210,7 +229,7 @@ test_streams (void **state)
       "streams take turns in a budget that is too small for what all of them "
       "use at a time; raise ram");
   /* A word on how much helps. */
-  fixture->stats[FM_STAT_BUDGET] = 3 * MIB;
+  fixture->stats[FM_STAT_RAM] = 3 * MIB;
   assert_one (fixture,
       "2.5 bytes were written for each that came in (1000.0\302\240MiB): 4 "
       "streams take turns in a budget that is too small for what all of them "
@@ -343,7 +362,7 @@ take_situation (Fixture *fixture, const Situation *situation)
   memset (stats, 0, sizeof fixture->snapshot.stats);
   fixture->snapshot.uptime = 20 * SECOND;
   stats[FM_STAT_SIZE] = 4096 * MIB;
-  stats[FM_STAT_BUDGET] = situation->budget * MIB;
+  stats[FM_STAT_RAM] = situation->budget * MIB;
   stats[FM_STAT_RESIDENT_PEAK] = situation->resident * MIB;
   stats[FM_STAT_SPILLED_PEAK] = situation->spilled * MIB;
   stats[FM_STAT_USED_PEAK] = (situation->resident + situation->spilled) * MIB;
@@ -432,7 +451,7 @@ test_prefetch (void **state)
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
       "jumps in what was written, or ram is too small for 4 streams");
-  fixture->stats[FM_STAT_BUDGET] = 3 * MIB;
+  fixture->stats[FM_STAT_RAM] = 3 * MIB;
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: 4 streams "
       "take turns in a budget that is too small for what all of them use at a "
@@ -454,9 +473,9 @@ test_small_buffers (void **state)
   fixture->stats[FM_STAT_ALLOC_BYTES] = G_GUINT64_CONSTANT (100000) << 14;
   assert_none (fixture);
   fixture->stats[FM_STAT_ALLOC_BYTES] = 100000 * 1316;
-  fixture->stats[FM_STAT_BUDGET] = 256 * MIB;
+  fixture->stats[FM_STAT_RAM] = 256 * MIB;
   assert_none (fixture);
-  fixture->stats[FM_STAT_BUDGET] = 128 * MIB;
+  fixture->stats[FM_STAT_RAM] = 128 * MIB;
   assert_one (fixture,
       "buffers are small, 1316 bytes: GStreamer's own objects take about half "
       "a KiB of memory each, 48.8\302\240MiB in all; a queue without a limit "
@@ -502,6 +521,7 @@ main (void)
       TEST (test_over_budget),
       TEST (test_slow_disk),
       TEST (test_waits),
+      TEST (test_yields),
       TEST (test_streams),
       TEST (test_one_stream),
       TEST (test_mapped),
