@@ -9,8 +9,8 @@
  * as long as there is more than the floor: with less there is nothing to give
  * back, and nobody wakes up.
  *
- * Locking: files are read without the pager's lock; one thread looks at a time,
- * who finds another at it goes on.
+ * Locking: files are read without the pager's lock, but a fork() waits for
+ * that; one thread looks at a time, who finds another at it goes on.
  */
 #include "pager-private.h"
 
@@ -48,9 +48,13 @@ fm_pager_look (FmPager *pager)
 
   if (atomic_exchange (&pager->is_looking, TRUE))
     return;
-  memory = fm_machine_headroom (pager->config.machine);
   fm_pager_lock (pager);
-  take_headroom (pager, &memory);
+  if (!pager->frozen) {
+    fm_pager_leave (pager);
+    memory = fm_machine_headroom (pager->config.machine);
+    fm_pager_return (pager);
+    take_headroom (pager, &memory);
+  }
   fm_pager_unlock (pager);
   atomic_store (&pager->is_looking, FALSE);
 }
