@@ -142,14 +142,6 @@ typedef struct
   FmHeadroom least; /* so far */
 } Left;
 
-/* What is left before the margin, or how much less than that. */
-static gint64
-before_margin (const FmHeadroom *memory)
-{
-  return (gint64) MIN (memory->headroom, G_MAXINT64)
-      - (gint64) fm_headroom_margin (memory);
-}
-
 /* Page cache, which goes before anybody is killed. */
 static guint64
 cached_bytes (const gchar *dir, const Cgroups *cgroups)
@@ -187,7 +179,8 @@ note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
     return;
   usage -= MIN (usage, cached_bytes (dir, cgroups));
   here.headroom = limit - MIN (limit, usage);
-  if (before_margin (&here) < before_margin (&left->least))
+  if (fm_headroom_before_margin (&here)
+      < fm_headroom_before_margin (&left->least))
     left->least = here;
 }
 

@@ -39,6 +39,14 @@ fm_headroom_margin (const FmHeadroom *memory)
   return CLAMP (memory->total / 8, (guint64) 16 << 20, (guint64) 256 << 20);
 }
 
+/* What is left before the margin; if less is left than that, how much less. */
+static inline gint64
+fm_headroom_before_margin (const FmHeadroom *memory)
+{
+  return (gint64) MIN (memory->headroom, G_MAXINT64)
+      - (gint64) fm_headroom_margin (memory);
+}
+
 /* What may still be taken, by this process or any other: of what is available
  * on the machine, or of what those cgroups leave, for which page cache counts
  * as free; where there is least before the margin. */

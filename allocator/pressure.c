@@ -41,13 +41,11 @@ fm_pressure_budget (const FmHeadroom *memory, gsize in_force, gsize ceiling,
   return (gsize) CLAMP (wanted, MIN (floor, ceiling), ceiling);
 }
 
-/* What is left before the margin. */
+/* 0 if there is less than the margin. */
 static guint64
 before_margin (const FmHeadroom *memory)
 {
-  guint64 margin = fm_headroom_margin (memory);
-
-  return memory->headroom - MIN (memory->headroom, margin);
+  return (guint64) MAX (fm_headroom_before_margin (memory), 0);
 }
 
 gsize

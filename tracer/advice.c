@@ -12,9 +12,6 @@
 
 #include <string.h>
 
-/* GstBuffer and GstMemory, whatever holds the data. */
-#define BYTES_OF_OBJECTS 512
-
 /* Buffers are small if they are on average, and if their objects take more than
  * such a part of the budget. */
 #define SMALL_MOST ((guint64) 16 << 10)
@@ -566,7 +563,7 @@ bytes_of_objects (const FmMatter *matter)
 {
   guint64 n = matter->stats[FM_STAT_USED_PEAK] / MAX (mean_buffer (matter), 1);
 
-  return MIN (n, matter->stats[FM_STAT_ALLOCS]) * BYTES_OF_OBJECTS;
+  return MIN (n, matter->stats[FM_STAT_ALLOCS]) * FM_BYTES_OF_OBJECTS;
 }
 
 static gboolean

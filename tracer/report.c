@@ -66,8 +66,7 @@ add_process (GString *text, const guint64 *stats)
     return;
   g_string_append_printf (text,
       "  %-12s%s of memory at most, up to %s of it in filemem's blocks; now "
-      "%s: "
-      "%s in blocks",
+      "%s: %s in blocks",
       fm_group_title (FM_GROUP_PROCESS), most, blocks, now, held);
   if (stats[FM_STAT_MALLOC_BYTES] > 0)
     g_string_append_printf (text, ", %s malloc", malloced);
@@ -317,12 +316,17 @@ add_packed (GString *text, const FmQueueRecord *queue)
         "; %s dropped, because nothing was linked when an event came", dropped);
 }
 
-/* What it held at most, if anybody knows, and what filemem held of that. */
+/* What it held at most, as the element says, or, with queues=auto, as was seen;
+ * and what filemem held of that. */
 static void
 add_held (GString *text, const FmQueueRecord *queue)
 {
-  guint64 most = queue->figure[FM_QUEUE_HELD_PEAK];
-  guint64 foreign = queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK];
+  gboolean is_told = queue->figure[FM_QUEUE_HELD_PEAK] > 0;
+  guint64 most =
+      is_told ? queue->figure[FM_QUEUE_HELD_PEAK] : queue->hoard_peak;
+  guint64 foreign = is_told || queue->hoard_peak == 0
+      ? queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK]
+      : queue->hoard_foreign;
   g_autofree gchar *most_size = fm_size_text (most),
                    *foreign_size = fm_size_text (foreign);
 

@@ -9,9 +9,6 @@
 #include "observe.h"
 #include "process.h"
 
-/* GstBuffer and GstMemory of a block. */
-#define BYTES_OF_OBJECTS 512
-
 static void
 take_stats (FmSnapshot *snapshot, GstFileMemAllocator *allocator)
 {
@@ -32,7 +29,8 @@ take_process (guint64 *stats)
   stats[FM_STAT_PROCESS_BYTES] = memory.resident;
   stats[FM_STAT_PROCESS_SHARED] = memory.shared;
   stats[FM_STAT_MALLOC_BYTES] = memory.malloced;
-  stats[FM_STAT_OBJECTS_BYTES] = stats[FM_STAT_LIVE_BLOCKS] * BYTES_OF_OBJECTS;
+  stats[FM_STAT_OBJECTS_BYTES] =
+      stats[FM_STAT_LIVE_BLOCKS] * FM_BYTES_OF_OBJECTS;
 }
 
 FmSnapshot *

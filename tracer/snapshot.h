@@ -18,6 +18,9 @@
 
 G_BEGIN_DECLS
 
+/* GstBuffer and GstMemory of a block, whatever holds the data. */
+#define FM_BYTES_OF_OBJECTS 512
+
 typedef struct
 {
   guint64 uptime; /* ns since filemem was loaded */

@@ -84,6 +84,34 @@ assert_says (FmSnapshot *snapshot, const gchar *json, const gchar *text)
     fail_msg ("no \"%s\" in %s", text, as_text);
 }
 
+/* What it held, not what passed: as the element says, as was seen of one that
+ * can't with queues=auto, or else what is known of it. */
+static void
+test_held (void **state)
+{
+  FmSnapshot snapshot = {.queues = g_ptr_array_new_with_free_func (queue_free),
+      .elements = g_ptr_array_new (),
+      .threads = g_ptr_array_new ()};
+  FmQueueRecord *queue;
+
+  add_queue (&snapshot, "q", 0, 1000 << 20, FALSE);
+  queue = g_ptr_array_index (snapshot.queues, 0);
+  assert_says (&snapshot, "", " q: 1000.0\302\240MiB passed\n");
+  queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 10 << 20;
+  assert_says (
+      &snapshot, "", " q: held 10.0\302\240MiB outside filemem at most; ");
+  queue->hoard_peak = 100 << 20;
+  queue->hoard_foreign = 25 << 20;
+  assert_says (&snapshot, "",
+      " q: held 100.0\302\240MiB at most, 75% of that file-backed; ");
+  queue->figure[FM_QUEUE_HELD_PEAK] = 20 << 20;
+  assert_says (&snapshot, "",
+      " q: held 20.0\302\240MiB at most, 50% of that file-backed; ");
+  g_ptr_array_unref (snapshot.queues);
+  g_ptr_array_unref (snapshot.elements);
+  g_ptr_array_unref (snapshot.threads);
+}
+
 static void
 test_wear (void **state)
 {
@@ -159,7 +187,8 @@ int
 main (void)
 {
   const struct CMUnitTest tests[] = {cmocka_unit_test (test_queues),
-      cmocka_unit_test (test_wear), cmocka_unit_test (test_passed)};
+      cmocka_unit_test (test_held), cmocka_unit_test (test_wear),
+      cmocka_unit_test (test_passed)};
 
   return cmocka_run_group_tests (tests, NULL, NULL);
 }
