@@ -87,6 +87,26 @@ fm_extent_table_clear (FmExtentTable *table)
   table->unused = NULL;
 }
 
+static gsize
+resident (gpointer range, gsize length)
+{
+  g_autofree guchar *pages = g_malloc (length / FM_PAGE);
+  gsize n = 0, i;
+
+  if (fm_seam_mincore (range, length, pages) < 0)
+    return 0;
+  for (i = 0; i < length / FM_PAGE; i++)
+    n += pages[i] & 1;
+  return n * FM_PAGE;
+}
+
+gsize
+fm_extent_table_resident (const FmExtentTable *table, guint n_grains)
+{
+  return resident (table->extent, rows_length (n_grains))
+      + resident ((gpointer) table->unused, unused_length (n_grains));
+}
+
 /* ---- the word ---- */
 
 void

@@ -154,6 +154,10 @@ gboolean fm_extent_table_init (
 gboolean fm_extent_table_make_usable (FmExtentTable *table, guint n_grains);
 void fm_extent_table_clear (FmExtentTable *table);
 
+/* How many bytes of memory the first @n_grains rows take, which are usable; 0
+ * if the kernel does not tell. */
+gsize fm_extent_table_resident (const FmExtentTable *table, guint n_grains);
+
 /* Changes the state, and takes the flags of @clear away. */
 void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
 

@@ -47,8 +47,8 @@ G_BEGIN_DECLS
       "smaller allocations stay system memory") \
   X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", \
       "what an allocation gets when size is reached: system memory, the same after up to 5 seconds in which nothing comes back, or (fail, not for the default allocator) nothing") \
-  X (QUEUES, "queues", LIST, FM_OPTIONS_QUEUES, NULL, \
-      "elements at whose entrance foreign memory is copied into filemem, or none (default: what is known to hold many buffers)") \
+  X (QUEUES, "queues", LIST, "auto", NULL, \
+      "elements whose incoming foreign buffers are copied into filemem: known, those that are known to hold many buffers; auto, also those that are seen to hold megabytes; names; or none") \
   X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, \
       "foreign bytes that a queue may hold, or one buffer, before what enters it is copied; 0: copy always") \
   X (PACK_ABOVE, "pack-above", SIZE, "1M", NULL, \

@@ -291,9 +291,11 @@ void
 fm_pager_update_stats (FmPager *pager)
 {
   const GList *oldest;
+  guint n_usable;
   gint64 since;
 
   fm_pager_lock (pager);
+  n_usable = pager->table->n_usable;
   oldest = pager->by_age.head;
   since = oldest != NULL ? ((const FmExtent *) oldest->data)->handed_out : 0;
   fm_stats_set (pager->stats, FM_STAT_OLDEST_NS,
@@ -304,6 +306,8 @@ fm_pager_update_stats (FmPager *pager)
   fm_pager_tell_pinned (pager);
   fm_pager_note_busy (pager);
   fm_pager_unlock (pager);
+  fm_stats_set (pager->stats, FM_STAT_TABLES_BYTES,
+      fm_extent_table_resident (pager->table, n_usable));
 }
 
 gboolean

@@ -42,6 +42,7 @@
   X (USED_PEAK, "used-peak", PEAK, BYTES, MEMORY, "in memory and on disk, most", "most bytes of extents in use at a time, resident and spilled") \
   X (PAGE_CACHE_BYTES, "page-cache-bytes", GAUGE, BYTES, MEMORY, "page cache", "bytes of the backing file in the page cache") \
   X (MAPPINGS, "mappings", GAUGE, NUMBER, MEMORY, "mappings", "memory mappings (VMAs) of the process; the kernel allows vm.max_map_count") \
+  X (TABLES_BYTES, "tables-bytes", GAUGE, BYTES, MEMORY, "filemem's tables", "bytes of memory that filemem's tables of extents take") \
   X (SPILLED_BYTES, "spilled-bytes", GAUGE, BYTES, DISK, "spilled", "bytes of spilled extents") \
   X (SPILLED_PEAK, "spilled-peak", PEAK, BYTES, DISK, "spilled, most", "highest spilled-bytes so far") \
   X (DISK_BYTES, "disk-bytes", GAUGE, BYTES, DISK, "on disk", "bytes that the backing file takes on disk") \

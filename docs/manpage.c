@@ -7,9 +7,9 @@
  * list of the options, @STATISTICS@ one of the figures, @RECORDS@ one of those
  * that are in records alone, @QUEUES@ one of those of a queue, @TALLIES@ one of
  * those of an element or a thread, @MAPPED@ one of those of an element alone,
- * @VERSION@ anywhere the version; so the page
- * can't name what is not there, nor miss what is. Runs while filemem is built,
- * and is not installed.
+ * @VERSION@ anywhere the version, and @KNOWN@ the names of known queues; so the
+ * page can't name what is not there, nor miss what is. Runs while filemem is
+ * built, and is not installed.
  */
 #include "options.h"
 #include "queue-figures.h"
@@ -122,20 +122,26 @@ print_table (const gchar *mark)
   return FALSE;
 }
 
+/* Marks within a line, and what they stand for. */
+static void
+print_words (const gchar *line)
+{
+  g_autoptr (GString) text = g_string_new (line);
+  g_auto (GStrv) known = g_strsplit (FM_OPTIONS_QUEUES, ":", -1);
+  g_autofree gchar *names = g_strjoinv (", ", known);
+
+  g_string_replace (text, "@VERSION@", PACKAGE_VERSION, 0);
+  g_string_replace (text, "@KNOWN@", names, 0);
+  puts (text->str);
+}
+
 static void
 print_line (const gchar *line)
 {
-  const gchar *mark = strstr (line, "@VERSION@");
-
   if (g_str_equal (line, "@OPTIONS@"))
     print_options ();
-  else if (print_table (line))
-    return;
-  else if (mark != NULL)
-    printf ("%.*s%s%s\n", (int) (mark - line), line, PACKAGE_VERSION,
-        mark + strlen ("@VERSION@"));
-  else
-    puts (line);
+  else if (!print_table (line))
+    print_words (line);
 }
 
 int

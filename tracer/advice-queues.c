@@ -8,6 +8,9 @@
 
 #include "messages.h"
 
+/* A stream that is paused keeps what it has for a while. */
+#define KEPT_LEAST_NS ((guint64) 5 * 1000000000)
+
 /* What is to be done where filemem itself had no room for copies. */
 static gchar *
 cure_of (const FmMatter *matter)
@@ -87,12 +90,34 @@ tell_own (const FmQueueRecord *queue)
       queue->name, size);
 }
 
+/* Nothing that came has gone since. What outlives its element is leaked, or the
+ * program's. */
+static gchar *
+tell_kept (const FmQueueRecord *queue)
+{
+  guint64 kept = queue->figure[FM_QUEUE_KEPT];
+  guint64 oldest = queue->figure[FM_QUEUE_OLDEST_NS];
+  g_autofree gchar *size = fm_size_text (kept);
+
+  if (kept <= FM_ADVICE_LEAST || oldest < KEPT_LEAST_NS)
+    return NULL;
+  if (queue->is_gone)
+    return g_strdup_printf (
+        "%s that came to %s is still there, %.1f s later, and the element is "
+        "not: the program keeps it, or it is a leak",
+        size, queue->name, (gdouble) oldest / 1e9);
+  return g_strdup_printf (
+      "%s has let go of nothing for %.1f s: it, or the program behind it, "
+      "keeps %s. If that grows for ever, it is a leak",
+      queue->name, (gdouble) oldest / 1e9, size);
+}
+
 void
 fm_advice_on_queue (
     const FmMatter *matter, const FmQueueRecord *queue, GPtrArray *advice)
 {
-  gchar *said[] = {
-      tell_escapes (matter, queue), tell_unseen (queue), tell_own (queue)};
+  gchar *said[] = {tell_escapes (matter, queue), tell_unseen (queue),
+      tell_own (queue), tell_kept (queue)};
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (said); i++) {

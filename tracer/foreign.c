@@ -27,6 +27,26 @@ fm_foreign_is_of_device (GstMemory *mem)
       || GST_MEMORY_FLAG_IS_SET (mem, GST_MEMORY_FLAG_PHYSICALLY_CONTIGUOUS);
 }
 
+gboolean
+fm_foreign_caps_are_of_device (GstCaps *caps)
+{
+  guint n = gst_caps_get_size (caps), i, k;
+
+  for (i = 0; i < n; i++) {
+    GstCapsFeatures *features = gst_caps_get_features (caps, i);
+
+    for (k = 0; features != NULL && k < gst_caps_features_get_size (features);
+         k++) {
+      const gchar *name = gst_caps_features_get_nth (features, k);
+
+      if (g_str_has_prefix (name, "memory:")
+          && !g_str_equal (name, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY))
+        return TRUE;
+    }
+  }
+  return FALSE;
+}
+
 gsize
 fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
     gsize *ret_kept, gpointer *last)

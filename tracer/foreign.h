@@ -36,6 +36,9 @@ gsize fm_foreign_bytes (GstBuffer *buffer, GstAllocator *ours, gsize *ret_all,
  * whoever takes it is likely to hand it. */
 gboolean fm_foreign_is_of_device (GstMemory *mem);
 
+/* Whether what has @caps is in such memory. */
+gboolean fm_foreign_caps_are_of_device (GstCaps *caps);
+
 /* Whether metas of that kind are not to be with a copy of the bytes. */
 gboolean fm_foreign_goes_with_memory (const GstMetaInfo *info);
 

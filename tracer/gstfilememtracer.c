@@ -270,7 +270,7 @@ check_queues (const FmOptions *options)
     g_autoptr (GstElementFactory) factory = NULL;
 
     if (names[i][0] == '\0' || g_str_equal (names[i], "none")
-        || g_str_equal (names[i], "auto")
+        || g_str_equal (names[i], "auto") || g_str_equal (names[i], "known")
         || fm_options_list_has (FM_OPTIONS_QUEUES, names[i]))
       continue;
     factory = gst_element_factory_find (names[i]);

@@ -1,38 +1,75 @@
 /* filemem: GStreamer's buffers on disk
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * hoard.c: see hoard.h. What a buffer is worth, and with whom it is, hangs at
+ * hoard.c: see hoard.h. What a sample stands for, and with whom it is, hangs at
  * the buffer as qdata, which goes with it.
  */
 #include "hoard.h"
 
 #include "fork.h"
+#include "mini-object.h"
 #include "sync.h"
 
 #include <stdatomic.h>
 
+/* One buffer in so many bytes is followed. */
+#define SAMPLE_EVERY ((gsize) 1 << 20)
+
+/* A smaller one is not. */
+#define SAMPLE_LEAST ((gsize) 16 << 10)
+
+/* An element that sits on so many bytes, in so many buffers, is a queue as well
+ * if it does so for a while, or has much more; until it has less than half. One
+ * through which large frames pass has one or two in hand. */
+#define QUEUE_LEAST ((guint64) 4 << 20)
+#define QUEUE_MUCH ((guint64) 32 << 20)
+#define QUEUE_BUFFERS 4
+#define QUEUE_US G_USEC_PER_SEC
+
+/* What a sample stands for: what has come since the one before. */
+typedef struct
+{
+  gsize bytes, foreign;
+  guint n; /* buffers */
+} Share;
+
 struct _FmHoard
 {
   gatomicrefcount refs;
-  _Atomic guint64 bytes, foreign;
+
+  /* Under the lock, but for who reads one of them. */
+  GQueue samples; /* Sample, in the order in which they came */
+  _Atomic guint64 bytes;
+  guint64 foreign;
   atomic_uint n; /* buffers */
-  _Atomic guint64 peak, foreign_at_peak;
+  guint64 peak, foreign_at_peak;
+  gint64 last_left; /* when a sample went or was freed; monotonic */
+
+  /* The streaming thread's. */
+  Share since;       /* the last sample came: what has come */
+  gint64 deep_since; /* monotonic; 0: there is not much */
+  gboolean is_queue;
 };
 
 typedef struct
 {
-  _Atomic (FmHoard *) hoard; /* holds a reference */
-  gsize bytes, foreign;
-} Tag;
+  GstBuffer *buffer; /* goes with it */
+  FmHoard *hoard;    /* with a reference; or NULL */
+  gboolean is_pooled;
+  gint64 since; /* when it came there; monotonic */
+  Share share;
+  GList link;
+} Sample;
 
-/* Around every look at a buffer's tag: two threads may be the first to whom it
- * comes, and GStreamer's own lock below is not to be taken during a fork. */
+/* Around every look at a sample or a hoard: two threads may be the first to
+ * whom a buffer comes, and GStreamer's own lock below is not to be taken during
+ * a fork. */
 static FmMutex lock;
 
 static GQuark
-tag_quark (void)
+sample_quark (void)
 {
-  return g_quark_from_static_string ("filemem-hoard");
+  return g_quark_from_static_string ("filemem-sample");
 }
 
 static void
@@ -65,75 +102,194 @@ fm_hoard_unref (FmHoard *hoard)
     g_free (hoard);
 }
 
-static void
-move (Tag *tag, FmHoard *to)
+/* From where @sample is, with the lock held. What is returned is to be
+ * unreferenced without it. */
+static FmHoard *
+take_away (Sample *sample, gint64 now)
 {
-  FmHoard *from = atomic_exchange (&tag->hoard, to);
+  FmHoard *from = g_steal_pointer (&sample->hoard);
 
   if (from == NULL)
-    return;
-  atomic_fetch_sub (&from->n, 1);
-  atomic_fetch_sub (&from->bytes, tag->bytes);
-  atomic_fetch_sub (&from->foreign, tag->foreign);
-  fm_hoard_unref (from);
+    return NULL;
+  g_queue_unlink (&from->samples, &sample->link);
+  atomic_fetch_sub (&from->n, sample->share.n);
+  atomic_fetch_sub (&from->bytes, sample->share.bytes);
+  from->foreign -= sample->share.foreign;
+  from->last_left = now;
+  return from;
+}
+
+/* A pool has taken the buffer back. */
+static gboolean
+is_released (const Sample *sample)
+{
+  return sample->is_pooled
+      && g_atomic_pointer_get (&sample->buffer->pool) == NULL;
+}
+
+/* With the lock held, and a reference of the caller's. */
+static void
+forget_released (FmHoard *hoard, gint64 now)
+{
+  GList *link = hoard->samples.head;
+
+  while (link != NULL) {
+    Sample *sample = link->data;
+
+    link = link->next;
+    if (is_released (sample))
+      fm_hoard_unref (take_away (sample, now));
+  }
+}
+
+/* With the lock held. */
+static void
+put (Sample *sample, FmHoard *hoard, gint64 now)
+{
+  const Share *share = &hoard->since;
+  guint64 bytes;
+
+  forget_released (hoard, now);
+  g_atomic_ref_count_inc (&hoard->refs);
+  sample->hoard = hoard;
+  sample->since = now;
+  sample->share = *share;
+  sample->is_pooled = sample->buffer->pool != NULL;
+  g_queue_push_tail_link (&hoard->samples, &sample->link);
+  atomic_fetch_add (&hoard->n, share->n);
+  bytes = atomic_fetch_add (&hoard->bytes, share->bytes) + share->bytes;
+  hoard->foreign += share->foreign;
+  if (bytes > hoard->peak) {
+    hoard->peak = bytes;
+    hoard->foreign_at_peak = hoard->foreign;
+  }
+}
+
+/* It is with @to from now on, which may be NULL. */
+static void
+move (Sample *sample, FmHoard *to)
+{
+  gint64 now = g_get_monotonic_time ();
+  FmHoard *from;
+
+  fm_mutex_lock (&lock);
+  from = take_away (sample, now);
+  if (to != NULL)
+    put (sample, to, now);
+  fm_mutex_unlock (&lock);
+  if (from != NULL)
+    fm_hoard_unref (from);
 }
 
 static void
-tag_free (gpointer data)
+sample_free (gpointer data)
 {
   move (data, NULL);
   g_free (data);
 }
 
-static Tag *
-get_tag (GstBuffer *buffer, gsize foreign)
+/* NULL if @buffer is none; unless it is to become one. */
+static Sample *
+get_sample (GstBuffer *buffer, gboolean becomes_one)
 {
   GstMiniObject *object = GST_MINI_OBJECT_CAST (buffer);
-  Tag *tag;
+  Sample *sample;
 
   fm_mutex_lock (&lock);
-  tag = gst_mini_object_get_qdata (object, tag_quark ());
-  if (tag == NULL) {
-    tag = g_new0 (Tag, 1);
-    tag->bytes = gst_buffer_get_size (buffer);
-    tag->foreign = foreign;
-    gst_mini_object_set_qdata (object, tag_quark (), tag, tag_free);
+  sample = gst_mini_object_get_qdata (object, sample_quark ());
+  if (sample == NULL && becomes_one) {
+    sample = g_new0 (Sample, 1);
+    sample->buffer = buffer;
+    sample->link.data = sample;
+    gst_mini_object_set_qdata (object, sample_quark (), sample, sample_free);
   }
   fm_mutex_unlock (&lock);
-  return tag;
+  return sample;
+}
+
+static Sample *
+find_sample (GstBuffer *buffer)
+{
+  return fm_mini_object_may_have_data (GST_MINI_OBJECT_CAST (buffer))
+      ? get_sample (buffer, FALSE)
+      : NULL;
+}
+
+void
+fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign)
+{
+  Share *since = &hoard->since;
+  Sample *sample = find_sample (buffer);
+
+  since->bytes += bytes;
+  since->foreign += foreign;
+  since->n++;
+  if (sample == NULL && since->bytes >= SAMPLE_EVERY && bytes >= SAMPLE_LEAST)
+    sample = get_sample (buffer, TRUE);
+  if (sample == NULL)
+    return;
+  move (sample, hoard);
+  *since = (Share){0};
+}
+
+void
+fm_hoard_forget (GstBuffer *buffer)
+{
+  Sample *sample = find_sample (buffer);
+
+  if (sample != NULL)
+    move (sample, NULL);
 }
 
 guint64
-fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign)
+fm_hoard_bytes (FmHoard *hoard)
 {
-  guint64 bytes;
-  Tag *tag;
+  return atomic_load_explicit (&hoard->bytes, memory_order_relaxed);
+}
 
-  if (buffer->pool != NULL)
-    return atomic_load (&hoard->bytes);
-  tag = get_tag (buffer, foreign);
-  atomic_fetch_add (&hoard->n, 1);
-  bytes = atomic_fetch_add (&hoard->bytes, tag->bytes) + tag->bytes;
-  foreign = atomic_fetch_add (&hoard->foreign, tag->foreign) + tag->foreign;
-  if (bytes > atomic_load_explicit (&hoard->peak, memory_order_relaxed)) {
-    atomic_store_explicit (&hoard->peak, bytes, memory_order_relaxed);
-    atomic_store_explicit (
-        &hoard->foreign_at_peak, foreign, memory_order_relaxed);
+static gboolean
+is_deep (const FmHoard *hoard, guint64 bytes)
+{
+  return G_UNLIKELY (bytes > QUEUE_LEAST)
+      && atomic_load_explicit (&hoard->n, memory_order_relaxed)
+      >= QUEUE_BUFFERS;
+}
+
+gboolean
+fm_hoard_is_queue (FmHoard *hoard)
+{
+  guint64 bytes = fm_hoard_bytes (hoard);
+  gint64 now;
+
+  if (!is_deep (hoard, bytes)) {
+    hoard->deep_since = 0;
+    hoard->is_queue = hoard->is_queue && bytes > QUEUE_LEAST / 2;
+    return hoard->is_queue;
   }
-  g_atomic_ref_count_inc (&hoard->refs);
-  move (tag, hoard);
-  return bytes;
+  now = g_get_monotonic_time ();
+  if (hoard->deep_since == 0)
+    hoard->deep_since = now;
+  if (bytes > QUEUE_MUCH || now - hoard->deep_since >= QUEUE_US)
+    hoard->is_queue = TRUE;
+  return hoard->is_queue;
 }
 
-guint
-fm_hoard_buffers (FmHoard *hoard)
+FmHoardState
+fm_hoard_look (FmHoard *hoard)
 {
-  return atomic_load (&hoard->n);
-}
+  FmHoardState state = {0};
+  const Sample *oldest;
 
-guint64
-fm_hoard_peak (FmHoard *hoard, guint64 *ret_foreign)
-{
-  *ret_foreign = atomic_load (&hoard->foreign_at_peak);
-  return atomic_load (&hoard->peak);
+  fm_mutex_lock (&lock);
+  forget_released (hoard, g_get_monotonic_time ());
+  state.bytes = atomic_load (&hoard->bytes);
+  state.peak = hoard->peak;
+  state.foreign_at_peak = hoard->foreign_at_peak;
+  oldest = g_queue_peek_head (&hoard->samples);
+  if (oldest != NULL) {
+    state.oldest_us = g_get_monotonic_time () - oldest->since;
+    state.keeps_all = hoard->last_left < oldest->since;
+  }
+  fm_mutex_unlock (&lock);
+  return state;
 }

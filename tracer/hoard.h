@@ -3,14 +3,18 @@
  *
  * hoard.h: how many bytes of buffers an element sits on.
  *
- * A buffer is with the element that it entered last, as long as it exists. What
- * enters another element moves there, so an element through which buffers only
- * pass is not blamed for a queue behind it. Buffers of pools are left out: they
- * exist when nobody uses them as well.
+ * A sample of the buffers is followed, about one in a MiB, which stands for
+ * those that came before it. It is with the element that it entered last, as
+ * long as it exists. What enters another element moves there, so an element
+ * through which buffers only pass is not blamed for a queue behind it. A buffer
+ * that its pool has taken back is with nobody. Streams in which all buffers are
+ * small are left out: one that is followed has data attached, with which a
+ * queue can't pack it.
  *
- * Locking: one lock for the tags of buffers, taken around a fork(). Any thread.
- * A buffer belongs to one hoard at a time, behind a tee to that which it
- * entered last.
+ * Locking: a hoard is for one streaming thread at a time. A sample may go in
+ * any thread: one lock for all of them and for hoards, taken around a fork(). A
+ * sample belongs to one hoard at a time, behind a tee to that which it entered
+ * last.
  */
 #ifndef FM_HOARD_H
 #define FM_HOARD_H
@@ -21,18 +25,33 @@ G_BEGIN_DECLS
 
 typedef struct _FmHoard FmHoard;
 
+typedef struct
+{
+  guint64 bytes;
+  guint64 peak;            /* the most bytes that were there */
+  guint64 foreign_at_peak; /* how many of these were foreign */
+  gint64 oldest_us;        /* for so long the oldest has been there */
+  gboolean keeps_all;      /* nothing has left since that came */
+} FmHoardState;
+
 FmHoard *fm_hoard_new (void);
 void fm_hoard_unref (FmHoard *hoard);
 
-/* @buffer, of which @foreign bytes are in foreign memory, enters. Returns the
- * bytes that are there now. */
-guint64 fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize foreign);
+/* @buffer enters, of @bytes, of which @foreign are in foreign memory. */
+void fm_hoard_enter (
+    FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign);
 
-/* How many buffers are there now. */
-guint fm_hoard_buffers (FmHoard *hoard);
+/* @buffer enters something of which it need not be known. */
+void fm_hoard_forget (GstBuffer *buffer);
 
-/* The most bytes that were there, and how many of these were foreign. */
-guint64 fm_hoard_peak (FmHoard *hoard, guint64 *ret_foreign);
+/* How many bytes are there now, about. Any thread. */
+guint64 fm_hoard_bytes (FmHoard *hoard);
+
+/* Whether so much has been there for so long that it is a queue. */
+gboolean fm_hoard_is_queue (FmHoard *hoard);
+
+/* What is there now, and was. Any thread. */
+FmHoardState fm_hoard_look (FmHoard *hoard);
 
 G_END_DECLS
 #endif

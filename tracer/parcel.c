@@ -11,6 +11,7 @@
 #include "parcel-private.h"
 
 #include "foreign.h"
+#include "mini-object.h"
 
 /* What is there of each buffer. Behind it are the sizes of its memories, the
  * fields, its metas and its bytes. */
@@ -95,16 +96,6 @@ can_be_read (GstMemory *memory)
       && !fm_foreign_is_of_device (memory);
 }
 
-/* What GStreamer says of a mini object's own data: 1 is none and no parent, 2
- * one parent (a list), 3 anything else. */
-static gboolean
-may_have_data (GstBuffer *buffer)
-{
-  guint state = GST_MINI_OBJECT_CAST (buffer)->priv_uint;
-
-  return state != 1 && state != 2;
-}
-
 FmUnpacked
 fm_parcel_look (GstBuffer *buffer)
 {
@@ -112,7 +103,7 @@ fm_parcel_look (GstBuffer *buffer)
   gpointer state = NULL;
   GstMeta *meta;
 
-  if (may_have_data (buffer))
+  if (fm_mini_object_may_have_data (GST_MINI_OBJECT_CAST (buffer)))
     return FM_UNPACKED_DATA;
   for (i = 0; i < n; i++) {
     if (!can_be_read (gst_buffer_peek_memory (buffer, i)))

@@ -33,9 +33,11 @@
   X (UNPACKED_##symbol, name, COUNTER, NUMBER, UNPACKED, words, "small buffers not packed: " words)
 
 #define FM_QUEUE_FIGURES(X) \
-  X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in it now; of an element that can't tell, those in foreign memory") \
-  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, most", "most bytes that it held, as far as was seen when it was asked: once a MiB; 0 of an element that can't tell") \
+  X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in it now: as it says, or about, as filemem sees (queues=auto) what entered it last; else those in foreign memory") \
+  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, most", "most bytes that it held, as far as was seen, once a MiB; 0 of an element that can't tell without queues=auto") \
   X (HELD_FOREIGN_PEAK, "held-foreign-peak", PEAK, BYTES, PASSED, "foreign in it, most", "most of these bytes, about, that filemem did not hold, whatever the reason") \
+  X (OLDEST_NS, "oldest-ns", GAUGE, NS, PASSED, "oldest", "age of the oldest that is in it; 0 of an element that tells its level") \
+  X (KEPT, "kept-bytes", GAUGE, BYTES, PASSED, "kept", "level-bytes if nothing has left since the oldest of it came, else 0") \
   X (BUFFERS, "buffers", COUNTER, NUMBER, PASSED, "buffers in all", "buffers that entered") \
   X (BYTES, "bytes", COUNTER, BYTES, PASSED, "bytes in all", "bytes that entered") \
   X (FOREIGN_BYTES, "foreign-bytes", COUNTER, BYTES, PASSED, "foreign", "of these, bytes in foreign memory, before any was copied") \

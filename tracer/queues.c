@@ -21,14 +21,6 @@
 
 #include <stdatomic.h>
 
-/* An element that sits on so many bytes, in so many buffers, is a queue as well
- * if it does so for a while, or has much more; until it has less than half. One
- * through which large frames pass has one or two in hand. */
-#define HOARD_LEAST ((guint64) 4 << 20)
-#define HOARD_MUCH ((guint64) 32 << 20)
-#define HOARD_BUFFERS 4
-#define HOARD_US G_USEC_PER_SEC
-
 /* Who holds so many bytes that are not filemem's is worth a word. */
 #define MUCH_FOREIGN ((guint64) 16 << 20)
 
@@ -45,16 +37,16 @@ typedef struct
 /* What entered one queue. */
 struct _FmEntrance
 {
-  FmRosterItem item;
+  FmRosterItem item; /* once it has been a queue */
   gchar *name;
-  gboolean is_named;    /* a queue by its name */
-  atomic_bool is_queue; /* by that, or by what it does now */
-  atomic_bool was_queue;
-  FmHoard *hoard;     /* where all are watched; else NULL */
+  gboolean is_named;  /* a queue by its name */
+  FmHoard *hoard;     /* what it sits on, if it can't tell; or NULL */
   FmPacking *packing; /* NULL: nothing is packed */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
 
   /* The streaming thread's. */
+  gboolean is_queue; /* by its name, or by what it does now */
+  gboolean is_told_of;
   FmHolding *holding;
   gboolean keeps_originals;
   GPtrArray *originals; /* that were exchanged; or NULL */
@@ -63,7 +55,6 @@ struct _FmEntrance
   GstCaps *caps;         /* that were looked at last */
   gboolean is_of_device; /* by these */
   gboolean knows_caps;   /* they are those that hold */
-  gint64 sits_since;     /* monotonic; 0: it does not sit on much */
   gboolean keeps_own; /* what enters is copied into the element's own memory */
   guint64 ask_at;     /* when so many bytes have entered */
   FmPassed at_last, before_last; /* when it was asked */
@@ -110,7 +101,20 @@ fm_entrance_left (FmEntrance *entrance)
   g_ptr_array_unref (entrance->lent);
   g_clear_pointer (&entrance->originals, g_ptr_array_unref);
   g_clear_pointer (&entrance->packing, fm_packing_leave);
-  fm_roster_leave (&queues.entrances, entrance);
+  if (entrance->is_told_of)
+    fm_roster_leave (&queues.entrances, entrance);
+  else
+    entrance_free (entrance);
+}
+
+/* What was a queue once is told of. */
+static void
+become_queue (FmEntrance *entrance)
+{
+  entrance->is_queue = TRUE;
+  if (!entrance->is_told_of)
+    fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
+  entrance->is_told_of = TRUE;
 }
 
 static FmEntrance *
@@ -123,15 +127,15 @@ entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   entrance->holding = fm_holding_new (element, pad);
   entrance->lent = g_ptr_array_new ();
   entrance->is_named = is_queue;
-  atomic_store (&entrance->is_queue, is_queue);
-  atomic_store (&entrance->was_queue, is_queue);
-  if (queues.watches_all)
+  if (queues.watches_all
+      && !(is_queue && fm_holding_is_told (entrance->holding)))
     entrance->hoard = fm_hoard_new ();
-  fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
-  entrance->keeps_own = is_queue && fm_queue_keeps_own (element);
-  if (is_queue)
-    entrance->packing =
-        fm_packing_new (element, pad, chain, &entrance->item, entrance->figure);
+  if (!is_queue)
+    return entrance;
+  become_queue (entrance);
+  entrance->keeps_own = fm_queue_keeps_own (element);
+  entrance->packing =
+      fm_packing_new (element, pad, chain, &entrance->item, entrance->figure);
   return entrance;
 }
 
@@ -210,33 +214,14 @@ note_holding (FmEntrance *entrance)
 
 /* ---- buffers ---- */
 
-static gboolean
-has_device_features (GstCaps *caps)
-{
-  guint n = gst_caps_get_size (caps), i, k;
-
-  for (i = 0; i < n; i++) {
-    GstCapsFeatures *features = gst_caps_get_features (caps, i);
-
-    for (k = 0; features != NULL && k < gst_caps_features_get_size (features);
-         k++) {
-      const gchar *name = gst_caps_features_get_nth (features, k);
-
-      if (g_str_has_prefix (name, "memory:")
-          && !g_str_equal (name, GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY))
-        return TRUE;
-    }
-  }
-  return FALSE;
-}
-
 void
 fm_entrance_set_caps (FmEntrance *entrance, GstCaps *caps)
 {
   entrance->knows_caps = TRUE;
   if (caps != entrance->caps) {
     gst_caps_replace (&entrance->caps, caps);
-    entrance->is_of_device = caps != NULL && has_device_features (caps);
+    entrance->is_of_device =
+        caps != NULL && fm_foreign_caps_are_of_device (caps);
   }
 }
 
@@ -320,32 +305,37 @@ fm_entrance_take_originals (FmEntrance *entrance)
   return g_steal_pointer (&entrance->originals);
 }
 
-/* Takes @buffer and gives the one that is to enter in its place. */
-static GstBuffer *
-exchange (
-    FmEntrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
+/* Counts what is about to enter. Returns the bytes in foreign memory. */
+static gsize
+look_at (
+    FmEntrance *entrance, GstBuffer *buffer, gsize *ret_all, gsize *ret_kept)
 {
-  gsize all, kept, copied;
-  gsize foreign =
-      fm_foreign_bytes (buffer, queues.ours, &all, &kept, &entrance->last);
-  FmLeftAlone why = FM_NOT_LEFT_ALONE;
-  GstBuffer *copy = NULL;
+  gsize foreign = fm_foreign_bytes (
+      buffer, queues.ours, ret_all, ret_kept, &entrance->last);
 
   count (&entrance->figure[FM_QUEUE_BUFFERS], 1);
-  count (&entrance->figure[FM_QUEUE_BYTES], all);
+  count (&entrance->figure[FM_QUEUE_BYTES], *ret_all);
   if (entrance->keeps_own)
-    count (&entrance->figure[FM_QUEUE_KEPT_OWN], all);
-  if (G_LIKELY (foreign == 0))
-    return buffer;
+    count (&entrance->figure[FM_QUEUE_KEPT_OWN], *ret_all);
+  if (foreign > 0)
+    count (&entrance->figure[FM_QUEUE_FOREIGN_BYTES], foreign);
+  return foreign;
+}
 
-  count (&entrance->figure[FM_QUEUE_FOREIGN_BYTES], foreign);
-  if (!atomic_load_explicit (&entrance->is_queue, memory_order_relaxed)
-      || entrance->keeps_own)
-    return buffer;
+/* A copy of @buffer, which enters a queue with @foreign bytes and keeps @kept
+ * from being freed; NULL if it may enter as it is. */
+static GstBuffer *
+copy_for (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
+    GHashTable *copies, gsize foreign, gsize kept)
+{
+  FmLeftAlone why = FM_NOT_LEFT_ALONE;
+  GstBuffer *copy = NULL;
+  gsize copied;
+
   if (!fm_holding_exceeds (
           entrance->holding, buffer, foreign, kept, queues.copy_above)) {
     note_holding (entrance);
-    return buffer;
+    return NULL;
   }
   if (is_of_device (entrance, pad))
     why = FM_LEFT_DEVICE;
@@ -357,63 +347,52 @@ exchange (
   if (copy == NULL) {
     count (&entrance->figure[why], 1);
     fm_holding_add (entrance->holding, buffer, kept);
-    return buffer;
+    return NULL;
   }
   count (&entrance->figure[FM_QUEUE_COPIES], copied > 0 ? 1 : 0);
   count (&entrance->figure[FM_QUEUE_COPIED_BYTES], copied);
   count (&entrance->figure[FM_QUEUE_SHARED_BYTES], foreign - copied);
-  let_go (entrance, buffer);
-  /* It may be gone, and another one soon be at its address. */
-  entrance->last = NULL;
   return copy;
 }
 
 /* What is copied at its entrance counts as well, or it would be none soon. */
-static gboolean
-sits (FmEntrance *entrance, guint64 bytes)
-{
-  gint64 now;
-
-  if (bytes <= HOARD_LEAST
-      || fm_hoard_buffers (entrance->hoard) < HOARD_BUFFERS) {
-    entrance->sits_since = 0;
-    return bytes > HOARD_LEAST / 2 && atomic_load (&entrance->is_queue);
-  }
-  if (bytes > HOARD_MUCH)
-    return TRUE;
-  now = g_get_monotonic_time ();
-  if (entrance->sits_since == 0)
-    entrance->sits_since = now;
-  return now - entrance->sits_since >= HOARD_US
-      || atomic_load (&entrance->is_queue);
-}
-
 static void
-note_hoard (FmEntrance *entrance, GstBuffer *buffer)
+note_hoard (FmEntrance *entrance, GstBuffer *buffer, gsize bytes, gsize foreign)
 {
-  gpointer any = NULL;
-  gsize all, kept;
-  gsize foreign = fm_foreign_bytes (buffer, queues.ours, &all, &kept, &any);
-  guint64 bytes = fm_hoard_enter (entrance->hoard, buffer, foreign);
-
-  if (entrance->is_named || sits (entrance, bytes)) {
-    atomic_store (&entrance->is_queue, TRUE);
-    atomic_store (&entrance->was_queue, TRUE);
-  } else {
-    atomic_store (&entrance->is_queue, FALSE);
+  if (entrance->hoard == NULL) {
+    if (queues.watches_all)
+      fm_hoard_forget (buffer);
+    return;
   }
+  fm_hoard_enter (entrance->hoard, buffer, bytes, foreign);
+  if (entrance->is_named)
+    return;
+  if (!fm_hoard_is_queue (entrance->hoard))
+    entrance->is_queue = FALSE;
+  else if (!entrance->is_queue)
+    become_queue (entrance);
 }
 
-/* @copies are those for the list that @buffer is of; NULL if it comes alone. */
+/* Takes @buffer and gives the one that is to enter in its place. @copies are
+ * those for the list that it is of; NULL if it comes alone. */
 static GstBuffer *
 let_in (
     FmEntrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
 {
-  GstBuffer *enters = exchange (entrance, pad, buffer, copies);
+  gsize all, kept, foreign = look_at (entrance, buffer, &all, &kept);
+  GstBuffer *copy = NULL;
 
-  if (entrance->hoard != NULL)
-    note_hoard (entrance, enters);
-  return enters;
+  if (foreign > 0 && entrance->is_queue && !entrance->keeps_own)
+    copy = copy_for (entrance, pad, buffer, copies, foreign, kept);
+  if (copy != NULL) {
+    let_go (entrance, buffer);
+    /* It may be gone, and another one soon be at its address. */
+    entrance->last = NULL;
+    buffer = copy;
+    foreign = 0;
+  }
+  note_hoard (entrance, buffer, all, foreign);
+  return buffer;
 }
 
 /* ---- what is packed ---- */
@@ -522,6 +501,20 @@ let_in_from_list (GstBuffer **buffer, guint index, gpointer data)
   return TRUE;
 }
 
+/* Where nothing is copied now. */
+static void
+pass_list (FmEntrance *entrance, GstBufferList *list)
+{
+  guint n = gst_buffer_list_length (list), i;
+
+  for (i = 0; i < n; i++) {
+    GstBuffer *buffer = gst_buffer_list_get (list, i);
+    gsize all, kept, foreign = look_at (entrance, buffer, &all, &kept);
+
+    note_hoard (entrance, buffer, all, foreign);
+  }
+}
+
 GstBufferList *
 fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad, GstBufferList *list,
     FmPacking **ret_packing)
@@ -530,6 +523,10 @@ fm_entrance_let_list_in (FmEntrance *entrance, GstPad *pad, GstBufferList *list,
 
   if (is_packed (entrance, pad, GST_MINI_OBJECT_CAST (list), ret_packing))
     return NULL;
+  if (!entrance->is_queue) {
+    pass_list (entrance, list);
+    return list;
+  }
   if (gst_buffer_list_length (list) > 0)
     place.copies = copies_for (gst_buffer_list_get (list, 0));
   list = gst_buffer_list_make_writable (list);
@@ -618,9 +615,9 @@ fm_queues_start (GstAllocator *ours, const gchar *names, guint64 copy_above,
   if (queues.ours != NULL || g_str_equal (names, "none"))
     return;
   queues.watches_all = fm_options_list_has (names, "auto");
-  /* "auto" adds to those that are known. */
-  queues.names = g_str_equal (names, "auto") ? g_strdup (FM_OPTIONS_QUEUES)
-                                             : g_strdup (names);
+  queues.names = queues.watches_all || fm_options_list_has (names, "known")
+      ? g_strconcat (names, ":" FM_OPTIONS_QUEUES, NULL)
+      : g_strdup (names);
   queues.copy_above = copy_above;
   queues.on_foreign = on_foreign;
   queues.ours = ours;
@@ -634,20 +631,23 @@ fm_queues_are_watched (void)
 
 /* ---- records ---- */
 
-const FmFigureSpec *
-fm_queue_figure_spec (FmQueueFigure figure)
-{
-  static const FmFigureSpec specs[FM_N_QUEUE_FIGURES] = {
-      FM_QUEUE_FIGURES (FM_FIGURE_SPEC)};
-
-  return &specs[figure];
-}
-
 static void
 record_free (FmQueueRecord *record)
 {
   g_free (record->name);
   g_free (record);
+}
+
+/* Of an element that can't tell. */
+static void
+note_seen (guint64 *figure, FmHoardState seen)
+{
+  figure[FM_QUEUE_LEVEL] = MAX (figure[FM_QUEUE_LEVEL], seen.bytes);
+  figure[FM_QUEUE_HELD_PEAK] = seen.peak;
+  figure[FM_QUEUE_HELD_FOREIGN_PEAK] =
+      MAX (figure[FM_QUEUE_HELD_FOREIGN_PEAK], seen.foreign_at_peak);
+  figure[FM_QUEUE_OLDEST_NS] = (guint64) seen.oldest_us * 1000;
+  figure[FM_QUEUE_KEPT] = seen.keeps_all ? seen.bytes : 0;
 }
 
 static FmQueueRecord *
@@ -663,8 +663,7 @@ record_new (FmEntrance *entrance)
     record->figure[i] = atomic_load (&entrance->figure[i]);
   record->figure[FM_QUEUE_LEVEL] = fm_holding_level (entrance->holding);
   if (entrance->hoard != NULL)
-    record->hoard_peak =
-        fm_hoard_peak (entrance->hoard, &record->hoard_foreign);
+    note_seen (record->figure, fm_hoard_look (entrance->hoard));
   return record;
 }
 
@@ -681,8 +680,7 @@ fm_queues_records (void)
   for (i = 0; i < entrances->len; i++) {
     FmEntrance *entrance = g_ptr_array_index (entrances, i);
 
-    if (atomic_load (&entrance->was_queue))
-      g_ptr_array_add (records, record_new (entrance));
+    g_ptr_array_add (records, record_new (entrance));
   }
   return records;
 }

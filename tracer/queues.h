@@ -5,9 +5,10 @@
  * memory into filemem where much of it would gather.
  *
  * Which elements are queue-like the option `queues` says, by the names of their
- * factories; a type derived from one of those counts as well. With "auto" among
- * the names, elements that are seen to sit on megabytes are queues from then
- * on. The pads at which buffers enter are found by pads.c, which tells each
+ * factories; a type derived from one of those counts as well. "known" stands
+ * for those that are known to hold many buffers, "auto" for these and for
+ * elements that are seen to sit on megabytes: they are queues as long as they
+ * do. The pads at which buffers enter are found by pads.c, which tells each
  * entrance what passes.
  *
  * A buffer that enters is copied only if the queue would otherwise hold more
@@ -28,8 +29,6 @@ typedef struct
   gchar *name; /* path of the pad in its pipeline */
   guint64 id;  /* others may have that name */
   gboolean is_gone;
-  guint64 hoard_peak;    /* with "auto": the most bytes that it sat on */
-  guint64 hoard_foreign; /* of these, bytes of foreign memory */
   guint64 figure[FM_N_QUEUE_FIGURES];
 } FmQueueRecord;
 
@@ -99,8 +98,7 @@ void fm_entrance_see_answer (FmEntrance *entrance, GstQuery *query);
  * not too many. Any thread. */
 GPtrArray *fm_queues_records (void);
 
-/* The most of them that there were at a time; with "auto" among the names,
- * other pads count as well. */
+/* The most of them that there were at a time. */
 guint fm_queues_at_once (void);
 
 G_END_DECLS

@@ -60,6 +60,7 @@ add_process (GString *text, const guint64 *stats)
                    *held = fm_size_text (stats[FM_STAT_RESIDENT_BYTES]),
                    *malloced = fm_size_text (stats[FM_STAT_MALLOC_BYTES]),
                    *objects = fm_size_text (stats[FM_STAT_OBJECTS_BYTES]),
+                   *tables = fm_size_text (stats[FM_STAT_TABLES_BYTES]),
                    *shared = fm_size_text (stats[FM_STAT_PROCESS_SHARED]);
 
   if (stats[FM_STAT_PROCESS_PEAK] == 0)
@@ -68,6 +69,8 @@ add_process (GString *text, const guint64 *stats)
       "  %-12s%s of memory at most, up to %s of it in filemem's blocks; now "
       "%s: %s in blocks",
       fm_group_title (FM_GROUP_PROCESS), most, blocks, now, held);
+  if (stats[FM_STAT_TABLES_BYTES] > 0)
+    g_string_append_printf (text, ", %s filemem's tables", tables);
   if (stats[FM_STAT_MALLOC_BYTES] > 0)
     g_string_append_printf (text, ", %s malloc", malloced);
   if (stats[FM_STAT_LIVE_BLOCKS] > 0)
@@ -316,19 +319,15 @@ add_packed (GString *text, const FmQueueRecord *queue)
         "; %s dropped, because nothing was linked when an event came", dropped);
 }
 
-/* What it held at most, as the element says, or, with queues=auto, as was seen;
- * and what filemem held of that. */
+/* What it held at most, and what filemem held of that. */
 static void
 add_held (GString *text, const FmQueueRecord *queue)
 {
-  gboolean is_told = queue->figure[FM_QUEUE_HELD_PEAK] > 0;
-  guint64 most =
-      is_told ? queue->figure[FM_QUEUE_HELD_PEAK] : queue->hoard_peak;
-  guint64 foreign = is_told || queue->hoard_peak == 0
-      ? queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK]
-      : queue->hoard_foreign;
+  guint64 most = queue->figure[FM_QUEUE_HELD_PEAK];
+  guint64 foreign = queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK];
   g_autofree gchar *most_size = fm_size_text (most),
-                   *foreign_size = fm_size_text (foreign);
+                   *foreign_size = fm_size_text (foreign),
+                   *now = fm_size_text (queue->figure[FM_QUEUE_LEVEL]);
 
   if (most > 0)
     g_string_append_printf (text,
@@ -337,6 +336,9 @@ add_held (GString *text, const FmQueueRecord *queue)
   else if (foreign > 0)
     g_string_append_printf (
         text, "held %s outside filemem at most; ", foreign_size);
+  if (queue->figure[FM_QUEUE_OLDEST_NS] > 0)
+    g_string_append_printf (text, "%s now, the oldest for %.1f s; ", now,
+        (gdouble) queue->figure[FM_QUEUE_OLDEST_NS] / 1e9);
 }
 
 static void

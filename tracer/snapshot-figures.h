@@ -14,7 +14,7 @@
 #define FM_SNAPSHOT_FIGURES(X) \
   X (PROCESS_PEAK, "process-peak", PEAK, BYTES, PROCESS, "memory of the process, most", "most bytes of memory that the process had at a time, for filemem or not (VmHWM)") \
   X (PROCESS_BYTES, "process-bytes", GAUGE, BYTES, PROCESS, "memory of the process", "bytes of memory that it has (VmRSS)") \
-  X (MALLOC_BYTES, "malloc-bytes", GAUGE, BYTES, PROCESS, "malloc", "bytes that malloc() has given to the program and its libraries, tables of filemem among them") \
+  X (MALLOC_BYTES, "malloc-bytes", GAUGE, BYTES, PROCESS, "malloc", "bytes that malloc() has given to the program and its libraries, filemem among them") \
   X (PROCESS_SHARED, "process-shared-bytes", GAUGE, BYTES, PROCESS, "shared memory", "bytes of process-bytes in shared memory (RssShmem), as images of a display are") \
   X (OBJECTS_BYTES, "objects-bytes", GAUGE, BYTES, PROCESS, "objects", "bytes that the objects of live blocks take, about: half a KiB each, of malloc-bytes") \
   X (PASSED_BYTES, "passed-bytes", SUMMARY, BYTES, WEAR, "came in", "bytes of buffers that came in, about: blocks allocated, or where pools use theirs again what was written into them, but not more than entered queues") \

@@ -269,6 +269,7 @@ static const struct
     {FM_OPTION_STATS_INTERVAL, "0", "off", 0},
 
     {FM_OPTION_QUEUES, "queue:appsink", "queue:appsink"},
+    {FM_OPTION_QUEUES, "known", "known"},
     {FM_OPTION_QUEUES, "auto", "auto"},
     {FM_OPTION_QUEUES, "none", "none"},
     {FM_OPTION_EXE, "gst-launch-1.0", "gst-launch-1.0"},

@@ -79,6 +79,12 @@ HOLDERS = {
         "video/x-raw,format=I420 ! m. audiotestsrc num-buffers=1 ! m.",
         "paused"),
     "intervideosink": Holder("{feed} ! intervideosink sync=false"),
+    "downloadbuffer": Holder(
+        "{feed} ! downloadbuffer temp-template=/var/tmp/holders-XXXXXX "
+        "max-size-bytes=200000000 max-size-time=0" + END, "paused"),
+    "splitmuxsink": Holder(
+        "{feed} ! videoconvert ! video/x-raw,format=I420 ! splitmuxsink "
+        "muxer=matroskamux max-size-bytes=20000000 location=/dev/null"),
 }
 
 

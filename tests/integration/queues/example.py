@@ -47,11 +47,12 @@ def command(name, program, output):
 
 def check_report(text):
     print(text, end="")
-    queue = re.search(r"queue +\S*AppSink\S*: held ([\d.]+\s\w+) outside filemem "
-                      r"at most; ([\d.]+\s\w+) passed", text)
+    queue = re.search(r"queue +\S*AppSink\S*: held ([\d.]+\s\w+) at most, (\d+)% of "
+                      r"that file-backed; ([\d.]+\s\w+) passed", text)
     if not queue:
         raise Failed("the report says nothing of the appsink")
-    outside, passed = map(bytes_of, queue.groups())
+    held, passed = bytes_of(queue[1]), bytes_of(queue[3])
+    outside = held * (100 - int(queue[2])) / 100
     if passed < LEAST_KEPT:
         raise Failed("too little came to the appsink to show anything")
     if outside > OUTSIDE_MOST:

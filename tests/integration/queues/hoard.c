@@ -2,10 +2,11 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * hoard.c: tests who sits on buffers: tracer/hoard.c alone, and an element that
- * nobody listed and that keeps what it gets, with queues=auto. The second is a
- * process of its own, which this program starts with GST_TRACERS.
+ * nobody listed and that keeps what it gets. The second is a process of its
+ * own, which this program starts with GST_TRACERS.
  */
 #include "hoard.h"
+#include "mini-object.h"
 
 #include "../../unit/testing.h"
 
@@ -23,11 +24,10 @@ wrapped (void)
 }
 
 static guint64
-peak (FmHoard *hoard)
+enter (FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign)
 {
-  guint64 foreign;
-
-  return fm_hoard_peak (hoard, &foreign);
+  fm_hoard_enter (hoard, buffer, bytes, foreign);
+  return fm_hoard_bytes (hoard);
 }
 
 static void
@@ -35,18 +35,58 @@ test_enters_and_goes (void **state)
 {
   FmHoard *hoard = fm_hoard_new ();
   GstBuffer *a = wrapped (), *b = wrapped (), *c = wrapped ();
-  guint64 foreign;
+  FmHoardState seen;
 
-  assert_int_equal (fm_hoard_enter (hoard, a, BLOCK), BLOCK);
-  assert_int_equal (fm_hoard_enter (hoard, b, 0), 2 * BLOCK);
+  assert_int_equal (enter (hoard, a, TESTING_MIB, TESTING_MIB), TESTING_MIB);
+  assert_int_equal (enter (hoard, b, TESTING_MIB, 0), 2 * TESTING_MIB);
   gst_buffer_unref (a);
-  assert_int_equal (fm_hoard_enter (hoard, c, 0), 2 * BLOCK);
-  assert_int_equal (fm_hoard_peak (hoard, &foreign), 2 * BLOCK);
-  assert_int_equal (foreign, BLOCK);
+  assert_int_equal (enter (hoard, c, TESTING_MIB, 0), 2 * TESTING_MIB);
+  seen = fm_hoard_look (hoard);
+  assert_int_equal (seen.bytes, 2 * TESTING_MIB);
+  assert_int_equal (seen.peak, 2 * TESTING_MIB);
+  assert_int_equal (seen.foreign_at_peak, TESTING_MIB);
   /* A buffer may outlive who watched it. */
   fm_hoard_unref (hoard);
   gst_buffer_unref (b);
   gst_buffer_unref (c);
+}
+
+/* One buffer stands for those before it, and has data attached; no other has.
+ */
+static void
+test_samples (void **state)
+{
+  FmHoard *hoard = fm_hoard_new ();
+  GstBuffer *buffers[8];
+  guint i;
+
+  for (i = 0; i < 8; i++) {
+    buffers[i] = wrapped ();
+    assert_int_equal (enter (hoard, buffers[i], BLOCK, i < 2 ? BLOCK : 0),
+        (i + 1) / 4 * TESTING_MIB);
+    assert_int_equal (
+        fm_mini_object_may_have_data (GST_MINI_OBJECT_CAST (buffers[i])),
+        i % 4 == 3);
+  }
+  for (i = 0; i < 8; i++) {
+    gst_buffer_unref (buffers[i]);
+    assert_int_equal (fm_hoard_bytes (hoard), (2 - (i + 1) / 4) * TESTING_MIB);
+  }
+  fm_hoard_unref (hoard);
+}
+
+/* What may be packed is not followed, but counts with what is. */
+static void
+test_small_ones (void **state)
+{
+  FmHoard *hoard = fm_hoard_new ();
+  g_autoptr (GstBuffer) small = wrapped (), large = wrapped ();
+  guint i;
+
+  for (i = 0; i < 2048; i++)
+    assert_int_equal (enter (hoard, small, TESTING_KIB, 0), 0);
+  assert_int_equal (enter (hoard, large, BLOCK, 0), 2 * TESTING_MIB + BLOCK);
+  fm_hoard_unref (hoard);
 }
 
 /* A buffer is with whom it entered last. */
@@ -59,16 +99,78 @@ test_moves_on (void **state)
 
   for (i = 0; i < BLOCKS; i++) {
     buffers[i] = wrapped ();
-    assert_int_equal (fm_hoard_enter (first, buffers[i], BLOCK), BLOCK);
+    enter (first, buffers[i], BLOCK, BLOCK);
     assert_int_equal (
-        fm_hoard_enter (second, buffers[i], BLOCK), (i + 1) * BLOCK);
+        enter (second, buffers[i], BLOCK, BLOCK), (i + 1) / 4 * TESTING_MIB);
   }
-  assert_int_equal (peak (first), BLOCK);
-  assert_int_equal (peak (second), BLOCKS * BLOCK);
+  assert_int_equal (fm_hoard_look (first).peak, TESTING_MIB);
+  assert_int_equal (fm_hoard_look (second).peak, BLOCKS / 4 * TESTING_MIB);
+  /* Nor is it with whom it was before where nobody counts. */
+  for (i = 0; i < BLOCKS; i++)
+    fm_hoard_forget (buffers[i]);
+  assert_int_equal (fm_hoard_bytes (second), 0);
   for (i = 0; i < BLOCKS; i++)
     gst_buffer_unref (buffers[i]);
   fm_hoard_unref (first);
   fm_hoard_unref (second);
+}
+
+/* One that is back in its pool is with nobody, though it exists. */
+static void
+test_pool (void **state)
+{
+  GstBufferPool *pool = gst_buffer_pool_new ();
+  GstStructure *config = gst_buffer_pool_get_config (pool);
+  FmHoard *hoard = fm_hoard_new ();
+  GstBuffer *buffers[8];
+  guint round, i;
+
+  gst_buffer_pool_config_set_params (config, NULL, BLOCK, 8, 8);
+  gst_buffer_pool_set_config (pool, config);
+  gst_buffer_pool_set_active (pool, TRUE);
+  for (round = 0; round < 3; round++) {
+    for (i = 0; i < 8; i++) {
+      gst_buffer_pool_acquire_buffer (pool, &buffers[i], NULL);
+      fm_hoard_enter (hoard, buffers[i], BLOCK, 0);
+    }
+    assert_int_equal (fm_hoard_look (hoard).bytes, 8 * BLOCK);
+    /* The next time they come in another order. */
+    gst_buffer_unref (buffers[3]);
+    for (i = 0; i < 8; i++) {
+      if (i != 3)
+        gst_buffer_unref (buffers[i]);
+    }
+    assert_int_equal (fm_hoard_look (hoard).bytes, 0);
+    assert_int_equal (fm_hoard_look (hoard).peak, 8 * BLOCK);
+  }
+  gst_buffer_pool_set_active (pool, FALSE);
+  gst_object_unref (pool);
+  fm_hoard_unref (hoard);
+}
+
+/* Whether all that came is there still. */
+static void
+test_keeps_all (void **state)
+{
+  FmHoard *hoard = fm_hoard_new ();
+  GstBuffer *a = wrapped (), *b = wrapped (), *c = wrapped ();
+
+  assert_false (fm_hoard_look (hoard).keeps_all);
+  assert_int_equal (fm_hoard_look (hoard).oldest_us, 0);
+  enter (hoard, a, TESTING_MIB, 0);
+  g_usleep (1000);
+  enter (hoard, b, TESTING_MIB, 0);
+  assert_true (fm_hoard_look (hoard).keeps_all);
+  assert_true (fm_hoard_look (hoard).oldest_us >= 1000);
+  gst_buffer_unref (a);
+  assert_false (fm_hoard_look (hoard).keeps_all);
+  gst_buffer_unref (b);
+  assert_int_equal (fm_hoard_look (hoard).oldest_us, 0);
+  g_usleep (1000);
+  enter (hoard, c, TESTING_MIB, 0);
+  assert_true (fm_hoard_look (hoard).keeps_all);
+  gst_buffer_unref (c);
+  fm_hoard_unref (hoard);
 }
 
 /* The same one twice is there once. */
@@ -78,9 +180,9 @@ test_comes_back (void **state)
   FmHoard *hoard = fm_hoard_new ();
   g_autoptr (GstBuffer) buffer = wrapped (), next = wrapped ();
 
-  fm_hoard_enter (hoard, buffer, BLOCK);
-  fm_hoard_enter (hoard, buffer, BLOCK);
-  assert_int_equal (fm_hoard_enter (hoard, next, BLOCK), 2 * BLOCK);
+  enter (hoard, buffer, TESTING_MIB, 0);
+  enter (hoard, buffer, TESTING_MIB, 0);
+  assert_int_equal (enter (hoard, next, TESTING_MIB, 0), 2 * TESTING_MIB);
   fm_hoard_unref (hoard);
 }
 
@@ -194,7 +296,7 @@ enter_all (gpointer hoard)
     atomic_fetch_add (&arrived, 1);
     while (atomic_load (&arrived) < (i + 1) * THREADS)
       sched_yield ();
-    fm_hoard_enter (hoard, shared[i], 1);
+    fm_hoard_enter (hoard, shared[i], TESTING_MIB, TESTING_MIB);
   }
   return NULL;
 }
@@ -219,9 +321,9 @@ test_threads (void **state)
   for (i = 0; i < THREADS; i++) {
     g_autoptr (GstBuffer) last = gst_buffer_new_allocate (NULL, 1, NULL);
 
-    left += fm_hoard_enter (hoards[i], last, 1) - 1;
+    left += enter (hoards[i], last, TESTING_MIB, 0) - TESTING_MIB;
   }
-  assert_int_equal (left, ROUNDS);
+  assert_int_equal (left, ROUNDS * TESTING_MIB);
   for (i = 0; i < ROUNDS; i++)
     gst_buffer_unref (shared[i]);
   for (i = 0; i < THREADS; i++)
@@ -232,7 +334,9 @@ static void
 test_nobody_listed_it (void **state)
 {
   assert_int_equal (
-      keep_many_with ("filemem(dir=/var/tmp,size=256M)", BLOCK, BLOCKS), 0);
+      keep_many_with (
+          "filemem(dir=/var/tmp,size=256M,queues=known)", BLOCK, BLOCKS),
+      0);
 }
 
 /* That it has had so much for a second is seen when the next one comes; then
@@ -240,8 +344,7 @@ test_nobody_listed_it (void **state)
 static void
 test_seen_to_keep (void **state)
 {
-  int n = keep_many_with (
-      "filemem(dir=/var/tmp,size=256M,queues=auto)", BLOCK, BLOCKS);
+  int n = keep_many_with ("filemem(dir=/var/tmp,size=256M)", BLOCK, BLOCKS);
 
   assert_in_range (n, BLOCKS / 2 - 6, BLOCKS / 2);
 }
@@ -250,8 +353,7 @@ test_seen_to_keep (void **state)
 static void
 test_keeps_much (void **state)
 {
-  int n = keep_many_with (
-      "filemem(dir=/var/tmp,size=256M,queues=auto)", 8 * BLOCK, BLOCKS);
+  int n = keep_many_with ("filemem(dir=/var/tmp,size=256M)", 8 * BLOCK, BLOCKS);
 
   assert_in_range (n, BLOCKS - 32 / 2 - 3, BLOCKS - 32 / 2);
 }
@@ -260,7 +362,7 @@ test_keeps_much (void **state)
 static void
 test_passes_on (void **state)
 {
-  const gchar *tracers = "filemem(dir=/var/tmp,size=256M,queues=auto)";
+  const gchar *tracers = "filemem(dir=/var/tmp,size=256M)";
 
   assert_int_equal (keep_many_with (tracers, 32 * BLOCK, 2), 0);
 }
@@ -270,6 +372,10 @@ main (int argc, char **argv)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (test_enters_and_goes),
+      cmocka_unit_test (test_samples),
+      cmocka_unit_test (test_small_ones),
+      cmocka_unit_test (test_pool),
+      cmocka_unit_test (test_keeps_all),
       cmocka_unit_test (test_moves_on),
       cmocka_unit_test (test_comes_back),
       cmocka_unit_test (test_threads),

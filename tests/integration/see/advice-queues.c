@@ -83,6 +83,30 @@ test_own_memory (void **state)
       "take: set its ring-buffer-max-size to 0");
 }
 
+static void
+test_kept (void **state)
+{
+  Fixture *fixture = *state;
+  FmQueueRecord *queue = add_queue (fixture, "sink", 500 * MIB, 0);
+
+  queue->figure[FM_QUEUE_LEVEL] = 150 * MIB;
+  queue->figure[FM_QUEUE_OLDEST_NS] = 8900000000;
+  assert_none (fixture);
+  queue->figure[FM_QUEUE_KEPT] = 150 * MIB;
+  assert_one (fixture,
+      "sink has let go of nothing for 8.9 s: it, or the program behind it, "
+      "keeps 150.0\302\240MiB. If that grows for ever, it is a leak");
+  queue->is_gone = TRUE;
+  assert_one (fixture,
+      "150.0\302\240MiB that came to sink is still there, 8.9 s later, and the "
+      "element is not: the program keeps it, or it is a leak");
+  queue->figure[FM_QUEUE_OLDEST_NS] = 4900000000;
+  assert_none (fixture);
+  queue->figure[FM_QUEUE_OLDEST_NS] = 8900000000;
+  queue->figure[FM_QUEUE_KEPT] = 16 * MIB;
+  assert_none (fixture);
+}
+
 /* What had no room needs what there was none of. */
 static void
 test_no_room (void **state)
@@ -137,6 +161,7 @@ main (void)
       TEST (test_escapes),
       TEST (test_unseen),
       TEST (test_own_memory),
+      TEST (test_kept),
       TEST (test_no_room),
       TEST (test_escapes_of_each),
   };

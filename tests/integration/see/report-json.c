@@ -84,8 +84,7 @@ assert_says (FmSnapshot *snapshot, const gchar *json, const gchar *text)
     fail_msg ("no \"%s\" in %s", text, as_text);
 }
 
-/* What it held, not what passed: as the element says, as was seen of one that
- * can't with queues=auto, or else what is known of it. */
+/* What it held, not what passed. */
 static void
 test_held (void **state)
 {
@@ -100,13 +99,13 @@ test_held (void **state)
   queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK] = 10 << 20;
   assert_says (
       &snapshot, "", " q: held 10.0\302\240MiB outside filemem at most; ");
-  queue->hoard_peak = 100 << 20;
-  queue->hoard_foreign = 25 << 20;
-  assert_says (&snapshot, "",
-      " q: held 100.0\302\240MiB at most, 75% of that file-backed; ");
   queue->figure[FM_QUEUE_HELD_PEAK] = 20 << 20;
   assert_says (&snapshot, "",
       " q: held 20.0\302\240MiB at most, 50% of that file-backed; ");
+  queue->figure[FM_QUEUE_LEVEL] = 5 << 20;
+  queue->figure[FM_QUEUE_OLDEST_NS] = 8900000000;
+  assert_says (&snapshot, "\"oldest-ns\":8900000000",
+      "file-backed; 5.0\302\240MiB now, the oldest for 8.9 s; ");
   g_ptr_array_unref (snapshot.queues);
   g_ptr_array_unref (snapshot.elements);
   g_ptr_array_unref (snapshot.threads);
