@@ -5,9 +5,11 @@
  * limits nothing.
  */
 #include "machine.h"
+#include "seam.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 
 /* What is assumed where the kernel does not say. */
@@ -38,14 +40,15 @@ available_memory (const gchar *root, guint64 *ret_total)
 /* The files of one version of them. */
 typedef struct
 {
-  const gchar *mount, *usage, *limit, *high, *cached[2];
+  const gchar *mount, *usage, *limit, *high, *pressure, *cached[2];
 } Cgroups;
 
 static const Cgroups cgroups_v1 = {"/sys/fs/cgroup/memory",
-    "memory.usage_in_bytes", "memory.limit_in_bytes", NULL,
+    "memory.usage_in_bytes", "memory.limit_in_bytes", NULL, NULL,
     {"\ntotal_inactive_file ", "\ntotal_active_file "}};
 static const Cgroups cgroups_v2 = {"/sys/fs/cgroup", "memory.current",
-    "memory.max", "memory.high", {"\ninactive_file ", "\nactive_file "}};
+    "memory.max", "memory.high", "memory.pressure",
+    {"\ninactive_file ", "\nactive_file "}};
 
 typedef void (*GroupFunc) (
     const gchar *dir, const Cgroups *cgroups, gpointer data);
@@ -138,7 +141,9 @@ fm_machine_memory (const gchar *root)
 
 typedef struct
 {
-  guint64 machine;  /* all that there is */
+  guint64 machine; /* all that there is */
+  guint64 limit;   /* the least of those that are less, and whose it is */
+  guint64 group;
   FmHeadroom least; /* so far */
 } Left;
 
@@ -169,7 +174,7 @@ note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
   Left *left = ret_left;
   guint64 limit =
       MIN (read_number (dir, cgroups->limit), read_number (dir, cgroups->high));
-  FmHeadroom here = {.total = limit};
+  FmHeadroom here = {.total = limit, .is_of_cgroup = TRUE};
   guint64 usage;
 
   if (limit >= left->machine)
@@ -177,6 +182,10 @@ note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
   usage = read_number (dir, cgroups->usage);
   if (usage == G_MAXUINT64)
     return;
+  if (limit < left->limit) {
+    left->limit = limit;
+    left->group = (guint64) g_str_hash (dir) + 1;
+  }
   usage -= MIN (usage, cached_bytes (dir, cgroups));
   here.headroom = limit - MIN (limit, usage);
   if (fm_headroom_before_margin (&here)
@@ -187,12 +196,46 @@ note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
 FmHeadroom
 fm_machine_headroom (const gchar *root)
 {
-  Left left = {0};
+  Left left = {.limit = G_MAXUINT64};
 
   left.least.headroom = available_memory (root, &left.machine);
   left.least.total = left.machine;
   foreach_group (root, note_left, &left);
+  left.least.group = left.group;
   return left.least;
+}
+
+/* Of the first group that has one, which is the innermost. */
+static void
+find_pressure (const gchar *dir, const Cgroups *cgroups, gpointer ret_path)
+{
+  gchar **found = ret_path;
+  g_autofree gchar *path = NULL;
+  struct stat status;
+
+  if (*found != NULL || cgroups->pressure == NULL)
+    return;
+  path = g_build_filename (dir, cgroups->pressure, NULL);
+  if (fm_seam_stat (path, &status) == 0 && S_ISREG (status.st_mode))
+    *found = g_canonicalize_filename (path, NULL);
+}
+
+gchar *
+fm_machine_cgroup_pressure (const gchar *root)
+{
+  gchar *path = NULL;
+
+  foreach_group (root, find_pressure, &path);
+  return path;
+}
+
+const gchar *
+fm_machine_runtime_dir (void)
+{
+  const gchar *dir =
+      getauxval (AT_SECURE) == 0 ? g_getenv ("XDG_RUNTIME_DIR") : NULL;
+
+  return dir != NULL && g_path_is_absolute (dir) ? dir : NULL;
 }
 
 /* ---- limits of the process ---- */

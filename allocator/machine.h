@@ -6,6 +6,8 @@
 #ifndef FM_MACHINE_H
 #define FM_MACHINE_H
 
+#include "private-api.h"
+
 #include <glib.h>
 
 G_BEGIN_DECLS
@@ -24,11 +26,17 @@ guint64 fm_machine_data_left (const gchar *root);
  * read. */
 guint64 fm_machine_mappings (const gchar *root);
 
+/* Whether programs wait for memory, as the kernel says. */
+typedef enum { FM_STALLS_NO, FM_STALLS_LATELY, FM_STALLS_NOW } FmStalls;
+
 /* In bytes. */
 typedef struct
 {
   guint64 headroom; /* that anybody may take before the kernel kills somebody */
   guint64 total;    /* of which that is what is left */
+  gboolean is_of_cgroup; /* not of the machine */
+  guint64 group;   /* tells cgroups with limits apart; 0: there is no limit */
+  FmStalls stalls; /* as far as the caller of fm_machine_headroom() knows */
 } FmHeadroom;
 
 /* What of it is to stay free: what the kernel and programs take in the time
@@ -51,6 +59,17 @@ fm_headroom_before_margin (const FmHeadroom *memory)
  * on the machine, or of what those cgroups leave, for which page cache counts
  * as free; where there is least before the margin. */
 FmHeadroom fm_machine_headroom (const gchar *root);
+
+/* The file in which the kernel says how long programs of the process's own
+ * cgroup (version 2) wait for memory; NULL where there is none. */
+gchar *fm_machine_cgroup_pressure (const gchar *root);
+
+/* What programs of a user tell each other is in this directory, mode 0700, of
+ * the one that fm_machine_runtime_dir() returns: XDG_RUNTIME_DIR; NULL where
+ * there is none, or in a set-uid program, which tells its user nothing. */
+#define FM_RUNTIME_DIRECTORY "gst-filemem"
+FM_PRIVATE_API
+const gchar *fm_machine_runtime_dir (void);
 
 /* The least of the limits of those cgroups alone; G_MAXUINT64 without one. */
 guint64 fm_machine_cgroup_limit (const gchar *root);

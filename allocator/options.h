@@ -38,7 +38,9 @@ G_BEGIN_DECLS
   X (SIZE, "size", SIZE_OR_PERCENT, "", NULL, \
       "the most that live blocks may hold and that the backing file may take on disk (default: half of the free space in dir)") \
   X (RAM, "ram", SIZE, "", NULL, \
-      "the most bytes that are resident; 0: as little as filemem can work with (default: an eighth of the available memory, between 32M and 1G)") \
+      "the most bytes that are resident; 0: as little as filemem can work with (default: ram-total, which programs of the user share)") \
+  X (RAM_TOTAL, "ram-total", SIZE, "", NULL, \
+      "the most bytes that are resident in all programs of the user that leave ram and pressure alone, together (default: a quarter of the available memory, between 32M and 1G)") \
   X (PRESSURE, "pressure", CHOICE, "yield", "yield:ignore", \
       "whether less than ram is used where others need the memory, of the machine or of the memory cgroup") \
   X (RESERVE, "reserve", SIZE_OR_PERCENT, "", NULL, \

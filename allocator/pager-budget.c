@@ -225,18 +225,31 @@ gboolean
 fm_pager_is_watchful (FmPager *pager)
 {
   return pager->config.machine != NULL
-      && pager->resident_bytes > FM_PAGER_YIELDS_TO;
+      && (pager->resident_bytes > FM_PAGER_YIELDS_TO || pager->is_counted);
 }
 
-/* The keeper may be asleep for long, if something was idle. */
+/* It may be asleep for long, if something was idle. */
+void
+fm_pager_call_keeper (FmPager *pager)
+{
+  fm_pager_wake_keeper (pager);
+  fm_cond_signal (&pager->to_keep);
+}
+
 static void
 have_watched (FmPager *pager)
 {
   pager->is_watched = !pager->is_watched;
-  if (!pager->is_watched)
-    return;
-  fm_pager_wake_keeper (pager);
-  fm_cond_signal (&pager->to_keep);
+  if (pager->is_watched)
+    fm_pager_call_keeper (pager);
+}
+
+void
+fm_pager_note_claim (FmPager *pager, gboolean is_counted)
+{
+  pager->is_counted = is_counted && pager->config.total != NULL;
+  if (fm_pager_is_watchful (pager) != pager->is_watched)
+    have_watched (pager);
 }
 
 void

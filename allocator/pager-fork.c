@@ -79,6 +79,10 @@ inherit_pager (gpointer data, gpointer unused)
   /* Whoever waited is in the parent; only what is atomic or plain memory is
    * touched here. */
   atomic_store (&pager->inherited, TRUE);
+  if (pager->watch != NULL)
+    fm_pressure_watch_abandon (pager->watch);
+  if (pager->config.total != NULL)
+    fm_ram_total_abandon (pager->config.total);
   pager->frozen = FALSE;
   g_queue_init (&pager->line[FM_ROOM_FOR_ALLOC]);
   g_queue_init (&pager->line[FM_ROOM_FOR_FILL]);

@@ -6,24 +6,77 @@
  *
  * It is looked at when so much more has become resident as the last look
  * allowed, by whoever is about to take more, and after a while by the keeper,
- * as long as there is more than the floor: with less there is nothing to give
- * back, and nobody wakes up.
+ * as long as there is more than the floor, or others take account of it: with
+ * less there is nothing to give back, and nobody wakes up.
  *
  * Locking: files are read without the pager's lock, but a fork() waits for
  * that; one thread looks at a time, who finds another at it goes on.
  */
 #include "pager-private.h"
 
+#include "pressure-watch.h"
 #include "pressure.h"
+
+/* In microseconds: after the kernel said that programs wait for memory, nothing
+ * comes back. */
+#define STALLS_FOR (10 * G_USEC_PER_SEC)
+
+/* What is told to programs with which the budget is shared may be this much
+ * more than what is in use. */
+#define GROWS_BY ((gsize) 8 << 20)
+#define GROWS_BY_PART 4
+
+/* What there is to be told, with the lock held. Who has next to nothing in
+ * memory takes nothing of the others'. */
+static FmClaim
+own_claim (FmPager *pager)
+{
+  guint64 used = pager->resident_bytes + pager->spilled_bytes;
+  guint64 wanted = used + MAX (used / GROWS_BY_PART, GROWS_BY);
+  FmClaim claim = {0};
+
+  if (pager->resident_bytes <= FM_PAGER_YIELDS_TO)
+    return claim;
+  claim.taken = pager->resident_bytes;
+  claim.wanted = MIN (wanted, fm_pager_ceiling (pager));
+  return claim;
+}
+
+/* The most that the budget may be, for the programs with which it is shared. */
+static gsize
+claim_share (FmPager *pager, const FmHeadroom *memory, const FmClaim *claim)
+{
+  guint programs;
+  guint64 share =
+      fm_ram_total_claim (pager->config.total, memory->group, claim, &programs);
+
+  fm_stats_set (pager->stats, FM_STAT_SHARE, share);
+  fm_stats_set (pager->stats, FM_STAT_PROGRAMS, programs);
+  return (gsize) CLAMP (share, FM_PAGER_YIELDS_TO, fm_pager_ceiling (pager));
+}
 
 /* With the lock held. */
 static void
-take_headroom (FmPager *pager, const FmHeadroom *memory)
+count_yield (
+    FmPager *pager, const FmHeadroom *memory, gsize budget, gsize share)
+{
+  guint why = budget == share           ? FM_STAT_YIELDS_SHARE
+      : memory->stalls == FM_STALLS_NOW ? FM_STAT_YIELDS_STALLS
+      : memory->is_of_cgroup            ? FM_STAT_YIELDS_CGROUP
+                                        : FM_STAT_YIELDS_MACHINE;
+
+  fm_stats_add (pager->stats, FM_STAT_YIELDS, 1);
+  fm_stats_add (pager->stats, why, 1);
+}
+
+/* With the lock held; @share as claim_share() gives it. */
+static void
+take_headroom (FmPager *pager, const FmHeadroom *memory, gsize share)
 {
   gsize before = fm_pager_budget (pager);
   gint64 now = fm_now ();
-  gsize budget = fm_pressure_budget (memory, before, fm_pager_ceiling (pager),
-      FM_PAGER_YIELDS_TO, pager->resident_bytes, now - pager->looked);
+  gsize budget = fm_pressure_budget (memory, before, share, FM_PAGER_YIELDS_TO,
+      pager->resident_bytes, now - pager->looked);
 
   pager->looked = now;
   pager->look_before = now + fm_pressure_interval (memory);
@@ -33,7 +86,7 @@ take_headroom (FmPager *pager, const FmHeadroom *memory)
   if (budget == before)
     return;
   if (budget < before && !pager->yields)
-    fm_stats_add (pager->stats, FM_STAT_YIELDS, 1);
+    count_yield (pager, memory, budget, share);
   pager->yields = budget < before;
   fm_pager_take_budget (pager, budget);
   fm_cond_broadcast (&pager->to_write);
@@ -41,19 +94,70 @@ take_headroom (FmPager *pager, const FmHeadroom *memory)
   fm_pager_wake_readers (pager);
 }
 
+/* With the lock held. */
+static FmStalls
+take_stalls (FmPager *pager)
+{
+  gint64 now = fm_now ();
+
+  if (pager->stalls_now)
+    pager->stalls_until = now + STALLS_FOR;
+  if (!pager->stalls_now)
+    return now < pager->stalls_until ? FM_STALLS_LATELY : FM_STALLS_NO;
+  pager->stalls_now = FALSE;
+  return FM_STALLS_NOW;
+}
+
+/* In the thread of the watch. */
+static void
+on_stall (gpointer data)
+{
+  FmPager *pager = data;
+
+  fm_pager_lock (pager);
+  pager->stalls_now = TRUE;
+  pager->look_before = 0;
+  if (fm_pager_is_watchful (pager))
+    fm_pager_call_keeper (pager);
+  fm_pager_unlock (pager);
+}
+
+void
+fm_pager_watch_pressure (FmPager *pager)
+{
+  if (pager->has_watch)
+    return;
+  pager->has_watch = TRUE;
+  pager->watch = fm_pressure_watch_new (pager->config.machine, on_stall, pager);
+}
+
+void
+fm_pager_unwatch_pressure (FmPager *pager)
+{
+  g_clear_pointer (&pager->watch, fm_pressure_watch_free);
+}
+
 void
 fm_pager_look (FmPager *pager)
 {
   FmHeadroom memory;
+  FmClaim claim;
+  gsize share;
 
-  if (atomic_exchange (&pager->is_looking, TRUE))
+  if (atomic_load (&pager->inherited)
+      || atomic_exchange (&pager->is_looking, TRUE))
     return;
   fm_pager_lock (pager);
   if (!pager->frozen) {
+    claim = own_claim (pager);
     fm_pager_leave (pager);
     memory = fm_machine_headroom (pager->config.machine);
+    share = pager->config.total != NULL ? claim_share (pager, &memory, &claim)
+                                        : fm_pager_ceiling (pager);
     fm_pager_return (pager);
-    take_headroom (pager, &memory);
+    memory.stalls = take_stalls (pager);
+    fm_pager_note_claim (pager, claim.taken > 0);
+    take_headroom (pager, &memory, share);
   }
   fm_pager_unlock (pager);
   atomic_store (&pager->is_looking, FALSE);

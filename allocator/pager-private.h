@@ -28,6 +28,7 @@
 
 #include "messages.h"
 #include "pager.h"
+#include "pressure-watch.h"
 #include "runs.h"
 #include "sync.h"
 
@@ -191,6 +192,9 @@ struct _FmPager
   gint64 looked, look_before; /* at the memory that is left */
   gboolean yields;            /* it gave way when it changed last */
   gboolean is_watched;        /* the keeper knows that it is to look */
+  gboolean is_counted;        /* by programs that share the budget */
+  gboolean stalls_now;        /* the kernel has just said that programs wait */
+  gint64 stalls_until;        /* for memory; they may do so until then */
   gboolean no_holes;          /* the file system can't punch */
 
   /* Spare staging; NULL where there is none. */
@@ -202,6 +206,8 @@ struct _FmPager
   FmThreadsState keeper_state;
   gboolean keeper_wanted; /* there is something for it to look after */
   FmThread *keeper;
+  FmPressureWatch *watch; /* the keeper's; or NULL */
+  gboolean has_watch;     /* or has tried */
   gboolean stopping;
   gboolean frozen; /* a fork is about to happen: the threads begin nothing */
   GList link;      /* in the list of all pagers */
@@ -258,6 +264,12 @@ void fm_pager_wake_keeper (FmPager *pager);
 /* Looks at the memory that is left; without the lock. */
 void fm_pager_look (FmPager *pager);
 
+/* From the first call on the kernel tells when programs wait for memory, if it
+ * does; until the second. By the keeper, and when that is gone; without the
+ * lock. */
+void fm_pager_watch_pressure (FmPager *pager);
+void fm_pager_unwatch_pressure (FmPager *pager);
+
 /* ---- pager-use.c; with the lock held, but for the first ---- */
 
 /* The block was mapped; its extent is resident, and closed. */
@@ -281,8 +293,15 @@ gboolean fm_pager_wastes_much (FmPager *pager, guint stream);
 /* Sets the budget and what is made of it; nothing else happens. */
 void fm_pager_take_budget (FmPager *pager, gsize budget);
 
-/* Whether there is so much that some of it might be given back. */
+/* Whether there is so much that some of it might be given back, or that others
+ * know of. */
 gboolean fm_pager_is_watchful (FmPager *pager);
+
+/* The keeper is to look now. */
+void fm_pager_call_keeper (FmPager *pager);
+
+/* Whether others count what is here, from now on. */
+void fm_pager_note_claim (FmPager *pager, gboolean is_counted);
 
 /* What counts as written just now, and the most that is read ahead: a window,
  * or less where what is pinned leaves little room beside it. */

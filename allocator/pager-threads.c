@@ -177,6 +177,7 @@ look_if_due (FmPager *pager)
   /* Somebody else may be looking. */
   pager->look_before = fm_now () + LOOK_AGAIN;
   fm_pager_unlock (pager);
+  fm_pager_watch_pressure (pager);
   fm_pager_look (pager);
   fm_pager_lock (pager);
   if (pager->threads_state == FM_THREADS_NONE && !pager->stopping
@@ -257,6 +258,7 @@ fm_pager_stop_threads (FmPager *pager)
   /* It may have started the others. */
   if (pager->keeper != NULL)
     fm_thread_join (pager->keeper);
+  fm_pager_unwatch_pressure (pager);
   for (i = 0; i < FM_N_THREADS; i++) {
     if (pager->thread[i] != NULL)
       fm_thread_join (pager->thread[i]);

@@ -18,6 +18,7 @@
 #include "arena.h"
 #include "backing-file.h"
 #include "extent.h"
+#include "ram-total.h"
 #include "statistics.h"
 
 G_BEGIN_DECLS
@@ -44,6 +45,8 @@ typedef struct
   /* The machine on which the budget gives way: "" for this one, in tests a
    * directory (machine.h); NULL: it never does. Not copied. */
   const gchar *machine;
+  /* With whom the budget is shared, if it gives way; or NULL. Not freed. */
+  FmRamTotal *total;
 } FmPagerConfig;
 
 typedef enum {

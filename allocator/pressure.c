@@ -23,17 +23,23 @@
 #define INTERVAL_MOST G_USEC_PER_SEC
 #define INTERVAL_LEAST (G_USEC_PER_SEC / 10)
 
+/* Where programs wait for memory although some seems to be left, such a part
+ * goes each time that the kernel says so. */
+#define STALL_PART 4
+
 gsize
 fm_pressure_budget (const FmHeadroom *memory, gsize in_force, gsize ceiling,
     gsize floor, gsize resident, gint64 elapsed)
 {
   guint64 margin = fm_headroom_margin (memory), wanted = in_force, more;
 
+  if (memory->stalls == FM_STALLS_NOW)
+    wanted = MIN (wanted, resident - resident / STALL_PART);
   if (memory->headroom < margin) {
     guint64 missing = margin - memory->headroom;
 
-    wanted = MIN (in_force, resident - MIN (resident, missing));
-  } else if (memory->headroom > 2 * margin) {
+    wanted = MIN (wanted, resident - MIN (resident, missing));
+  } else if (memory->headroom > 2 * margin && memory->stalls == FM_STALLS_NO) {
     more = (guint64) ((gdouble) ceiling * (gdouble) elapsed / G_USEC_PER_SEC
         / RETURN_SECONDS);
     wanted += MIN (more, (memory->headroom - 2 * margin) / RETURN_PART);

@@ -8,7 +8,9 @@
  * of the memory cgroup, lies a margin. Who finds less than that free gives back
  * what is missing, down to a floor; who finds more than two margins takes some
  * of the rest, up to the budget that was asked for. In between nothing changes,
- * so that programs that look one after the other don't swing.
+ * so that programs that look one after the other don't swing. Where the kernel
+ * says that programs wait for memory, whatever seems to be left, a quarter of
+ * what is there goes, and nothing comes back for a while.
  */
 #ifndef FM_PRESSURE_H
 #define FM_PRESSURE_H

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -189,6 +190,17 @@ fm_seam_lock_byte (int fd, int command, off_t byte)
   return fcntl (fd, command, &lock);
 }
 
+gboolean
+fm_seam_is_byte_locked (int fd, off_t byte)
+{
+  struct flock lock = {
+      .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+  if (refused (FM_CALL_LOCK, NULL, 0, F_OFD_GETLK))
+    return TRUE;
+  return fcntl (fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
+}
+
 int
 fm_seam_ftruncate (int fd, off_t length)
 {
@@ -236,6 +248,30 @@ fm_seam_write (int fd, const void *data, gsize length)
   if (refused (FM_CALL_WRITE, (void *) data, length, 0))
     return -1;
   return write (fd, data, length);
+}
+
+ssize_t
+fm_seam_read (int fd, void *ret_data, gsize length)
+{
+  if (refused (FM_CALL_READ, ret_data, length, 0))
+    return -1;
+  return read (fd, ret_data, length);
+}
+
+int
+fm_seam_eventfd (void)
+{
+  if (refused (FM_CALL_EVENTFD, NULL, 0, 0))
+    return -1;
+  return eventfd (0, EFD_CLOEXEC);
+}
+
+int
+fm_seam_poll (struct pollfd *fds, guint n, int timeout_ms)
+{
+  if (refused (FM_CALL_POLL, NULL, 0, 0))
+    return -1;
+  return poll (fds, n, timeout_ms);
 }
 
 ssize_t

@@ -17,6 +17,7 @@
 #include "private-api.h"
 #include "sync.h"
 
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -41,6 +42,7 @@ typedef enum {
   FM_CALL_FALLOCATE,
   FM_CALL_FADVISE,
   FM_CALL_SYNC_FILE_RANGE,
+  FM_CALL_READ,
   FM_CALL_WRITE,
   FM_CALL_PWRITE,
   FM_CALL_PREAD,
@@ -49,6 +51,8 @@ typedef enum {
   FM_CALL_FSTATFS,
   FM_CALL_NOCOW,
   FM_CALL_PERF_EVENT_OPEN,
+  FM_CALL_EVENTFD,
+  FM_CALL_POLL,
   FM_CALL_THREAD
 } FmCall;
 
@@ -92,6 +96,9 @@ int fm_seam_stat (const char *path, struct stat *ret_status);
  * F_OFD_SETLK. */
 FM_PRIVATE_API
 int fm_seam_lock_byte (int fd, int command, off_t byte);
+/* Whether another open file holds such a lock on that byte; so, too, where
+ * the kernel does not say. */
+gboolean fm_seam_is_byte_locked (int fd, off_t byte);
 FM_PRIVATE_API
 int fm_seam_ftruncate (int fd, off_t length);
 FM_PRIVATE_API
@@ -103,6 +110,7 @@ FM_PRIVATE_API
 int fm_seam_fstat (int fd, struct stat *ret_status);
 FM_PRIVATE_API
 ssize_t fm_seam_write (int fd, const void *data, gsize length);
+ssize_t fm_seam_read (int fd, void *ret_data, gsize length);
 ssize_t fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset);
 ssize_t fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset);
 ssize_t fm_seam_preadv (
@@ -143,6 +151,10 @@ int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 
 /* Sets FS_NOCOW_FL on an empty file. */
 int fm_seam_set_nocow (int fd);
+
+/* Of number 0, closed on exec(). */
+int fm_seam_eventfd (void);
+int fm_seam_poll (struct pollfd *fds, guint n, int timeout_ms);
 
 /* Of the calling thread, on any processor; @attributes are perf_event_attr. */
 FM_PRIVATE_API

@@ -27,7 +27,13 @@
   X (BUDGET, "budget", LIMIT, BYTES, LIMITS, "budget (ram)", "most bytes that may be resident now: ram, or less where others need the memory") \
   X (RAM, "ram", LIMIT, BYTES, LIMITS, "budget asked for", "the budget where nobody else needs the memory") \
   X (HEADROOM, "headroom", GAUGE, BYTES, MEMORY, "left for all", "bytes that any program may still take of the memory of the machine, or of the memory cgroup, when filemem looked last; 0 before it did") \
+  X (SHARE, "share", GAUGE, BYTES, MEMORY, "of what all share", "bytes that may be resident here as long as other programs of the user leave ram alone and use theirs (ram-total); 0 where ram is given") \
+  X (PROGRAMS, "programs", GAUGE, NUMBER, MEMORY, "programs that share", "programs that have blocks in memory and share ram-total, this one included; 0 if nothing is shared") \
   X (YIELDS, "yields", COUNTER, NUMBER, MEMORY, "times that it gave way", "times that the budget gave way to others") \
+  X (YIELDS_MACHINE, "yields-machine", COUNTER, NUMBER, MEMORY, "of these, to the machine", "of yields, those for the memory of the machine (MemAvailable)") \
+  X (YIELDS_CGROUP, "yields-cgroup", COUNTER, NUMBER, MEMORY, "of these, to a cgroup", "of yields, those for the limit of a memory cgroup") \
+  X (YIELDS_STALLS, "yields-stalls", COUNTER, NUMBER, MEMORY, "of these, to programs that wait for memory", "of yields, those because the kernel, or the service manager, said that programs wait for memory (PSI, MEMORY_PRESSURE_WATCH)") \
+  X (YIELDS_SHARE, "yields-share", COUNTER, NUMBER, MEMORY, "of these, to programs that share", "of yields, those to other programs that share ram-total") \
   X (LIVE_BYTES, "live-bytes", GAUGE, BYTES, ALLOCATED, "live", "bytes of live blocks") \
   X (LIVE_BLOCKS, "live-blocks", GAUGE, NUMBER, ALLOCATED, "live blocks", "live blocks") \
   X (OLDEST_NS, "oldest-ns", GAUGE, NS, ALLOCATED, "oldest data", "age of the oldest block, or of older ones that were in its extent") \

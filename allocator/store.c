@@ -39,7 +39,7 @@
 /* Addresses for each byte of size, so that fragmentation does not eat it. */
 #define ARENA_FACTOR 4
 
-#define RAM_SHARE 8
+#define RAM_SHARE 4
 #define RAM_LEAST (32 * MIB)
 #define RAM_MOST ((guint64) 1 * GIB)
 /* Of what the limits on addresses and data leave, the program keeps as much as
@@ -65,6 +65,7 @@ struct _FmStore
   FmArena *arena;
   FmHeap *heap;
   FmPager *pager;
+  FmRamTotal *total; /* that the pager shares; or NULL */
   FmStats *stats;
 
   FmMutex room_lock;
@@ -102,8 +103,10 @@ choose_budget (const FmOptions *options)
   const FmOptionValue *ram = &options->value[FM_OPTION_RAM];
   guint64 budget;
 
-  if (ram->text[0] != '\0')
+  if (fm_options_is_chosen (options, FM_OPTION_RAM))
     budget = ram->number;
+  else if (fm_options_is_chosen (options, FM_OPTION_RAM_TOTAL))
+    budget = fm_options_number (options, FM_OPTION_RAM_TOTAL);
   else
     budget =
         MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST),
@@ -215,6 +218,19 @@ warn_of_small_budget (const FmOptions *options, gsize budget)
       wanted, least);
 }
 
+/* NULL if it is this program's own. */
+static FmRamTotal *
+share_budget (const FmOptions *options, gsize budget)
+{
+  const gchar *runtime_dir = fm_machine_runtime_dir ();
+  g_autofree gchar *dir = NULL;
+
+  if (fm_options_is_chosen (options, FM_OPTION_RAM) || runtime_dir == NULL)
+    return NULL;
+  dir = g_build_filename (runtime_dir, FM_RUNTIME_DIRECTORY, NULL);
+  return fm_ram_total_new (dir, budget);
+}
+
 static gboolean
 make_store (FmStore *store, const FmOptions *options, GError **error)
 {
@@ -256,8 +272,10 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
   config.n_streams = choose_lanes (choice.budget);
   config.patience = PATIENCE;
   config.idle = IDLE;
-  if (fm_options_number (options, FM_OPTION_PRESSURE) == FM_PRESSURE_YIELD)
+  if (fm_options_number (options, FM_OPTION_PRESSURE) == FM_PRESSURE_YIELD) {
     config.machine = "";
+    config.total = store->total = share_budget (options, choice.budget);
+  }
   store->pager = fm_pager_new (
       &config, &store->table, store->arena, store->file, store->stats);
   if (store->pager == NULL)
@@ -323,6 +341,7 @@ fm_store_free (FmStore *store)
       close_lane (store, lane, NULL);
   }
   g_clear_pointer (&store->pager, fm_pager_free);
+  g_clear_pointer (&store->total, fm_ram_total_free);
   g_clear_pointer (&store->heap, fm_heap_free);
   fm_extent_table_clear (&store->table);
   g_clear_pointer (&store->arena, fm_arena_free);

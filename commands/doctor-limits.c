@@ -7,6 +7,7 @@
  */
 #include "doctor.h"
 #include "machine.h"
+#include "pressure-watch.h"
 #include "pager.h"
 #include "seam.h"
 
@@ -207,11 +208,47 @@ check_memory (void)
         version, limit_text);
 }
 
+static void
+ignore_it (gpointer unused)
+{
+}
+
+/* Who tells filemem that others need the memory, beside its own looks. */
+static void
+check_pressure (const Doctor *doctor)
+{
+  g_autoptr (GBytes) trigger = NULL;
+  g_autofree gchar *path = fm_pressure_watch_path ("", &trigger);
+  FmPressureWatch *watch;
+  FmOptions options;
+
+  doctor_take_options (doctor, &options);
+  if (fm_options_number (&options, FM_OPTION_PRESSURE) == FM_PRESSURE_IGNORE) {
+    doctor_note ("pressure", "GST_FILEMEM_PRESSURE=yield",
+        "the budget does not give way to other programs (pressure=ignore)");
+    fm_options_clear (&options);
+    return;
+  }
+  fm_options_clear (&options);
+  watch = fm_pressure_watch_new ("", ignore_it, NULL);
+  if (watch != NULL)
+    doctor_ok ("pressure",
+        "the budget gives way to other programs: filemem looks what is left, "
+        "and %s tells",
+        path);
+  else
+    doctor_ok ("pressure",
+        "the budget gives way to other programs: filemem looks what is left; "
+        "the kernel does not tell (PSI)");
+  g_clear_pointer (&watch, fm_pressure_watch_free);
+}
+
 void
 doctor_check_limits (const Doctor *doctor)
 {
   check_bytes ();
   check_memory ();
+  check_pressure (doctor);
   check_threads ();
   check_locked_memory ();
   check_core (doctor);

@@ -262,6 +262,34 @@ put_extents (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
+/* What others need; silent before anybody has looked. */
+static void
+put_memory (FmSheet *sheet, FmProgram *program)
+{
+  g_autofree gchar *left = fm_part_bytes (program, FM_STAT_HEADROOM);
+  g_autofree gchar *share = fm_part_bytes (program, FM_STAT_SHARE);
+  g_autofree gchar *asked = fm_part_bytes (program, FM_STAT_RAM);
+  guint64 programs = fm_part_figure (program, FM_STAT_PROGRAMS);
+  guint64 yields = fm_part_figure (program, FM_STAT_YIELDS);
+
+  if (fm_part_figure (program, FM_STAT_HEADROOM) == 0)
+    return;
+  fm_part_label (sheet, "Memory");
+  fm_part_piece (sheet, FM_STYLE_NORMAL,
+      g_strdup_printf (
+          "%s %s", left, fm_figure_spec (FM_STAT_HEADROOM)->label));
+  if (programs > 1)
+    fm_part_piece (sheet, FM_STYLE_NORMAL,
+        g_strdup_printf ("%s here of the %s that %" G_GUINT64_FORMAT
+                         " programs share",
+            share, asked, programs));
+  if (yields > 0)
+    fm_part_piece (sheet, FM_STYLE_WARNING,
+        g_strdup_printf ("%" G_GUINT64_FORMAT " %s", yields,
+            fm_figure_spec (FM_STAT_YIELDS)->label));
+  fm_sheet_end_line (sheet);
+}
+
 /* Of small buffers, where there were any. */
 static void
 put_packed (FmSheet *sheet, FmProgram *program)
@@ -323,6 +351,7 @@ fm_view_program (
     put_title (sheet, program);
   for (guint i = 0; i < FM_N_LEVELS; i++)
     put_level (sheet, program, &fm_levels[i]);
+  put_memory (sheet, program);
   put_rates (sheet, program);
   put_wear (sheet, program);
   put_waits (sheet, program);

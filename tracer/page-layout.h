@@ -22,13 +22,15 @@
 #ifndef FM_PAGE_LAYOUT_H
 #define FM_PAGE_LAYOUT_H
 
+#include "machine.h"
+
 #include <glib.h>
 
 G_BEGIN_DECLS
 
-#define FM_PAGE_DIRECTORY "gst-filemem" /* in XDG_RUNTIME_DIR, mode 0700 */
-#define FM_PAGE_UNFINISHED "."          /* before the name of a page */
-#define FM_PAGE_MAGIC "filemem"         /* with its NUL: 8 bytes */
+#define FM_PAGE_DIRECTORY FM_RUNTIME_DIRECTORY /* in XDG_RUNTIME_DIR */
+#define FM_PAGE_UNFINISHED "."                 /* before the name of a page */
+#define FM_PAGE_MAGIC "filemem"                /* with its NUL: 8 bytes */
 #define FM_PAGE_VERSION 1
 #define FM_PAGE_SIZE (128 * 1024)
 

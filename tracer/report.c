@@ -87,6 +87,7 @@ add_limits (GString *text, const guint64 *stats)
   g_autofree gchar *most = fm_size_text (stats[FM_STAT_SIZE]);
   g_autofree gchar *budget = fm_size_text (stats[FM_STAT_BUDGET]);
   g_autofree gchar *asked = fm_size_text (stats[FM_STAT_RAM]);
+  g_autofree gchar *share = fm_size_text (stats[FM_STAT_SHARE]);
   g_autofree gchar *times = count (stats[FM_STAT_YIELDS], "time");
 
   g_string_append_printf (text, "  %-12ssize %s, budget (ram) %s",
@@ -94,6 +95,10 @@ add_limits (GString *text, const guint64 *stats)
   if (stats[FM_STAT_YIELDS] > 0)
     g_string_append_printf (
         text, ", %s now: gave way to others %s", budget, times);
+  if (stats[FM_STAT_PROGRAMS] > 1)
+    g_string_append_printf (text,
+        "; %" N " programs share it (ram-total), %s here",
+        stats[FM_STAT_PROGRAMS], share);
   g_string_append_c (text, '\n');
 }
 

@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/auxv.h>
 
 /* Of queues, elements and threads, those that are on the page if it has room.
  */
@@ -86,20 +85,13 @@ run (gpointer unused)
   return NULL;
 }
 
-/* Where pages go; NULL: nowhere. A set-uid program shows its user nothing. */
-static const gchar *
-runtime_dir (void)
-{
-  return getauxval (AT_SECURE) == 0 ? g_getenv ("XDG_RUNTIME_DIR") : NULL;
-}
-
 void
 fm_watch_start (void)
 {
   fm_mutex_lock (&watch.lock);
   if (watch.thread == NULL && !watch.refused
       && !atomic_load (&watch.stopping)) {
-    if (fm_page_init (&watch.page, runtime_dir ()))
+    if (fm_page_init (&watch.page, fm_machine_runtime_dir ()))
       watch.thread = fm_seam_thread_start ("filemem-watch", run, NULL);
     if (watch.thread != NULL)
       atomic_store (&watch.is_there, TRUE);

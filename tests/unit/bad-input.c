@@ -95,6 +95,7 @@ static const struct
     {"ram", "GST_FILEMEM_RAM", "50%", "64M"},
     {"ram", "GST_FILEMEM_RAM", "12parsecs", "64M"},
     {"reserve", "GST_FILEMEM_RESERVE", "1X", "64M"},
+    {"ram-total", "GST_FILEMEM_RAM_TOTAL", "much", "64M"},
     {"pressure", "GST_FILEMEM_PRESSURE", "none", "yield or ignore"},
     {"min-size", "GST_FILEMEM_MIN_SIZE", "small", "64M"},
     {"when-full", "GST_FILEMEM_WHEN_FULL", "explode", "system, wait or fail"},

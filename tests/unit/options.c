@@ -235,6 +235,7 @@ static const struct
     {FM_OPTION_WHEN_FULL, "system", "system", FM_WHEN_FULL_SYSTEM},
     {FM_OPTION_WHEN_FULL, "WAIT", "wait", FM_WHEN_FULL_WAIT},
     {FM_OPTION_WHEN_FULL, " fail ", "fail", FM_WHEN_FULL_FAIL},
+    {FM_OPTION_RAM_TOTAL, "256M", "268435456", 268435456},
     {FM_OPTION_PRESSURE, "Yield", "yield", FM_PRESSURE_YIELD},
     {FM_OPTION_PRESSURE, "ignore", "ignore", FM_PRESSURE_IGNORE},
     {FM_OPTION_ON_REPLACE, "Keep", "keep", 0},
@@ -319,6 +320,7 @@ static const struct
     {FM_OPTION_REPORT_FORMAT, "html"}, {FM_OPTION_WHEN_FULL, "system:wait"},
     {FM_OPTION_WHEN_FULL, "yes"}, {FM_OPTION_WHEN_FULL, "1"},
     {FM_OPTION_ON_REPLACE, "no"}, {FM_OPTION_PRESSURE, "high"},
+    {FM_OPTION_RAM_TOTAL, "10%"},
 
     {FM_OPTION_ATTRIBUTION, "2"}, {FM_OPTION_ATTRIBUTION, ""},
     {FM_OPTION_CHILDREN, "maybe"}, {FM_OPTION_DONTDUMP, "y"},

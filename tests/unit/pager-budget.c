@@ -9,7 +9,10 @@
 #include "seam.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define EXTENTS 24
 #define SMALL (8 * EXTENT)
@@ -260,6 +263,80 @@ test_is_looked_at (void **state)
   fm_pager_release (fixture->pager, extent);
 }
 
+static guint64
+stat_of (Fixture *fixture, guint stat)
+{
+  return atomic_load (&fixture->stats->value[stat]);
+}
+
+/* The service manager says so, by a FIFO, and the keeper does something about
+ * it though there is enough. */
+static void
+test_is_told (void **state)
+{
+  Fixture *fixture = *state;
+  g_autofree gchar *fifo = g_build_filename (fixture->dir, "fifo", NULL);
+  gsize most = EXTENTS * EXTENT;
+  FmExtent *extent;
+  int fd;
+
+  assert_int_equal (mkfifo (fifo, 0600), 0);
+  g_setenv ("MEMORY_PRESSURE_WATCH", fifo, TRUE);
+  set_machine (fixture);
+  extent = acquire (fixture, EXTENT, FALSE);
+  /* Somebody reads it, once the keeper looks. */
+  while ((fd = open (fifo, O_WRONLY | O_NONBLOCK)) < 0)
+    g_usleep (1000);
+  assert_int_equal (write (fd, "x", 1), 1);
+  wait_for_resident (fixture, (most + EXTENT) / 4 * 3);
+  close (fd);
+  assert_int_equal (stat_of (fixture, FM_STAT_YIELDS_STALLS), 1);
+  check_all (fixture);
+  g_unsetenv ("MEMORY_PRESSURE_WATCH");
+  remove_machine (fixture);
+  fm_pager_release (fixture->pager, extent);
+  g_unlink (fifo);
+}
+
+/* Another program takes its part, and goes. */
+static void
+test_shares (void **state)
+{
+  Fixture *fixture = *state;
+  FmPager *pager = fixture->pager;
+  gsize most = EXTENTS * EXTENT, asked = fm_pager_budget (pager);
+  g_autofree gchar *dir = g_build_filename (fixture->dir, "shared", NULL);
+  g_autofree gchar *path = g_build_filename (dir, "ram-total", NULL);
+  FmRamTotal *other = fm_ram_total_new (dir, asked);
+  const FmClaim much = {FM_PAGER_YIELDS_TO, 2 * asked};
+  guint programs;
+
+  set_machine (fixture);
+  pager->config.total = fm_ram_total_new (dir, asked);
+  look (pager);
+  assert_int_equal (fm_pager_budget (pager), asked);
+  assert_int_equal (stat_of (fixture, FM_STAT_SHARE), asked);
+  (void) fm_ram_total_claim (other, 0, &much, &programs);
+  assert_int_equal (programs, 2);
+  look (pager);
+  assert_in_range (fm_pager_budget (pager), asked / 2, most - 1);
+  assert_int_equal (stat_of (fixture, FM_STAT_PROGRAMS), 2);
+  assert_int_equal (stat_of (fixture, FM_STAT_YIELDS_SHARE), 1);
+  wait_for_resident (fixture, fm_pager_budget (pager));
+  check_all (fixture);
+  fm_ram_total_free (other);
+  age (pager, 3600);
+  look (pager);
+  age (pager, 3600);
+  look (pager);
+  assert_int_equal (fm_pager_budget (pager), asked);
+  remove_machine (fixture);
+  fm_ram_total_free (pager->config.total);
+  pager->config.total = NULL;
+  g_unlink (path);
+  g_rmdir (dir);
+}
+
 #define TEST(name) \
   cmocka_unit_test_setup_teardown (name, set_up, fixture_teardown)
 
@@ -273,6 +350,8 @@ main (void)
       TEST (test_proportions),
       TEST (test_gives_way),
       TEST (test_is_looked_at),
+      TEST (test_is_told),
+      TEST (test_shares),
   };
 
   return cmocka_run_group_tests (tests, NULL, NULL);

@@ -59,6 +59,32 @@ test_looks (void **state)
   }
 }
 
+/* Programs wait for memory, whatever seems to be left. */
+static void
+test_stalls (void **state)
+{
+  FmHeadroom memory = {.headroom = 900 * MIB, .total = 1024 * MIB};
+
+  memory.stalls = FM_STALLS_NOW;
+  assert_int_equal (
+      fm_pressure_budget (&memory, 64 * MIB, 64 * MIB, FLOOR, 64 * MIB, SECOND),
+      48 * MIB);
+  assert_int_equal (
+      fm_pressure_budget (&memory, 64 * MIB, 64 * MIB, FLOOR, 4 * MIB, SECOND),
+      FLOOR);
+  assert_int_equal (
+      fm_pressure_budget (&memory, 20 * MIB, 64 * MIB, FLOOR, 64 * MIB, SECOND),
+      20 * MIB);
+  memory.stalls = FM_STALLS_LATELY;
+  assert_int_equal (
+      fm_pressure_budget (&memory, 20 * MIB, 64 * MIB, FLOOR, 20 * MIB, SECOND),
+      20 * MIB);
+  memory.headroom = 100 * MIB;
+  assert_int_equal (
+      fm_pressure_budget (&memory, 64 * MIB, 64 * MIB, FLOOR, 64 * MIB, SECOND),
+      36 * MIB);
+}
+
 static void
 test_margin (void **state)
 {
@@ -195,6 +221,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (test_looks),
+      cmocka_unit_test (test_stalls),
       cmocka_unit_test (test_margin),
       cmocka_unit_test (test_when_to_look),
       cmocka_unit_test (test_many_programs),

@@ -42,9 +42,9 @@ test_defaults (void **state)
   assert_about (fm_store_size (fixture->store), free_bytes / 2);
   assert_in_range (
       fm_store_budget (fixture->store), 32 * TESTING_MIB, 1024 * TESTING_MIB);
-  if (memory / 8 < 32 * TESTING_MIB)
+  if (memory / 4 < 32 * TESTING_MIB)
     assert_int_equal (fm_store_budget (fixture->store), 32 * TESTING_MIB);
-  else if (memory / 8 > 2048 * TESTING_MIB)
+  else if (memory / 4 > 2048 * TESTING_MIB)
     assert_int_equal (fm_store_budget (fixture->store), 1024 * TESTING_MIB);
   assert_int_equal (fm_store_reserve (fixture->store),
       MIN (total / 100 * 5, 1024 * TESTING_MIB));

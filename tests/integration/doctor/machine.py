@@ -284,11 +284,23 @@ def test_cgroup(doctor):
         answer = doctor.run_command(command, 0)
         answer.find("ok", "memory", f"256.0 MiB available; cgroup version "
                     f"{group.version}, limit 256.0 MiB")
-        answer.find("ok", "choice", "budget 32.0 MiB")
+        answer.find("ok", "choice", "budget 64.0 MiB")
         doctor.set(GST_FILEMEM_RAM="1G")
         answer = doctor.run_command(command, 1)
         answer.find("problem", "ram", "the budget of 1.0 GiB does not fit the "
                     "memory there is, 256.0 MiB", "set GST_FILEMEM_RAM to 128M")
+
+
+def test_pressure(doctor):
+    doctor.set(MEMORY_PRESSURE_WATCH=str(doctor.dir / "fifo"))
+    os.mkfifo(doctor.dir / "fifo")
+    doctor.run(0).find("ok", "pressure", "gives way to other programs: filemem "
+                       f"looks what is left, and {doctor.dir}/fifo tells")
+    doctor.set(MEMORY_PRESSURE_WATCH="/dev/null")
+    doctor.run(0).find("ok", "pressure", "the kernel does not tell")
+    doctor.set(GST_FILEMEM_PRESSURE="ignore")
+    doctor.run(0).find("note", "pressure", "does not give way",
+                       "GST_FILEMEM_PRESSURE=yield")
 
 
 # linux/seccomp.h, linux/filter.h and the numbers of x86-64

@@ -67,6 +67,7 @@ class Once(viewing.TopTest):
         self.assertRegex(self.line(text, "Fallbacks"),
                          "5 to system memory, 1.0 MiB +5 size reached")
         self.assertIn("2 I/O errors", self.line(text, "Trouble"))
+        self.assertNotIn("Memory", text)
         self.assertIn("3000 buffers, 1.0 MiB, in 4 parcels",
                       self.line(text, "Packed"))
         # fullest first
@@ -84,6 +85,13 @@ class Once(viewing.TopTest):
                      ' "mean-read-bytes": 0}')
         self.assertRegex(self.line(self.run_top("--once"), "Wear"),
                          "^Wear +0 written per byte$")
+
+    def test_sharing(self):
+        self.publish("--stats", '{"headroom": 1073741824, "share": 33554432,'
+                     ' "ram": 134217728, "programs": 4, "yields": 3}')
+        self.assertRegex(" ".join(self.run_top("--once").split()),
+                         "Memory 1.0 GiB left for all 32 MiB here of the 128 MiB that "
+                         "4 programs share 3 times that it gave way Rates")
 
     def test_without_attribution(self):
         self.publish()

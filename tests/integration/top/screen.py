@@ -578,4 +578,7 @@ if __name__ == "__main__":
             os.close(end)
     except OSError as error:
         skip(f"no terminal is to be had: {error}")
+    # a shell has jobs in the background ignore these
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
     viewing.main()
