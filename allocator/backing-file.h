@@ -96,7 +96,7 @@ void fm_backing_file_drop_cache (
     FmBackingFile *file, guint64 offset, gsize length);
 
 /* Bytes of it in the page cache; 0 where that can't be known. Before Linux 6.5
- * it may be what was so a while ago. */
+ * it may be stale. */
 guint64 fm_backing_file_cached_bytes (FmBackingFile *file);
 
 static inline guint64

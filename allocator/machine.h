@@ -58,6 +58,7 @@ fm_headroom_before_margin (const FmHeadroom *memory)
 /* What may still be taken, by this process or any other: of what is available
  * on the machine, or of what those cgroups leave, for which page cache counts
  * as free; where there is least before the margin. */
+FM_PRIVATE_API
 FmHeadroom fm_machine_headroom (const gchar *root);
 
 /* The file in which the kernel says how long programs of the process's own

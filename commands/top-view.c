@@ -197,7 +197,7 @@ fm_view_help (FmSheet *sheet)
   };
   static const gchar *const lines[] = {
       "Queues: bytes that each holds. A full bar is the most that any of them "
-      "held since you look.",
+      "held since top started.",
       "Rates: bytes in a second.",
       "Waits: how often in a second an access to a buffer (map), or the making "
       "of one (allocation), had to wait for the disk, and the time that all of "

@@ -75,7 +75,7 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
       "Keys: up, down and tab choose a program, h explains, q quits.\n"
       "\n"
       "Exit status: 0; with PID, --once or --json 1 if there is no such "
-      "program;\n2 if the command line is wrong, this is no terminal, or "
+      "program;\n2 if the command line is wrong, not a terminal, or "
       "something can't be\nread or written.\n");
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
@@ -114,7 +114,7 @@ show_screen (FmPages *pages, gint64 pid, gboolean utf8)
   int error, end;
 
   if (!isatty (STDIN_FILENO) || !isatty (STDOUT_FILENO))
-    return complain ("this is no terminal; try: gst-filemem top --once");
+    return complain ("not a terminal; try: gst-filemem top --once");
   error = fm_pages_scan (pages);
   if (error != 0 || (pid != 0 && !has_program (pages, pid)))
     return fm_text_say_nobody (pages, error, pid);

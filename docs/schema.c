@@ -17,6 +17,7 @@
 #include "tally-figures.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Names of the properties of an object, and what each is. */
 typedef struct
@@ -26,6 +27,9 @@ typedef struct
   const char *description;
   const FmFigureSpec *figure;
 } Property;
+
+/* What is not in each object. */
+static const char optional[] = "about";
 
 #define NATURAL "{\"type\": \"integer\", \"minimum\": 0"
 #define STRING "{\"type\": \"string\""
@@ -52,6 +56,7 @@ static const Property top[] = {
     {"program", STRING, "its name", NULL},
     {"uptime-ns", NATURAL, "since filemem was loaded", NULL},
     {"active", STRING, "where buffers live, for people; empty before the first", NULL},
+    {"about", OBJECT ("about"), "what it is of; of a recording in the first line of each process", NULL},
     {"stats", OBJECT ("stats"), "the figures of the process", NULL},
     {"waits", OBJECT ("waits"), "how long waits were", NULL},
     {"queues", ARRAY_OF ("queue"), "elements that hold buffers, the busiest first", NULL},
@@ -59,6 +64,16 @@ static const Property top[] = {
     {"elements", ARRAY_OF ("element"), "with attribution=on", NULL},
     {"threads", ARRAY_OF ("thread"), "with attribution=on", NULL},
     {"advice", ARRAY_OF ("text"), "what to do, for people", NULL},
+};
+static const Property about[] = {
+    {"command", ARRAY_OF ("text"), "the program and its arguments", NULL},
+    {"since", STRING, "when filemem was loaded (ISO 8601)", NULL},
+    {"filemem", STRING, "its version", NULL},
+    {"gstreamer", STRING, "its version", NULL},
+    {"kernel", STRING, "system, release and machine", NULL},
+    {"processors", NATURAL, "how many there are", NULL},
+    {"memory-bytes", NATURAL, "of the machine, or the limit of the memory cgroup", NULL},
+    {"options", "{\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}", "those in force, by name", NULL},
 };
 static const Property stats[] = {
     FM_ALL_FIGURES (FIGURE)
@@ -112,6 +127,7 @@ print_figure (const FmFigureSpec *figure)
 static void
 print_object (const Property *property, unsigned n)
 {
+  const char *separator = "";
   unsigned i;
 
   printf ("\"type\": \"object\",\n  \"properties\": {");
@@ -125,8 +141,12 @@ print_object (const Property *property, unsigned n)
     printf ("}");
   }
   printf ("\n  },\n  \"required\": [");
-  for (i = 0; i < n; i++)
-    printf ("%s\"%s\"", i > 0 ? ", " : "", property[i].name);
+  for (i = 0; i < n; i++) {
+    if (strcmp (property[i].name, optional) == 0)
+      continue;
+    printf ("%s\"%s\"", separator, property[i].name);
+    separator = ", ";
+  }
   printf ("]");
 }
 
@@ -146,6 +166,7 @@ main (void)
       FM_REPORT_VERSION);
   print_object (top, N_ELEMENTS (top));
   printf (",\n  \"$defs\": {\n");
+  print_definition ("about", about, N_ELEMENTS (about));
   print_definition ("stats", stats, N_ELEMENTS (stats));
   print_definition ("waits", waits, N_ELEMENTS (waits));
   print_definition ("queue", queue, N_ELEMENTS (queue));

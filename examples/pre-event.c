@@ -4,7 +4,7 @@
  * pre-event.c: a pre-event recorder. It keeps the last seconds of a video in a
  * queue of its own, and when something happens writes them to a file, from the
  * key frame on. What happens is SIGUSR1, or that the video has come to
- * --trigger seconds.
+ * --trigger seconds. SIGINT and SIGTERM end it.
  *
  * This is plain GStreamer: nothing in here knows of filemem.
  */
@@ -20,12 +20,15 @@
   "x264enc tune=zerolatency bitrate=8000 key-int-max=30 ! h264parse ! " \
   "video/x-h264,stream-format=byte-stream,alignment=au"
 
-static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t signalled, ended;
 
 static void
 on_signal (int number)
 {
-  signalled = 1;
+  if (number == SIGUSR1)
+    signalled = 1;
+  else
+    ended = 1;
 }
 
 static gboolean
@@ -109,9 +112,11 @@ main (int argc, char **argv)
   g_autoptr (GstElement) pipeline = NULL;
   g_autoptr (GstElement) sink = NULL;
   GQueue history = G_QUEUE_INIT;
-  GstSample *sample;
   gboolean well = TRUE;
 
+  signal (SIGUSR1, on_signal);
+  signal (SIGINT, on_signal);
+  signal (SIGTERM, on_signal);
   g_option_context_add_main_entries (options, entries, NULL);
   g_option_context_add_group (options, gst_init_get_option_group ());
   if (!g_option_context_parse (options, &argc, &argv, &error) || argc != 2) {
@@ -125,23 +130,27 @@ main (int argc, char **argv)
     return EXIT_FAILURE;
   }
   sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
-  signal (SIGUSR1, on_signal);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
 
-  while ((sample = gst_app_sink_pull_sample (GST_APP_SINK (sink))) != NULL) {
-    GstClockTime start = time_of (sample);
+  while (!ended && !gst_app_sink_is_eos (GST_APP_SINK (sink))) {
+    GstSample *sample =
+        gst_app_sink_try_pull_sample (GST_APP_SINK (sink), 100 * GST_MSECOND);
 
-    g_queue_push_tail (&history, sample);
-    trim (&history, seconds);
-    if (trigger >= 0 && start >= (GstClockTime) trigger * GST_SECOND)
-      break;
+    if (sample != NULL) {
+      g_queue_push_tail (&history, sample);
+      trim (&history, seconds);
+      if (trigger >= 0
+          && time_of (sample) >= (GstClockTime) trigger * GST_SECOND)
+        break;
+    }
     if (signalled) {
       signalled = 0;
       well = write_all (&history, argv[1]) && well;
     }
   }
-  if (history.length > 0)
+  if (!ended && history.length > 0)
     well = write_all (&history, argv[1]) && well;
+  g_queue_clear_full (&history, (GDestroyNotify) gst_sample_unref);
   gst_element_set_state (pipeline, GST_STATE_NULL);
   return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

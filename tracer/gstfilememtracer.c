@@ -50,6 +50,7 @@
  */
 #include "gstfilememtracer.h"
 
+#include "about.h"
 #include "attribution.h"
 #include "children.h"
 #include "faults.h"
@@ -306,6 +307,7 @@ start_queues_and_elements (void)
 {
   const FmOptions *options = &shared.options;
 
+  fm_about_start (options);
   check_queues (options);
   fm_queues_start (GST_ALLOCATOR (shared.allocator),
       fm_options_text (options, FM_OPTION_QUEUES),

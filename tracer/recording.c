@@ -5,7 +5,8 @@
  *
  * The file is opened for each line, and closed again: a program may close all
  * descriptors, and fork. What is there when a process begins is another run's,
- * and goes; but the child of a fork goes on in a file that is its parent's.
+ * and goes; but the child of a fork goes on in a file that is its parent's. Of
+ * each process the first line alone says what it is about.
  */
 #include "recording.h"
 
@@ -25,7 +26,7 @@ static struct
 } recording;
 
 void
-fm_recording_add (const gchar *to, const FmSnapshot *snapshot)
+fm_recording_add (const gchar *to, FmSnapshot *snapshot)
 {
   gboolean begins = recording.pid != getpid ();
   gboolean shares = recording.pid != 0 && strstr (to, "%p") == NULL;
@@ -33,6 +34,7 @@ fm_recording_add (const gchar *to, const FmSnapshot *snapshot)
 
   if (recording.failed && !begins)
     return;
+  snapshot->tells_about = begins;
   json = fm_report_json (snapshot, RECORDED_MOST);
   line = g_strconcat (json, "\n", NULL);
   recording.pid = getpid ();

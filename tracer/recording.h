@@ -12,7 +12,7 @@ G_BEGIN_DECLS
 
 /* Adds a line with the report as JSON to what @to names, which is not "none".
  * One caller at a time. */
-void fm_recording_add (const gchar *to, const FmSnapshot *snapshot);
+void fm_recording_add (const gchar *to, FmSnapshot *snapshot);
 
 G_END_DECLS
 #endif

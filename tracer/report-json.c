@@ -6,6 +6,7 @@
  */
 #include "report.h"
 
+#include "about.h"
 #include "advice.h"
 #include "json.h"
 #include "report-version.h"
@@ -166,6 +167,8 @@ fm_report_json (const FmSnapshot *snapshot, guint most)
   fm_json_number (&json, "uptime-ns", snapshot->uptime);
   fm_json_string (
       &json, "active", snapshot->active != NULL ? snapshot->active : "");
+  if (snapshot->tells_about)
+    fm_about_add (&json);
   add_stats (&json, snapshot);
   fm_json_begin (&json, "waits", '{');
 #define X(symbol, name, ...) \

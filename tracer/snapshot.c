@@ -39,6 +39,7 @@ fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start)
   FmSnapshot *snapshot = g_new0 (FmSnapshot, 1);
   guint i;
 
+  snapshot->tells_about = TRUE;
   snapshot->uptime = gst_util_get_timestamp () - start;
   snapshot->active = gst_file_mem_allocator_describe (allocator);
   snapshot->limited_by = gst_file_mem_allocator_limited_by (allocator);

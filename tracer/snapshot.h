@@ -23,8 +23,9 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  guint64 uptime; /* ns since filemem was loaded */
-  gchar *active;  /* where buffers live, for people; NULL before the first */
+  guint64 uptime;       /* ns since filemem was loaded */
+  gboolean tells_about; /* what it is of (about.h), where that has room */
+  gchar *active; /* where buffers live, for people; NULL before the first */
   const gchar
       *limited_by; /* what leaves less than the size asked for, likewise */
   guint64 stats[FM_N_ALL_FIGURES];

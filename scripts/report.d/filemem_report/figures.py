@@ -12,7 +12,7 @@
 
 import math
 
-from . import schema, series
+from . import schema, series, verdict
 from .names import printable, short_names
 from .tables import tables, totals_table
 
@@ -414,6 +414,8 @@ def model(runs, logs, notes):
                 "log": printable(run.log),
                 "pid": run.pid,
                 "records": run.count,
+                "verdict": verdict.of(run),
+                "about": verdict.about(run),
                 "missing": missing(run),
                 "advice": [printable(text) for text in run.advice],
             }

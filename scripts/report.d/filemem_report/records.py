@@ -100,6 +100,7 @@ class Run:
         self.last = {}
         self.highest = {}
         self.advice = []
+        self.about = {}
         self.queues = {}
         self.elements = {}
         self.threads = {}
@@ -138,6 +139,9 @@ class Run:
             self.elements.setdefault(name, {}).update(_figures(item))
         for item in _items(record, "threads"):
             self._add_thread(item)
+        about = record.get("about")
+        if isinstance(about, dict):
+            self.about = about
         advice = record.get("advice")
         if isinstance(advice, list):
             self.advice = [text for text in advice if isinstance(text, str)]

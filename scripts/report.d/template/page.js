@@ -193,14 +193,37 @@
     return list.children.length ? element("section.box", element("h2", "Advice"), list) : null;
   }
 
+  /* What filemem did, in words. */
+  function verdicts() {
+    const several = model.runs.length > 1;
+    return model.runs.map((run) =>
+      element("p.verdict", several ? element("span.name", run.label + ": ") : "", run.verdict)
+    );
+  }
+
+  /* What each run was of, folded up. */
+  function aboutBox() {
+    const several = model.runs.length > 1;
+    const lists = model.runs.filter((run) => run.about.length).map((run) =>
+      element(
+        "dl.about",
+        ...(several ? [element("dt", "Run"), element("dd.name", run.label)] : []),
+        ...run.about.flatMap(([name, text]) => [element("dt", name), element("dd.name", text)])
+      )
+    );
+    if (!lists.length) return null;
+    return element("details", element("summary", "Command, versions, options, machine"), ...lists);
+  }
+
   function top() {
     const header = document.getElementById("top");
+    header.append(...verdicts(), adviceBox() || "");
     if (model.runs.length === 1) header.append(runLine(model.runs[0], false, 0), tiles());
     if (model.runs.length > 1)
       header.append(
         element("ul.runs", ...model.runs.map((run, index) => runLine(run, true, index)))
       );
-    header.append(adviceBox() || "", missingBox() || "");
+    header.append(aboutBox() || "", missingBox() || "");
   }
 
   function empty() {
@@ -487,8 +510,14 @@
             axisLabelFormatter: (value) => number(value, 6),
           },
         },
-        highlightCallback: (event, x, points, row) => this.show(row),
-        unhighlightCallback: () => this.rest(),
+        highlightCallback: (event, x, points, row) => {
+          this.show(row);
+          pointAll(this, row);
+        },
+        unhighlightCallback: () => {
+          this.rest();
+          leaveAll(this);
+        },
         zoomCallback: (from, to) => zoomAll(this, from, to),
       };
       if (this.isLog) options.axes.y.ticker = logTicks;
@@ -519,6 +548,38 @@
       const scale = from.xScale / plot.xScale;
       plot.graph.updateOptions({ dateWindow: [low * scale, high * scale] });
     }
+  }
+
+  /* All plots over time point at the same moment, as far as each has points. */
+  function pointAll(from, row) {
+    if (from.isHistogram) return;
+    const at = from.chart.x[row];
+    for (const plot of plots) {
+      if (plot === from || plot.isHistogram) continue;
+      const nearest = nearestRow(plot.chart.x, at);
+      plot.graph.setSelection(nearest);
+      plot.show(nearest);
+    }
+  }
+
+  function leaveAll(from) {
+    for (const plot of plots) {
+      if (plot === from || plot.isHistogram || from.isHistogram) continue;
+      plot.graph.clearSelection();
+      plot.rest();
+    }
+  }
+
+  /* Of ascending values. */
+  function nearestRow(values, at) {
+    let low = 0;
+    let high = values.length - 1;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (values[middle] <= at) low = middle;
+      else high = middle;
+    }
+    return at - values[low] <= values[high] - at ? low : high;
   }
 
   /* All get their place first: what is beside a plot changes its width. */

@@ -1,0 +1,90 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * about.c: see about.h.
+ */
+#include "about.h"
+
+#include "machine.h"
+
+#include <gst/gst.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+/* Of a command line. */
+#define ARGUMENTS_MOST 100
+
+static const FmOptions *options;
+static gint64 began; /* us since 1970 */
+
+void
+fm_about_start (const FmOptions *in_force)
+{
+  options = in_force;
+  began = g_get_real_time ();
+}
+
+static void
+add_command (FmJson *json)
+{
+  g_autofree gchar *text = NULL;
+  const gchar *at;
+  gsize length = 0;
+  guint n = 0;
+
+  (void) g_file_get_contents ("/proc/self/cmdline", &text, &length, NULL);
+  fm_json_begin (json, "command", '[');
+  for (at = text; at != NULL && at < text + length && n < ARGUMENTS_MOST; n++) {
+    fm_json_string (json, NULL, at);
+    at += strlen (at) + 1;
+  }
+  fm_json_end (json, ']');
+}
+
+/* Those that have a value, given or not. */
+static void
+add_options (FmJson *json)
+{
+  guint id;
+
+  fm_json_begin (json, "options", '{');
+  for (id = 0; options != NULL && id < FM_N_OPTIONS; id++) {
+    const gchar *text = fm_options_text (options, id);
+
+    if (text[0] != '\0')
+      fm_json_string (json, fm_option_spec (id)->name, text);
+  }
+  fm_json_end (json, '}');
+}
+
+static void
+add_machine (FmJson *json)
+{
+  g_autofree gchar *kernel = NULL;
+  struct utsname name;
+
+  if (uname (&name) == 0)
+    kernel =
+        g_strdup_printf ("%s %s %s", name.sysname, name.release, name.machine);
+  fm_json_string (json, "kernel", kernel != NULL ? kernel : "");
+  fm_json_number (json, "processors", g_get_num_processors ());
+  fm_json_number (json, "memory-bytes", fm_machine_headroom ("").total);
+}
+
+void
+fm_about_add (FmJson *json)
+{
+  g_autoptr (GDateTime) date =
+      g_date_time_new_from_unix_utc (began / G_USEC_PER_SEC);
+  g_autofree gchar *since = g_date_time_format_iso8601 (date);
+  g_autofree gchar *gstreamer = gst_version_string ();
+
+  fm_json_begin (json, "about", '{');
+  add_command (json);
+  fm_json_string (json, "since", since);
+  fm_json_string (json, "filemem", PACKAGE_VERSION);
+  fm_json_string (json, "gstreamer", gstreamer);
+  add_machine (json);
+  add_options (json);
+  fm_json_end (json, '}');
+}
