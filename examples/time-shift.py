@@ -64,4 +64,7 @@ def main():
         sys.exit(str(message.parse_error()[0]))
 
 
-main()
+try:
+    main()
+except KeyboardInterrupt:
+    pass

@@ -477,8 +477,8 @@ add_faults (GString *text, const FmSnapshot *snapshot)
 {
   static const gchar *const how[] = {
       [FM_FAULTS_NONE] = "",
-      [FM_FAULTS_RUSAGE] = ", where blocks were mapped (rusage; the kernel "
-                           "does not let us see the addresses)",
+      [FM_FAULTS_RUSAGE] = (", where blocks were mapped (rusage; the kernel "
+                            "does not let us see the addresses)"),
       [FM_FAULTS_PERF] = " at addresses of blocks",
   };
 
