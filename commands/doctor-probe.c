@@ -106,12 +106,18 @@ find (const gchar *text, const gchar *name)
   return NULL;
 }
 
-/* What filemem had to say, or else why the program did not end well. */
+/* What filemem had to say last, which is why there was no block: before, it may
+ * have said something of options. Or else why the program did not end well. */
 static gchar *
 find_error (const gchar *out, const gchar *err, int status)
 {
   gchar *error = find (out, "error");
-  const gchar *line = strstr (err, "filemem: ");
+  const gchar *line = g_strrstr (err, "\nfilemem: ");
+
+  if (line != NULL)
+    line++;
+  else if (g_str_has_prefix (err, "filemem: "))
+    line = err;
 
   if (error == NULL && line != NULL)
     error = g_strndup (line + strlen ("filemem: "),

@@ -291,11 +291,21 @@ def test_cgroup(doctor):
                     "memory there is, 256.0 MiB", "set GST_FILEMEM_RAM to 128M")
 
 
+def test_two_mistakes(doctor):
+    """Each is blamed for what it did."""
+    doctor.set(GST_FILEMEM_RAM="x")
+    answer = doctor.run(1, dir="/nowhere")
+    answer.find("problem", "buffers", 'ordinary memory: no file can be made in '
+                '"/nowhere"')
+    answer.find("problem", "options", "GST_FILEMEM_RAM")
+
+
 def test_pressure(doctor):
-    doctor.set(MEMORY_PRESSURE_WATCH=str(doctor.dir / "fifo"))
-    os.mkfifo(doctor.dir / "fifo")
+    fifo = doctor.scratch / "fifo"
+    os.mkfifo(fifo)
+    doctor.set(MEMORY_PRESSURE_WATCH=str(fifo))
     doctor.run(0).find("ok", "pressure", "gives way to other programs: filemem "
-                       f"looks what is left, and {doctor.dir}/fifo tells")
+                       f"looks what is left, and {fifo} tells")
     doctor.set(MEMORY_PRESSURE_WATCH="/dev/null")
     doctor.run(0).find("ok", "pressure", "the kernel does not tell")
     doctor.set(GST_FILEMEM_PRESSURE="ignore")
