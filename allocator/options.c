@@ -9,15 +9,13 @@
  */
 #include "options.h"
 #include "messages.h"
+#include "tracer-params.h"
 
 #include <signal.h>
 #include <string.h>
 
-/* clang-format off */
-G_DEFINE_QUARK (fm-options-error-quark, fm_options_error)
-/* clang-format on */
-
 #define VARIABLE_PREFIX "GST_FILEMEM_"
+#define TRACER "filemem"
 
 /* Variables that are no options, of the launcher and of the build. */
 static const gchar *const other_variables[] = {
@@ -42,6 +40,12 @@ static const struct
     {"ALRM", SIGALRM},
     {"WINCH", SIGWINCH},
 };
+
+GQuark
+fm_options_error_quark (void)
+{
+  return g_quark_from_static_string ("fm-options-error-quark");
+}
 
 const FmOptionSpec *
 fm_option_spec (FmOptionId id)
@@ -392,6 +396,35 @@ fm_options_set_from_environment (
   }
 }
 
+/* Behind "(string)" and the like. */
+static gchar *
+skip_type (gchar *text)
+{
+  gchar *end = text + 1;
+
+  if (text[0] != '(')
+    return text;
+  while (g_ascii_isalnum (*end) || *end == '_')
+    end++;
+  return *end == ')' && end > text + 1 ? g_strchug (end + 1) : text;
+}
+
+/* The value in @text as a GstStructure may have it, "(string)\"/x\"": without
+ * the type, which the option knows, and the quotes. Changes @text. */
+static gchar *
+plain_value (gchar *text)
+{
+  gsize length;
+
+  text = skip_type (g_strstrip (text));
+  length = strlen (text);
+  if (length >= 2 && text[0] == '"' && text[length - 1] == '"') {
+    text[length - 1] = '\0';
+    text++;
+  }
+  return text;
+}
+
 /* Takes one "name=value". An empty one says nothing. */
 static gboolean
 set_from_item (FmOptions *options, gchar *item, GError **error)
@@ -420,7 +453,26 @@ set_from_item (FmOptions *options, gchar *item, GError **error)
         "option '%s' has no value; accepted: %s", name, accepted);
     return FALSE;
   }
-  return fm_options_set (options, id, text, error);
+  return fm_options_set (options, id, plain_value (text), error);
+}
+
+gchar *
+fm_options_tracer_params (const gchar *tracers)
+{
+  g_auto (GStrv) items = g_strsplit (tracers != NULL ? tracers : "", ";", -1);
+  guint i;
+
+  for (i = 0; items[i] != NULL; i++) {
+    const gchar *params = items[i] + strlen (TRACER);
+
+    if (!g_str_has_prefix (items[i], TRACER))
+      continue;
+    if (params[0] == '\0')
+      return g_strdup ("");
+    if (params[0] == '(')
+      return g_strndup (params + 1, fm_tracer_params_length (params + 1));
+  }
+  return NULL;
 }
 
 void

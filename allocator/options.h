@@ -177,14 +177,20 @@ void fm_options_set_from_environment (
     FmOptions *options, FmGetenv get, gboolean secure);
 
 /* Takes the tracer's parameters, "name=value,name=value", split at ',' and
- * nothing else. What can't be read is skipped with one warning each. NULL is
- * an empty string. */
+ * nothing else. A value may be typed and quoted as those of a GstStructure,
+ * "(string)\"/x\"". What can't be read is skipped with one warning each. NULL
+ * is an empty string. */
 void fm_options_set_from_params (FmOptions *options, const gchar *params);
 
 /* The same, but the first that can't be read is an error; what stands before it
  * has been taken. */
 gboolean fm_options_set_from_string (
     FmOptions *options, const gchar *text, GError **error);
+
+/* The parameters of filemem in @tracers, the text of GST_TRACERS; NULL where
+ * the tracer is not named. */
+FM_PRIVATE_API
+gchar *fm_options_tracer_params (const gchar *tracers);
 
 /* @list holds @item; items are separated by ':'. An empty list holds nothing.
  */

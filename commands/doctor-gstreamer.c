@@ -167,7 +167,7 @@ doctor_check_tracers (const Doctor *doctor)
 {
   const gchar *tracers = g_getenv ("GST_TRACERS");
   g_autofree gchar *mended = doctor_tracers_mend (tracers);
-  g_autofree gchar *params = doctor_tracers_params (tracers);
+  g_autofree gchar *params = fm_options_tracer_params (tracers);
   g_autofree gchar *quoted = NULL;
   g_autofree gchar *cure = NULL;
 

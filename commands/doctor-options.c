@@ -35,7 +35,8 @@ get_variable (const gchar *name)
 void
 doctor_take_options (const Doctor *doctor, FmOptions *options)
 {
-  g_autofree gchar *params = doctor_tracers_params (g_getenv ("GST_TRACERS"));
+  g_autofree gchar *params =
+      fm_options_tracer_params (g_getenv ("GST_TRACERS"));
 
   fm_options_init (options);
   fm_options_set_from_environment (options, get_variable, FALSE);
@@ -81,7 +82,8 @@ static const gchar *
 find_exe_cure (void)
 {
   const gchar *variable = g_getenv (PREFIX "EXE");
-  g_autofree gchar *params = doctor_tracers_params (g_getenv ("GST_TRACERS"));
+  g_autofree gchar *params =
+      fm_options_tracer_params (g_getenv ("GST_TRACERS"));
 
   if (!doctor_params_have_exe (params))
     return "unset " PREFIX "EXE, to have it in all programs";

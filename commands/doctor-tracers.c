@@ -10,6 +10,7 @@
  * the text.
  */
 #include "doctor.h"
+#include "tracer-params.h"
 
 #include <string.h>
 
@@ -48,6 +49,18 @@ append_parameter (GString *mended, const gchar *at, gsize length)
   return TRUE;
 }
 
+/* Appends @at, which begins with a '(', and what it takes to close that. */
+static void
+append_closed (GString *mended, const gchar *at, gsize length)
+{
+  gsize begin = mended->len + 1;
+
+  g_string_append_len (mended, at, (gssize) length);
+  do
+    g_string_append_c (mended, ')');
+  while (begin + fm_tracer_params_length (mended->str + begin) == mended->len);
+}
+
 /* Appends the tracer at @at, to the end of its parameters, in lower case where
  * that makes it filemem's name. Returns what follows. */
 static const gchar *
@@ -73,9 +86,8 @@ append_tracer (GString *mended, const gchar *at)
   if (at[length] != '(')
     return at;
   at += length;
-  length = strcspn (at, ")");
-  g_string_append_len (mended, at, (gssize) length);
-  g_string_append_c (mended, ')');
+  length = 1 + fm_tracer_params_length (at + 1);
+  append_closed (mended, at, length);
   return at[length] == ')' ? at + length + 1 : at + length;
 }
 
@@ -133,28 +145,14 @@ gboolean
 doctor_tracers_cut_short (const gchar *tracers)
 {
   g_autofree gchar *item = find_item (tracers);
-  const gchar *end;
+  const gchar *end = item != NULL ? strchr (item, '(') : NULL;
 
-  if (item == NULL || strchr (item, '(') == NULL)
-    return FALSE;
-  end = strchr (item, ')');
   if (end == NULL)
+    return FALSE;
+  end++;
+  end += fm_tracer_params_length (end);
+  if (end[0] == '\0')
     return strstr (tracers, item)[strlen (item)] == ';';
   /* Another tracer behind a comma is another mistake. */
   return !is_separator (end[1]) && strchr (end + 1, ')') != NULL;
-}
-
-gchar *
-doctor_tracers_params (const gchar *tracers)
-{
-  g_autofree gchar *item = find_item (tracers);
-  const gchar *params;
-
-  if (item == NULL)
-    return NULL;
-  params = strchr (item, '(');
-  if (params == NULL)
-    return g_strdup ("");
-  params++;
-  return g_strndup (params, strcspn (params, ")"));
 }

@@ -123,9 +123,6 @@ gchar *doctor_tracers_mend (const gchar *tracers);
 /* A parameter of filemem in it contains what ends the parameters. */
 gboolean doctor_tracers_cut_short (const gchar *tracers);
 
-/* The parameters that filemem gets; NULL where the tracer is not named. */
-gchar *doctor_tracers_params (const gchar *tracers);
-
 /* ---- doctor-options.c ---- */
 
 /* The options that a program in this environment would have, --dir included. */

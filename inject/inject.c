@@ -37,6 +37,8 @@
  * load itself included, gets the old value and never waits. An answer, once
  * given, is never changed nor freed. There is no lock.
  */
+#include "../allocator/tracer-params.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <libgen.h>
@@ -376,7 +378,8 @@ make_params (const char *list)
   put_removed (out);
   if (item && item[strlen (TRACER)] == '(') {
     item += strlen (TRACER) + 1;
-    fwrite (item, 1, strcspn (item, ";)"), out);
+    fwrite (item, 1, MIN (fm_tracer_params_length (item), strcspn (item, ";")),
+        out);
   }
   if (fclose (out) != 0) {
     free (params);

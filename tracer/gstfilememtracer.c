@@ -366,6 +366,21 @@ start (GstFileMemTracer *self, const gchar *params)
   atexit (finish);
 }
 
+/* Before 1.22.5 GStreamer ends @params at the first ')', which may be that of a
+ * type. Takes @params. */
+static gchar *
+uncut (gchar *params)
+{
+  gchar *whole = fm_options_tracer_params (g_getenv ("GST_TRACERS"));
+
+  if (params == NULL || whole == NULL || !g_str_has_prefix (whole, params)) {
+    g_free (whole);
+    return params;
+  }
+  g_free (params);
+  return whole;
+}
+
 static void
 gst_file_mem_tracer_constructed (GObject *object)
 {
@@ -374,8 +389,10 @@ gst_file_mem_tracer_constructed (GObject *object)
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
   /* They come from the environment, of which a program that runs with more
    * rights than its user has takes nothing. */
-  if (getauxval (AT_SECURE) == 0)
+  if (getauxval (AT_SECURE) == 0) {
     g_object_get (object, "params", &params, NULL);
+    params = uncut (params);
+  }
   start (GST_FILE_MEM_TRACER (object), params);
 }
 

@@ -26,8 +26,12 @@ ROOMS = {
     "tests": ("allocator", "tracer", "commands", "inject"),
     "docs": ("allocator", "tracer"),
 }
-# With FM_SCHEDULER alone.
-EXCEPTIONS = {("allocator/sync.h", "tests/protocol/scheduler.h")}
+EXCEPTIONS = {
+    # With FM_SCHEDULER alone.
+    ("allocator/sync.h", "tests/protocol/scheduler.h"),
+    # Knows nothing but C.
+    ("inject/inject.c", "allocator/tracer-params.h"),
+}
 KNOWS_GSTREAMER = ("allocator/gst/", "allocator/gstfilemem")
 # Files of others that comments name.
 ELSEWHERE = {

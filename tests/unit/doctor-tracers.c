@@ -20,6 +20,7 @@ test_mend (void **state)
       {"latency;filemem", NULL},
       {"filemem(dir=/x,ram=1M);stats", NULL},
       {"filemem(dir=/a b)", NULL},
+      {"filemem(dir=(string)/x,ram=(string)1M)", NULL},
       {";;filemem;", NULL},
       {"latency(flags=\"pipeline+element\");filemem", NULL},
       /* Not filemem's business. */
@@ -36,6 +37,9 @@ test_mend (void **state)
       {"FileMem", "filemem"},
       {"latency filemem", "latency;filemem"},
       {"filemem(ram=1M", "filemem(ram=1M)"},
+      {"filemem(ram=(string)1M", "filemem(ram=(string)1M)"},
+      {"filemem (ram=(string)1M), stats", "filemem(ram=(string)1M);stats"},
+      {"latency(a;b), filemem", "latency(a;b);filemem"},
       {"filemem,ram=1M", "filemem(ram=1M)"},
       {"filemem ram=1M size=1G;stats", "filemem(ram=1M,size=1G);stats"},
       {"filemem(ram=1M),size=1G", "filemem(ram=1M,size=1G)"},
@@ -61,7 +65,7 @@ test_mend_again (void **state)
 {
   static const gchar *const texts[] = {"(filemem", ")filemem", "filemem)",
       "((filemem))", "filemem(", ", ,filemem(,)", "filemem()(", "\tFILEMEM(a)b",
-      "a(b)filemem"};
+      "a(b)filemem", "filemem(a(b", "filemem((", "filemem ((a)b,c"};
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (texts); i++) {
@@ -83,6 +87,8 @@ test_cut_short (void **state)
   assert_false (doctor_tracers_cut_short ("filemem(dir=/x);latency(flags=a)"));
   assert_false (doctor_tracers_cut_short ("filemem(dir=/x),latency(flags=a)"));
   assert_false (doctor_tracers_cut_short ("latency(a;b)"));
+  assert_false (doctor_tracers_cut_short ("filemem(dir=(string)/x,ram=(s)1M)"));
+  assert_true (doctor_tracers_cut_short ("filemem(dir=(string)/a;b)"));
   assert_true (doctor_tracers_cut_short ("filemem(dir=/a;b)"));
   assert_true (doctor_tracers_cut_short ("stats;filemem(dir=/a;b)"));
   assert_true (doctor_tracers_cut_short ("filemem(dir=/a)b)"));
@@ -106,11 +112,14 @@ test_params (void **state)
       {"filemem(ram=1M,dir=/x)", "ram=1M,dir=/x"},
       {"stats;filemem(ram=1M);latency(a=b)", "ram=1M"},
       {"filemem(ram=1M", "ram=1M"},
+      {"filemem(dir=(string)/x,ram=(s)1M)", "dir=(string)/x,ram=(s)1M"},
+      {"filemem(dir=(string)/x;y);stats", "dir=(string)/x"},
+      {"filemem(dir=/x)y)", "dir=/x"},
   };
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_autofree gchar *params = doctor_tracers_params (cases[i].tracers);
+    g_autofree gchar *params = fm_options_tracer_params (cases[i].tracers);
 
     if (g_strcmp0 (params, cases[i].params) != 0)
       fail_msg ("\"%s\" gave \"%s\"", cases[i].tracers, params);

@@ -250,8 +250,15 @@ test_named ()
   GST_TRACERS=filemem active "$probe"
   # From 1.28 on GStreamer lists all that it makes, and traces for them.
   same 'tracers' '' "$(field tracers "$(cat "$tmp/out")")"
-  GST_TRACERS="filemem(dir=$tmp/dir)" active "$probe"
-  same 'dir' "$tmp/dir" "$(field dir "$(cat "$tmp/out")")"
+  for type in '' '(string)'; do
+    GST_TRACERS="filemem(ram=${type}64M,dir=$type$tmp/dir)" active "$probe"
+    same 'dir' "$tmp/dir" "$(field dir "$(cat "$tmp/out")")"
+    # Without the shim, from GStreamer itself.
+    line=$(GST_TRACERS="filemem(ram=${type}64M,dir=$type$tmp/dir)" \
+      GST_PLUGIN_PATH=$FM_BUILD/tracer "$probe")
+    on_disk "$line"
+    same 'dir' "$tmp/dir" "$(field dir "$line")"
+  done
 }
 
 test_without_gstreamer ()

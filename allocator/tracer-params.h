@@ -1,0 +1,34 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * tracer-params.h: where the parameters of a tracer end in GST_TRACERS, for
+ * the shim as well, which has no GLib.
+ *
+ * GStreamer splits the variable at ';' before it looks at parentheses. From
+ * 1.22.5 on these may be nested, as in "filemem(dir=(string)/x)".
+ */
+#ifndef FM_TRACER_PARAMS_H
+#define FM_TRACER_PARAMS_H
+
+#include <stddef.h>
+#include <string.h>
+
+/* The length of what begins behind a '(': up to its ')', or to the end where
+ * there is none. */
+static inline size_t
+fm_tracer_params_length (const char *params)
+{
+  size_t length = 0;
+  unsigned int depth = 0;
+
+  for (;;) {
+    length += strcspn (params + length, "()");
+    if (params[length] == '(')
+      depth++;
+    else if (params[length] != ')' || depth-- == 0)
+      return length;
+    length++;
+  }
+}
+
+#endif
