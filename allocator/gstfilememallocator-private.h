@@ -26,6 +26,7 @@ struct _GstFileMemAllocator
   FmStats *stats; /* of its own, because a GObject is not aligned for it */
   _Atomic (FmStore *) store;
   GstAllocator *system; /* system memory, to fall back to */
+  gsize system_loses;   /* of the bytes for an alignment of 16 */
   gboolean installed;   /* as the default allocator */
   _Atomic guint64 ram;  /* set since it was made; 0: not at all */
   atomic_bool unusable; /* there is no store to be had */

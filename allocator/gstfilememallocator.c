@@ -164,8 +164,8 @@ fall_back (GstFileMemAllocator *self, FmFallback why, gsize size,
   return gst_allocator_alloc (self->system, size, params);
 }
 
-/* A memory of @maxsize bytes, of which those from @offset on count. NULL, with
- * the reason, if the store has none to give. */
+/* A memory of @maxsize bytes, of which @align are for alignment and those from
+ * @offset on count. NULL, with the reason, if the store has none to give. */
 static GstFileMemory *
 new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
     gsize align, gsize offset, gsize size, FmFallback *ret_why)
@@ -192,6 +192,7 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
     return NULL;
   }
 
+  maxsize -= self->system_loses & align;
   memory = g_slice_new (GstFileMemory);
   gst_file_memory_init (memory, GST_ALLOCATOR_CAST (self), flags, NULL, maxsize,
       align, offset, size);
@@ -230,7 +231,8 @@ alloc_ours (GstFileMemAllocator *self, gsize size,
   if (((params->flags & GST_MEMORY_FLAG_ZERO_PREFIXED) != 0
           && !gst_file_memory_clear (memory, 0, params->prefix))
       || ((params->flags & GST_MEMORY_FLAG_ZERO_PADDED) != 0
-          && !gst_file_memory_clear (memory, params->prefix + size, maxsize))) {
+          && !gst_file_memory_clear (
+              memory, params->prefix + size, memory->mem.maxsize))) {
     gst_memory_unref (GST_MEMORY_CAST (memory));
     *ret_why = FM_FALLBACK_MEMORY;
     return NULL;
@@ -402,6 +404,20 @@ get_variable (const gchar *name)
   return g_getenv (name);
 }
 
+/* System memory is aligned behind its header, whose size no alignment of
+ * malloc()'s divides from GStreamer 1.24 on. What that takes of the bytes for
+ * alignment is seen in maxsize, and there is no other way to know. */
+static gsize
+ask_system_loses (GstAllocator *system)
+{
+  GstAllocationParams params = {.align = 15};
+  GstMemory *memory = gst_allocator_alloc (system, 0, &params);
+  gsize loses = (memory->align - memory->maxsize) & params.align;
+
+  gst_memory_unref (memory);
+  return loses;
+}
+
 static void
 gst_file_mem_allocator_init (GstFileMemAllocator *self)
 {
@@ -411,6 +427,7 @@ gst_file_mem_allocator_init (GstFileMemAllocator *self)
   gst_file_memory_set_functions (allocator);
 
   self->system = gst_allocator_find (GST_ALLOCATOR_SYSMEM);
+  self->system_loses = ask_system_loses (self->system);
   self->stats = fm_stats_new ();
   fm_options_init (&self->options);
   fm_options_set_from_environment (
