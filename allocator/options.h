@@ -148,6 +148,7 @@ FM_PRIVATE_API
 const FmOptionSpec *fm_option_spec (FmOptionId id);
 
 /* What values the option takes, in words. */
+FM_PRIVATE_API
 gchar *fm_option_accepted (FmOptionId id);
 
 /* All options at their defaults. */

@@ -77,9 +77,13 @@
 struct _GstFileMemTracer
 {
   GstTracer parent;
+
+  GString *given; /* by properties, as parameters; NULL: nothing */
 };
 
 G_DEFINE_TYPE (GstFileMemTracer, gst_file_mem_tracer, GST_TYPE_TRACER);
+
+enum { PROP_0, PROP_OPTION /* the first of FM_N_OPTIONS */ };
 
 enum { SIGNAL_GET_REPORT, SIGNAL_WRITE_REPORT, SIGNAL_LOG_RECORDS, N_SIGNALS };
 
@@ -384,7 +388,9 @@ uncut (gchar *params)
 static void
 gst_file_mem_tracer_constructed (GObject *object)
 {
+  GstFileMemTracer *self = GST_FILE_MEM_TRACER (object);
   g_autofree gchar *params = NULL;
+  g_autofree gchar *all = NULL;
 
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
   /* They come from the environment, of which a program that runs with more
@@ -393,7 +399,47 @@ gst_file_mem_tracer_constructed (GObject *object)
     g_object_get (object, "params", &params, NULL);
     params = uncut (params);
   }
-  start (GST_FILE_MEM_TRACER (object), params);
+  /* The last one wins, which is what the program says itself. */
+  all = g_strjoin (",", params != NULL ? params : "",
+      self->given != NULL ? self->given->str : NULL, NULL);
+  start (self, all);
+}
+
+static void
+gst_file_mem_tracer_set_property (
+    GObject *object, guint id, const GValue *value, GParamSpec *spec)
+{
+  GstFileMemTracer *self = GST_FILE_MEM_TRACER (object);
+  const gchar *text = g_value_get_string (value);
+
+  if (text == NULL)
+    return;
+  if (self->given == NULL)
+    self->given = g_string_new (NULL);
+  g_string_append_printf (self->given, "%s%s=%s",
+      self->given->len > 0 ? "," : "", spec->name, text);
+}
+
+/* What is in force, which is what another tracer said if that came first. */
+static void
+gst_file_mem_tracer_get_property (
+    GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+  if (shared.allocator != NULL)
+    g_object_get_property (G_OBJECT (shared.allocator), spec->name, value);
+  else
+    g_value_set_static_string (
+        value, fm_option_spec ((FmOptionId) (id - PROP_OPTION))->default_text);
+}
+
+static void
+gst_file_mem_tracer_finalize (GObject *object)
+{
+  GstFileMemTracer *self = GST_FILE_MEM_TRACER (object);
+
+  if (self->given != NULL)
+    g_string_free (self->given, TRUE);
+  G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->finalize (object);
 }
 
 /* For the shim, which makes the tracer before GStreamer can. */
@@ -432,12 +478,38 @@ gst_file_mem_tracer_log_records (GstFileMemTracer *self)
     write_records ();
 }
 
+/* From 1.26 on gst-inspect-1.0 lists properties of tracers. That GStreamer
+ * fills them in from GST_TRACERS is not asked for: it would read a
+ * GstStructure, which has no "50%" and no path with a space, and makes no
+ * tracer where it fails. */
+static void
+install_options (GObjectClass *object_class)
+{
+  guint id;
+
+  for (id = 0; id < FM_N_OPTIONS; id++) {
+    const FmOptionSpec *option = fm_option_spec ((FmOptionId) id);
+    g_autofree gchar *accepted = fm_option_accepted ((FmOptionId) id);
+    g_autofree gchar *blurb =
+        g_strdup_printf ("%s. Takes %s", option->description, accepted);
+
+    g_object_class_install_property (object_class, PROP_OPTION + id,
+        g_param_spec_string (option->name, option->name, blurb, NULL,
+            G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_NAME
+                | G_PARAM_STATIC_NICK));
+  }
+}
+
 static void
 gst_file_mem_tracer_class_init (GstFileMemTracerClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
 
   object_class->constructed = gst_file_mem_tracer_constructed;
+  object_class->set_property = gst_file_mem_tracer_set_property;
+  object_class->get_property = gst_file_mem_tracer_get_property;
+  object_class->finalize = gst_file_mem_tracer_finalize;
+  install_options (object_class);
 
   /**
    * GstFileMemTracer::get-report:
