@@ -109,7 +109,8 @@ open_page (int dir, const gchar *name)
       || memcmp (header.magic, FM_PAGE_MAGIC, sizeof header.magic) != 0)
     return NULL;
 
-  if (page->public.pid == 0)
+  page->public.pid_is_ours = page->public.pid > 0;
+  if (!page->public.pid_is_ours)
     page->public.pid = g_ascii_strtoll (name, NULL, 10);
   page->public.name = g_strdup (name);
   page->public.state = check_header (fd, &header);

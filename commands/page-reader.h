@@ -29,8 +29,9 @@ typedef enum {
 
 typedef struct
 {
-  gchar *name; /* of the file: it names one run of one program */
-  gint64 pid;  /* as the caller sees it, or as the program does */
+  gchar *name;          /* of the file: it names one run of one program */
+  gint64 pid;           /* as the caller sees it, or as the program does */
+  gboolean pid_is_ours; /* the former: /proc has it under this number */
   FmPageState state;
   gboolean answering; /* answered the last fm_pages_ask() */
   gchar *text;        /* the last that was read, ended by NUL; NULL: none */

@@ -13,6 +13,7 @@
 #define FEW_COLUMNS 27
 #define BAR_MOST 60
 #define ADVICE_LINES 4
+#define COMMAND_LINES 6
 
 static gchar *
 bytes_rate (FmProgram *program, guint figure)
@@ -227,6 +228,18 @@ put_advice (FmSheet *sheet, FmProgram *program)
   }
 }
 
+/* Last, as it may be long and never changes. */
+static void
+put_command (FmSheet *sheet, FmProgram *program)
+{
+  if (!program->command)
+    return;
+  fm_part_label (sheet, "Command");
+  fm_sheet_wrap (sheet, FM_STYLE_FAINT, program->command,
+      fm_part_indent (sheet), COMMAND_LINES);
+  fm_sheet_end_line (sheet);
+}
+
 /* The figures of a group that are not 0, each behind its number. */
 static void
 put_group (
@@ -363,4 +376,5 @@ fm_view_program (
   put_fallbacks (sheet, program);
   fm_part_elements (sheet, program, queues);
   put_advice (sheet, program);
+  put_command (sheet, program);
 }

@@ -9,6 +9,8 @@
  */
 #include "top-model.h"
 
+#include "top-command.h"
+
 #include <string.h>
 
 FmProgram *
@@ -25,6 +27,7 @@ fm_program_free (FmProgram *program)
 {
   g_clear_pointer (&program->now, json_node_unref);
   g_clear_pointer (&program->before, json_node_unref);
+  g_free (program->command);
   g_free (program->id);
   g_free (program);
 }
@@ -96,6 +99,8 @@ update_program (FmProgram *program, const FmProgramPage *page)
   program->pid = page->pid;
   program->state = page->state;
   program->answering = page->answering;
+  if (!program->command && page->pid_is_ours)
+    program->command = fm_command_line (page->pid, &program->arguments);
   /* The first figures are shown even where they are no answer. */
   if (page->text && (page->answering || !program->now))
     fm_program_take (
@@ -207,6 +212,18 @@ fm_program_rate (FmProgram *program, guint figure, gdouble *ret_per_s)
 {
   return get_growth (program, get_stats (program->now),
       get_stats (program->before), fm_figure_spec (figure)->name, ret_per_s);
+}
+
+gboolean
+fm_program_waits (FmProgram *program, gdouble *ret_per_s)
+{
+  gdouble allocs = 0;
+
+  if (!fm_program_rate (program, FM_STAT_MAP_WAITS, ret_per_s))
+    return FALSE;
+  fm_program_rate (program, FM_STAT_ALLOC_WAITS, &allocs);
+  *ret_per_s += allocs;
+  return TRUE;
 }
 
 /* The objects in the array @name of @node by their ids: of names there may be

@@ -24,6 +24,8 @@ typedef struct
   gint64 pid;
   FmPageState state;
   gboolean answering;
+  gchar *command;         /* its beginning; NULL: it can't be seen */
+  const gchar *arguments; /* in that, what follows the program */
 
   JsonNode *now; /* NULL: no figures, or no sense in them */
   JsonNode *before;
@@ -72,6 +74,9 @@ guint64 fm_program_uptime_ns (FmProgram *program);
 gboolean fm_program_figure (
     FmProgram *program, guint figure, guint64 *ret_value);
 gboolean fm_program_rate (FmProgram *program, guint figure, gdouble *ret_per_s);
+
+/* How many maps and allocations waited in a second. */
+gboolean fm_program_waits (FmProgram *program, gdouble *ret_per_s);
 
 /* Whether there are two answers to compare. */
 gboolean fm_program_has_rates (FmProgram *program);

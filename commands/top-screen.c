@@ -42,6 +42,10 @@ typedef struct
   gboolean utf8;
   GPtrArray *programs; /* FmProgram */
   gchar *chosen;       /* id of one; NULL: the first */
+  FmOrder order;
+  guint above;  /* lines about the chosen one that are scrolled out of sight */
+  guint hidden; /* the most that can be */
+  guint page;   /* by how many lines a key scrolls */
   gboolean help;
   gboolean asking;
   gboolean known; /* who is there: the first answers are in */
@@ -88,8 +92,11 @@ choose (Screen *screen, guint index)
     return;
   program = g_ptr_array_index (
       screen->programs, MIN (index, screen->programs->len - 1));
+  if (g_strcmp0 (program->id, screen->chosen) == 0)
+    return;
   g_free (screen->chosen);
   screen->chosen = g_strdup (program->id);
+  screen->above = 0;
 }
 
 /* Draws the line @i of @sheet at @y. */
@@ -108,42 +115,64 @@ draw_line (FmSheet *sheet, guint i, int y)
   attrset (A_NORMAL);
 }
 
+/* The first @fixed lines stay, of the others @above are left out. */
 static void
-draw_sheet (FmSheet *sheet, guint rows)
+draw_sheet (FmSheet *sheet, guint rows, guint fixed, guint above)
 {
-  for (guint i = 0; i < fm_sheet_length (sheet) && i < rows; i++)
-    draw_line (sheet, i, i);
+  for (guint y = 0; y < rows; y++) {
+    guint i = y < fixed ? y : y + above;
+
+    if (i < fm_sheet_length (sheet))
+      draw_line (sheet, i, y);
+  }
 }
 
+/* Those for which there is room, what is out of sight first. */
 static void
-draw_keys (Screen *screen, guint hidden)
+draw_keys (Screen *screen, guint above, guint below)
 {
   g_autoptr (FmSheet) sheet = fm_sheet_new (COLS, screen->utf8);
-  g_autofree gchar *more = g_strdup_printf ("  %u more below", hidden);
+  g_autofree gchar *up = g_strdup_printf ("  PgUp %u more above", above);
+  g_autofree gchar *down = g_strdup_printf ("  PgDn %u more below", below);
+  gboolean several = screen->programs->len > 1;
+  const struct
+  {
+    gboolean wanted;
+    const gchar *text;
+  } pieces[] = {
+      {TRUE, "q quit  h help"},
+      {below > 0, down},
+      {above > 0, up},
+      {several, "  up/down choose"},
+      {several, "  s sort"},
+  };
 
-  fm_sheet_put (sheet, FM_STYLE_FAINT, "q quit  h help");
-  if (screen->programs->len > 1)
-    fm_sheet_put (sheet, FM_STYLE_FAINT, "  up/down choose");
-  if (hidden > 0)
-    fm_sheet_put (sheet, FM_STYLE_FAINT, more);
+  for (guint i = 0; i < G_N_ELEMENTS (pieces); i++) {
+    if (pieces[i].wanted
+        && (i == 0 || fm_columns (pieces[i].text) <= fm_sheet_room (sheet)))
+      fm_sheet_put (sheet, FM_STYLE_FAINT, pieces[i].text);
+  }
   draw_line (sheet, 0, LINES - 1);
 }
 
-static void
+/* Gives how many lines the list has. */
+static guint
 write_programs (Screen *screen, FmSheet *sheet, guint rows)
 {
   guint list = MIN (screen->programs->len, MAX (rows / 4, 1));
-  guint used, chosen;
+  guint used, chosen, fixed;
 
   find_chosen (screen, &chosen);
-  fm_view_list (sheet, screen->programs, chosen, list);
+  fm_view_list (sheet, screen->programs, screen->order, chosen, list);
   if (rows >= LINES_FOR_SPACE)
     fm_sheet_end_line (sheet);
+  fixed = fm_sheet_length (sheet);
   /* What is not a queue nor an element takes about as many. */
-  used = fm_sheet_length (sheet) + 16;
+  used = fixed + 16;
   fm_view_program (sheet, g_ptr_array_index (screen->programs, chosen),
       rows >= LINES_FOR_TITLE,
       MAX ((rows - MIN (rows, used)) / 2, QUEUES_LEAST));
+  return fixed;
 }
 
 static void
@@ -159,19 +188,25 @@ draw (Screen *screen)
 {
   guint rows = LINES >= LINES_FOR_KEYS ? LINES - 1 : LINES;
   g_autoptr (FmSheet) sheet = fm_sheet_new (COLS, screen->utf8);
-  guint length;
+  guint fixed = 0, above = 0, hidden;
 
   if (screen->help)
     fm_view_help (sheet);
   else if (screen->programs->len == 0)
     write_nobody (screen, sheet);
   else
-    write_programs (screen, sheet, rows);
-  length = fm_sheet_length (sheet);
+    fixed = write_programs (screen, sheet, rows);
+  hidden = fm_sheet_length (sheet) - MIN (fm_sheet_length (sheet), rows);
+  if (fixed > 0) {
+    above = screen->above = MIN (screen->above, hidden);
+    screen->hidden = hidden;
+    /* The last line of a page is the first of the next one. */
+    screen->page = MAX (rows, fixed + 2) - fixed - 1;
+  }
   erase ();
-  draw_sheet (sheet, rows);
+  draw_sheet (sheet, rows, fixed, above);
   if (LINES >= LINES_FOR_KEYS)
-    draw_keys (screen, length > rows ? length - rows : 0);
+    draw_keys (screen, above, hidden - above);
   refresh ();
 }
 
@@ -186,47 +221,93 @@ fit_terminal (void)
     resizeterm (size.ws_row, size.ws_col);
 }
 
+/* ---- what keys do, each with a number ---- */
+
 static void
-handle_key (Screen *screen, int key)
+quit (Screen *screen, gint by)
+{
+  screen->over = TRUE;
+}
+
+static void
+help (Screen *screen, gint by)
+{
+  screen->help = TRUE;
+}
+
+static void
+step (Screen *screen, gint by)
+{
+  guint chosen;
+
+  find_chosen (screen, &chosen);
+  choose (screen, MAX ((gint) chosen + by, 0));
+}
+
+/* From the last to the first as well. */
+static void
+turn (Screen *screen, gint by)
 {
   guint n = MAX (screen->programs->len, 1);
   guint chosen;
 
+  find_chosen (screen, &chosen);
+  choose (screen, (chosen + n + by) % n);
+}
+
+static void
+scroll_lines (Screen *screen, gint by)
+{
+  gint above = (gint) screen->above + by * (gint) screen->page;
+
+  screen->above = CLAMP (above, 0, (gint) screen->hidden);
+}
+
+static void
+change_order (Screen *screen, gint by)
+{
+  screen->order = (screen->order + by) % FM_N_ORDERS;
+  fm_order_sort (screen->programs, screen->order);
+}
+
+static const struct
+{
+  int key;
+  void (*act) (Screen *screen, gint by);
+  gint by;
+} keys[] = {
+    {'q', quit, 0},
+    {'Q', quit, 0},
+    {'h', help, 0},
+    {'H', help, 0},
+    {'?', help, 0},
+    {KEY_UP, step, -1},
+    {'k', step, -1},
+    {KEY_DOWN, step, 1},
+    {'j', step, 1},
+    {'\t', turn, 1},
+    {KEY_BTAB, turn, -1},
+    {KEY_PPAGE, scroll_lines, -1},
+    {KEY_NPAGE, scroll_lines, 1},
+    {'s', change_order, 1},
+    {'S', change_order, 1},
+};
+
+static void
+handle_key (Screen *screen, int key)
+{
+  guint i = 0;
+
   /* No key, but resizeterm()'s word that it has been called. */
   if (key == KEY_RESIZE)
     return;
-  find_chosen (screen, &chosen);
-  if (key == 'q' || key == 'Q') {
-    screen->over = TRUE;
-    return;
-  }
-  if (screen->help) {
+  while (i < G_N_ELEMENTS (keys) && keys[i].key != key)
+    i++;
+  /* All but this one only leave the help. */
+  if (screen->help && (i == G_N_ELEMENTS (keys) || keys[i].act != quit))
     screen->help = FALSE;
-    return;
-  }
-  switch (key) {
-    case 'h':
-    case 'H':
-    case '?':
-      screen->help = TRUE;
-      break;
-    case KEY_UP:
-    case 'k':
-      choose (screen, chosen > 0 ? chosen - 1 : 0);
-      break;
-    case KEY_DOWN:
-    case 'j':
-      choose (screen, chosen + 1);
-      break;
-    case '\t':
-      choose (screen, (chosen + 1) % n);
-      break;
-    case KEY_BTAB:
-      choose (screen, (chosen + n - 1) % n);
-      break;
-    default:
-      break;
-  }
+  else if (i < G_N_ELEMENTS (keys))
+    keys[i].act (screen, keys[i].by);
 }
 
 /* One refresh is a question and, when all answers are in, a new view. */
@@ -249,6 +330,7 @@ advance (Screen *screen)
     screen->known = TRUE;
     fm_programs_update (
         screen->programs, fm_pages_list (screen->pages), screen->pid);
+    fm_order_sort (screen->programs, screen->order);
     /* One that has ended leaves its place to the next. */
     if (!find_chosen (screen, &chosen))
       choose (screen, place);

@@ -107,7 +107,8 @@ fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
   }
   if (programs->len == 0)
     return fm_text_say_nobody (pages, error, pid);
-  fm_view_list (sheet, programs, FM_VIEW_NONE_CHOSEN, programs->len);
+  fm_view_list (
+      sheet, programs, FM_ORDER_PID, FM_VIEW_NONE_CHOSEN, programs->len);
   for (guint i = 0; i < programs->len; i++) {
     fm_sheet_end_line (sheet);
     fm_view_program (sheet, g_ptr_array_index (programs, i), TRUE, QUEUES_MOST);

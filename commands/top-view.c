@@ -11,7 +11,7 @@
 #define MARKER_COLUMNS 2
 #define PID_COLUMNS 8
 #define PROGRAM_LEAST 12
-#define PROGRAM_MOST 40
+#define PROGRAM_MOST 100
 #define AMOUNT_COLUMNS 13
 #define WAITS_COLUMNS 15
 
@@ -46,14 +46,13 @@ disk (FmProgram *program)
 static gchar *
 waits (FmProgram *program)
 {
-  gdouble maps, allocs = 0;
+  gdouble per_s;
 
   if (!program->answering)
     return g_strdup ("not answering");
-  if (!fm_program_rate (program, FM_STAT_MAP_WAITS, &maps))
+  if (!fm_program_waits (program, &per_s))
     return g_strdup ("-");
-  fm_program_rate (program, FM_STAT_ALLOC_WAITS, &allocs);
-  return fm_words_number (maps + allocs);
+  return fm_words_number (per_s);
 }
 
 /* The columns behind the program's name, the first that goes last. */
@@ -93,12 +92,23 @@ put_left (FmSheet *sheet, FmStyle style, const gchar *text, guint columns)
   fm_sheet_put_cell (sheet, style, text, columns, FM_ALIGN_LEFT, FM_CUT_END);
 }
 
-/* @which: what is said of the list's length, or nothing. */
+/* What is said of the list's order and length has more of the room than the
+ * title of the column. */
+static gchar *
+get_title (const gchar *which, guint room)
+{
+  g_autofree gchar *title = g_strconcat ("PROGRAM", which, NULL);
+
+  return fm_columns (title) > room && *which != '\0' ? g_strdup (which + 1)
+                                                     : g_steal_pointer (&title);
+}
+
+/* @which: what is said of the list, each word behind a space. */
 static void
 put_heading (FmSheet *sheet, const gchar *which)
 {
   guint room, n = count_columns (sheet->width, &room);
-  g_autofree gchar *program = g_strconcat ("PROGRAM", which, NULL);
+  g_autofree gchar *program = get_title (which, room);
   FmStyle style = FM_STYLE_HEADING;
 
   put_left (sheet, style, "", MARKER_COLUMNS);
@@ -110,12 +120,23 @@ put_heading (FmSheet *sheet, const gchar *which)
   fm_sheet_end_line (sheet);
 }
 
+/* With its arguments, which tell apart what has one name. */
+static gchar *
+get_name (FmProgram *program)
+{
+  const gchar *name = fm_program_string (program, "program");
+
+  return program->arguments && *program->arguments != '\0'
+      ? g_strjoin (" ", name ? name : "?", program->arguments, NULL)
+      : g_strdup (name ? name : "?");
+}
+
 static void
 put_program (FmSheet *sheet, FmProgram *program, gboolean chosen)
 {
   guint room, n = count_columns (sheet->width, &room);
   const gchar *problem = fm_program_problem (program);
-  const gchar *name = fm_program_string (program, "program");
+  g_autofree gchar *name = get_name (program);
   g_autofree gchar *pid = g_strdup_printf ("%" G_GINT64_FORMAT, program->pid);
   gboolean bad = problem || !program->answering;
   FmStyle style = chosen ? FM_STYLE_CHOSEN
@@ -129,7 +150,7 @@ put_program (FmSheet *sheet, FmProgram *program, gboolean chosen)
   if (problem) {
     put_left (sheet, style, problem, fm_sheet_room (sheet));
   } else {
-    put_left (sheet, style, name ? name : "?", room);
+    put_left (sheet, style, name, room);
     for (guint i = 0; i < n; i++) {
       g_autofree gchar *words = columns[i].words (program);
 
@@ -140,10 +161,10 @@ put_program (FmSheet *sheet, FmProgram *program, gboolean chosen)
 }
 
 void
-fm_view_list (
-    FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows)
+fm_view_list (FmSheet *sheet, const GPtrArray *programs, FmOrder order,
+    guint chosen, guint rows)
 {
-  g_autofree gchar *which = NULL;
+  g_autoptr (GString) which = g_string_new (NULL);
   guint first = 0, end;
 
   if (chosen != FM_VIEW_NONE_CHOSEN && chosen >= rows)
@@ -151,8 +172,10 @@ fm_view_list (
   end = MIN (first + rows, programs->len);
   /* Others are there, but not on this list. */
   if (programs->len > rows)
-    which = g_strdup_printf (" %u of %u", chosen + 1, programs->len);
-  put_heading (sheet, which);
+    g_string_append_printf (which, " %u of %u", chosen + 1, programs->len);
+  if (*fm_order_words (order) != '\0')
+    g_string_append_printf (which, " %s", fm_order_words (order));
+  put_heading (sheet, which->str);
   for (guint i = first; i < end; i++)
     put_program (sheet, g_ptr_array_index (programs, i), i == chosen);
 }
@@ -190,6 +213,8 @@ fm_view_help (FmSheet *sheet)
 {
   static const gchar *const keys[] = {
       "up, down, tab: choose a program",
+      "page up, page down: scroll what is said of it",
+      "s: sort by pid, RAM, disk, waits or name",
       "h: this help; any key leaves it",
       "q: quit",
       "",

@@ -10,17 +10,18 @@
 #ifndef FM_TOP_VIEW_H
 #define FM_TOP_VIEW_H
 
-#include "top-model.h"
+#include "top-order.h"
 #include "top-sheet.h"
 
 G_BEGIN_DECLS
 
 #define FM_VIEW_NONE_CHOSEN G_MAXUINT
 
-/* A heading and up to @rows of @programs (FmProgram), @chosen among them. If
- * these are not all, the heading tells which one of how many is chosen. */
-void fm_view_list (
-    FmSheet *sheet, const GPtrArray *programs, guint chosen, guint rows);
+/* A heading and up to @rows of @programs (FmProgram), which are sorted in
+ * @order already, @chosen among them. If these are not all, the heading tells
+ * which one of how many is chosen. */
+void fm_view_list (FmSheet *sheet, const GPtrArray *programs, FmOrder order,
+    guint chosen, guint rows);
 
 /* All about @program; no more than @queues queues and as many elements. What
  * the list tells as well, its name and pid, only @with_title. */

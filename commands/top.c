@@ -72,7 +72,9 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
       "Shows the running programs that use filemem, and all about one of "
       "them.");
   g_option_context_set_description (context,
-      "Keys: up, down and tab choose a program, h explains, q quits.\n"
+      "Keys: up, down and tab choose a program, page up and page down scroll, "
+      "s\n"
+      "sorts, h explains, q quits.\n"
       "\n"
       "Exit status: 0; with PID, --once or --json 1 if there is no such "
       "program;\n2 if the command line is wrong, not a terminal, or "

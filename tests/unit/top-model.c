@@ -4,7 +4,8 @@
  * top-model.c: what gst-filemem top makes of the answers of a program: rates,
  * what is unknown, the order of queues and elements; and its words.
  */
-#include "top-model.h"
+#include "top-command.h"
+#include "top-order.h"
 #include "top-sheet.h"
 
 #include <locale.h>
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static void
@@ -247,11 +249,68 @@ programs_follow_pages (void **state)
   assert_int_equal (programs->len, 0);
 }
 
+/* Names of programs made of @texts, in that order, sorted. */
+static gchar *
+sort_programs (FmOrder order)
+{
+  static const gchar *const texts[][2] = {
+      {"{\"program\":\"b\",\"uptime-ns\":1,\"stats\":{\"map-waits\":1}}",
+          "{\"program\":\"b\",\"uptime-ns\":9,\"stats\":{\"map-waits\":3,"
+          "\"resident-bytes\":7,\"disk-bytes\":5}}"},
+      {"{}", "{}"},
+      {"{\"program\":\"a\",\"uptime-ns\":1,\"stats\":{\"map-waits\":1}}",
+          "{\"program\":\"a\",\"uptime-ns\":9,\"stats\":{\"map-waits\":9,"
+          "\"resident-bytes\":7,\"disk-bytes\":6}}"},
+  };
+  g_autoptr (GPtrArray) programs =
+      g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
+  GString *names = g_string_new (NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+    FmProgram *program = new_program (texts[i][0], texts[i][1]);
+
+    program->pid = 10 + i;
+    g_ptr_array_add (programs, program);
+  }
+  fm_order_sort (programs, order);
+  for (guint i = 0; i < programs->len; i++) {
+    const gchar *name =
+        fm_program_string (g_ptr_array_index (programs, i), "program");
+
+    g_string_append (names, name ? name : "?");
+  }
+  return g_string_free (names, FALSE);
+}
+
 #define assert_words(call, expected)       \
   do {                                     \
     g_autofree gchar *words = (call);      \
     assert_string_equal (words, expected); \
   } while (0)
+
+static void
+programs_in_order (void **state)
+{
+  assert_words (sort_programs (FM_ORDER_PID), "b?a");
+  assert_words (sort_programs (FM_ORDER_RAM), "ba?");
+  assert_words (sort_programs (FM_ORDER_DISK), "ab?");
+  assert_words (sort_programs (FM_ORDER_WAITS), "ab?");
+  assert_words (sort_programs (FM_ORDER_NAME), "?ab");
+}
+
+/* Our own, which is there. */
+static void
+command_lines (void **state)
+{
+  const gchar *arguments = NULL;
+  g_autofree gchar *command = fm_command_line (getpid (), &arguments);
+
+  assert_non_null (command);
+  assert_non_null (strstr (command, "test-top-model"));
+  assert_true (arguments >= command);
+  assert_true (arguments <= command + strlen (command));
+  assert_null (fm_command_line (G_MAXINT32, &arguments));
+}
 
 static void
 words_for_figures (void **state)
@@ -399,6 +458,8 @@ main (void)
       cmocka_unit_test (elements_by_what_they_waited_just_now),
       cmocka_unit_test (elements_may_be_untold),
       cmocka_unit_test (programs_follow_pages),
+      cmocka_unit_test (programs_in_order),
+      cmocka_unit_test (command_lines),
       cmocka_unit_test (words_for_figures),
       cmocka_unit_test (words_for_paths),
       cmocka_unit_test (text_is_tamed),

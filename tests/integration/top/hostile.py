@@ -14,10 +14,11 @@ import viewing
 
 
 class Hostile(viewing.TopTest):
-    def look_all(self, *cases):
+    def look_all(self, *cases, word="honest"):
         """What --json says of pages made with these options, None if it is
-        silent; and what --once prints, where an honest page is as ever."""
-        honest = self.publish("--program", "honest")
+        silent; and what --once prints, where an honest page is as ever, but for
+        that WORD of its command line."""
+        honest = self.publish("--program", "honest", word=word)
         hostile = [self.publish(*case).pid for case in cases]
         entries = {entry["pid"]: entry for entry in self.run_json()}
         text = self.run_top("--once")
@@ -27,8 +28,8 @@ class Hostile(viewing.TopTest):
         self.assertLessEqual(set(entries), set(hostile))
         return [entries.get(pid) for pid in hostile], text
 
-    def look(self, *options):
-        (entry,), text = self.look_all(options)
+    def look(self, *options, **how):
+        (entry,), text = self.look_all(options, **how)
         return entry, text
 
     def look_for_problem(self, problem, *cases):
@@ -115,16 +116,18 @@ class Hostile(viewing.TopTest):
 
     def test_control_characters(self):
         evil = "\x1b[2J\x1b]0;owned\x07\r\n\t\x9b31m\u202eabc\u200b\u0301\u2028"
-        entry, text = self.look("--program", evil, "--advice", evil + " " + evil)
+        entry, text = self.look("--program", evil, "--advice", evil + " " + evil,
+                                word=evil)
         self.assertEqual(entry["program"], evil)
         shown = set(map(unicodedata.category, text.replace("\n", "")))
         self.assertFalse(shown & {"Cc", "Cf", "Cs", "Co", "Mn", "Zl", "Zp"}, shown)
         self.assertIn("?[2J?]0;owned?", text)
+        self.assertRegex(text, r"(?m)^ +\d+ honest -X\?\[2J\?\]0;owned\?")
 
     def test_long_names(self):
         """The honest lines stay as they are: nothing wraps."""
         _, text = self.look("--program", "x" * 10000, "--advice", "y" * 20000,
-                            "--advice", "z " * 10000)
+                            "--advice", "z " * 10000, word="w " * 50000)
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
         self.assertLess(text.count("\n"), 60)
 

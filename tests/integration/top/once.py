@@ -34,11 +34,21 @@ class Once(viewing.TopTest):
         b = self.publish("--program", "second")
         text = self.run_top("--once")
         for process, name in (a, "first"), (b, "second"):
-            self.assertRegex(text, rf"(?m)^ +{process.pid} {name} +96M/128M +"
-                                   r"2.0G/8.0G +12$")
+            self.assertRegex(text, rf"(?m)^ +{process.pid} {name} -Xof=test .*… +"
+                                   r"96M/128M +2.0G/8.0G +12$")
             self.assertRegex(text, rf"(?m)^{name} \({process.pid}\)  up 1:0")
         self.assertNotIn("\x1b", text)
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
+
+    def test_command_line(self):
+        """In full, on some lines of its own."""
+        process = self.publish(word="camera=7")
+        self.assertRegex(
+            " ".join(self.run_top("--once").split()),
+            rf" Command \S+ -Xcamera=7 -B \S+/publisher.py --dir {self.directory}$")
+        # Cut where the room ends.
+        text = self.run_top("--once", COLUMNS="33")
+        self.assertRegex(text, rf"(?m)^ +{process.pid} gst-launch-1.0")
 
     def test_figures_and_rates(self):
         self.publish("--elements", "3", "--queues", "3", "--advice", "raise ram",
@@ -316,7 +326,7 @@ class Once(viewing.TopTest):
         self.publish()
         self.run_top(status=2, error="--once")
 
-    def test_command_line(self):
+    def test_wrong_use(self):
         for wrong in ("x",), ("0",), ("-1",), ("1", "2"), ("--onc",):
             self.run_top(*wrong, "--once", status=2, error="gst-filemem top: ")
         self.assertIn("--json", self.run_top("--help"))

@@ -10,6 +10,7 @@
 # Exit code 77 without pyte, or without terminals.
 
 import fcntl
+import json
 import os
 import pathlib
 import pty
@@ -33,6 +34,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
           signal.SIGALRM, signal.SIGUSR1, signal.SIGUSR2)
 ALTERNATE_SCREEN = b"\x1b[?1049"
 DOWN, UP = b"\x1bOB", b"\x1bOA"
+PAGE_DOWN, PAGE_UP = b"\x1b[6~", b"\x1b[5~"
 # So many that one which comes late does not matter.
 QUESTIONS = 6
 # looks at a process, a hundredth of a second apart
@@ -47,6 +49,26 @@ def state_of(pid):
         return "X"
 
 
+class Display(pyte.Screen):
+    """A screen that can also scroll (SU, SD), by which curses saves bytes."""
+
+    def scroll(self, change, count):
+        x, y = self.cursor.x, self.cursor.y
+        self.cursor.y = self.margins.top if self.margins else 0
+        change(count)
+        self.cursor.x, self.cursor.y = x, y
+
+    def scroll_up(self, count=1):
+        self.scroll(self.delete_lines, count)
+
+    def scroll_down(self, count=1):
+        self.scroll(self.insert_lines, count)
+
+
+class Stream(pyte.ByteStream):
+    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}
+
+
 class Terminal:
     """A terminal with gst-filemem-top in it."""
 
@@ -57,8 +79,8 @@ class Terminal:
         self.test = test
         self.output = b""
         self.master, self.slave = pty.openpty()
-        self.screen = pyte.Screen(columns, lines)
-        self.stream = pyte.ByteStream(self.screen)
+        self.screen = Display(columns, lines)
+        self.stream = Stream(self.screen)
         self.set_size(columns, lines)
         self.before = termios.tcgetattr(self.slave)
         if stopped:
@@ -323,6 +345,94 @@ class Screen(viewing.TopTest):
         terminal = self.open(80, 60)
         terminal.wait_for(rf"^ +PID PROGRAM  +RAM [\s\S]*^  +{pids[11]} ")
 
+    def test_scrolling(self):
+        """All is reached, the list stays, and another program begins again."""
+        first, other = sorted(
+            self.publish("--queues", "9", "--advice", "words " * 50).pid
+            for _ in range(2))
+        terminal = self.open(80, 24)
+        terminal.wait_for(r"^q quit  h help  PgDn \d+ more below  up/down")
+        top = terminal.text().split("\n")
+        self.assertNotIn("Command", terminal.text())
+        terminal.press(PAGE_DOWN)
+        terminal.wait_for("^Command .*-Xof=test [\\s\\S]*^q quit  h help  "
+                          "PgUp \\d+ more above  up/down choose  s sort$")
+        bottom = terminal.text().split("\n")
+        self.assertEqual(bottom[:3], top[:3])
+        # What was on the screen last goes on to be there.
+        above = int(re.search(r"PgUp (\d+)", bottom[-1])[1])
+        self.assertEqual(above, int(re.search(r"PgDn (\d+)", top[-1])[1]))
+        self.assertEqual([line[:9] for line in bottom[4:-1 - above]],
+                         [line[:9] for line in top[4 + above:-1]])
+        # Beyond the end there is nothing.
+        terminal.press(PAGE_DOWN * 3 + PAGE_UP)
+        terminal.wait_for(r"PgDn \d+ more below  up/down choose")
+        terminal.press(PAGE_DOWN)
+        terminal.wait_for("^Command ")
+        terminal.press(DOWN)
+        terminal.wait_for(rf"^> +{other} [\s\S]*^RAM [\s\S]* more below  up")
+        terminal.press(PAGE_DOWN + UP)
+        terminal.wait_for(rf"^> +{first} [\s\S]*^RAM [\s\S]* more below  up")
+
+    def test_scrolling_a_low_screen(self):
+        """A line at a time, where there is room for no more."""
+        process = self.publish()
+        terminal = self.open(80, 8)
+        terminal.wait_for("^RAM ")
+        terminal.press(PAGE_DOWN * 20)
+        last = os.path.basename(self.runtime)
+        terminal.wait_for(rf"\A.*\n> +{process.pid} [\s\S]*{last}/.*\n"
+                          "q quit  h help  PgUp \\d+ more above$")
+        terminal.resize(80, 3)
+        terminal.wait_for(rf"\A.*\n> +{process.pid} .*\n.*\Z")
+        terminal.press(PAGE_DOWN * 20)
+        terminal.wait_for(rf"\A.*\n> +{process.pid} .*\n +/.*{last}/gst-filemem\Z")
+        terminal.resize(80, 60)
+        terminal.wait_for("^RAM [\\s\\S]*^Command [\\s\\S]*^q quit  h help$")
+
+    def test_sorting(self):
+        """The heading tells how; what is chosen stays chosen."""
+        stats = (("b", "[3, 1]"), ("c", "[1, 3]"), ("a", "[2, 2]"))
+        pids = {}
+        for name, figures in stats:
+            ram, disk = json.loads(figures)
+            pids[name] = self.publish("--program", name, "--stats", json.dumps(
+                {"resident-bytes": ram << 20, "disk-bytes": disk << 20,
+                 **({} if name == "a" else {"map-waits": 5})})).pid
+        by_pid = sorted(pids, key=pids.get)
+        two = by_pid[1]
+        by_waits = ["a", *(name for name in by_pid if name != "a")]
+        terminal = self.open(80, 60)
+        terminal.wait_for(r"^ +PID PROGRAM  +RAM[\s\S]* 12$")
+        terminal.press(DOWN)
+        for words, order in (("", by_pid), (" by RAM", "bac"), (" by disk", "cab"),
+                             (" by waits", by_waits), (" by name", "abc"),
+                             ("", by_pid)):
+            with self.subTest(words=words):
+                terminal.wait_for(
+                    rf"\A +PID PROGRAM{words}  +RAM.*\n" + r"\n".join(
+                        f"{'>' if name == two else ' '} +{pids[name]} {name} .*"
+                        for name in order))
+                terminal.press(b"s")
+
+    def test_sorting_on_a_narrow_screen(self):
+        """How, and how many there are, matters more than the column's title."""
+        for _ in range(12):
+            self.publish()
+        terminal = self.open(40, 24)
+        terminal.wait_for("^ +PID PROGRAM 1 of 12 ")
+        terminal.press(b"s")
+        terminal.wait_for("^ +PID 1 of 12 by RAM  +RAM$")
+
+    def test_programs_of_one_name(self):
+        """The command line tells them apart, where there is room for it."""
+        pids = {n: self.publish(word=f"camera={n}").pid for n in range(5)}
+        for columns in 80, 200:
+            terminal = self.open(columns, 40)
+            for n, pid in pids.items():
+                terminal.wait_for(rf"^>? +{pid} gst-launch-1.0 -Xcamera={n}.* +96M")
+        terminal.wait_for(rf" {pids[4]} gst-launch-1.0 -Xcamera=4 -B .*publisher.py")
+
     def test_not_answering(self):
         process = self.publish("--silent")
         terminal = self.open()
@@ -335,7 +445,8 @@ class Screen(viewing.TopTest):
         terminal = self.open()
         terminal.wait_for("^RAM ")
         terminal.press(b"h")
-        terminal.wait_for("^h: this help")
+        terminal.wait_for("^page up, page down: scroll .*\n^s: sort .*\n"
+                          "^h: this help")
         terminal.press(b"x")
         terminal.wait_for("^RAM .*most 120 MiB")
         terminal.press(b"h")
@@ -560,7 +671,7 @@ class Screen(viewing.TopTest):
     def test_hostile_names(self):
         evil = "\x1b[2J\x1b]0;owned\x07\r\n\t\x9b31m\u202eabc\u200b\u0301"
         self.publish("--program", evil * 20, "--advice", evil * 50)
-        self.publish("--program", "\u6f22\u5b57" * 100)
+        self.publish("--program", "\u6f22\u5b57" * 100, word=evil)
         terminal = self.open(40, 40)
         terminal.wait_for("^Advice")
         terminal.press(DOWN)

@@ -34,10 +34,12 @@ class TopTest(unittest.TestCase):
             "COLUMNS", "LINES", "NO_COLOR", "LC_CTYPE", "LANG", "LANGUAGE",
             **{"XDG_RUNTIME_DIR": self.runtime, "LC_ALL": "C.UTF-8", **more})
 
-    def publish(self, *options):
-        """A running publisher; .path is its page."""
+    def publish(self, *options, word="of=test"):
+        """A running publisher; .path is its page. -XWORD, which Python ignores,
+        is the first argument of its command line."""
         process = subprocess.Popen(
-            [sys.executable, "-B", PUBLISHER, "--dir", self.directory, *options],
+            [sys.executable, f"-X{word}", "-B", PUBLISHER, "--dir",
+             self.directory, *options],
             stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)

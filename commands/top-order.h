@@ -1,0 +1,30 @@
+/* filemem: GStreamer's buffers on disk
+ * SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * top-order.h: the orders in which programs may be listed.
+ */
+#ifndef FM_TOP_ORDER_H
+#define FM_TOP_ORDER_H
+
+#include "top-model.h"
+
+G_BEGIN_DECLS
+
+/* In the order in which a key goes through them. */
+typedef enum {
+  FM_ORDER_PID,
+  FM_ORDER_RAM,
+  FM_ORDER_DISK,
+  FM_ORDER_WAITS,
+  FM_ORDER_NAME,
+  FM_N_ORDERS
+} FmOrder;
+
+/* "by RAM"; empty for the order that is there without being asked for. */
+const gchar *fm_order_words (FmOrder order);
+
+/* Of figures the largest first, what is unknown last; what is alike by pid. */
+void fm_order_sort (GPtrArray *programs, FmOrder order);
+
+G_END_DECLS
+#endif
