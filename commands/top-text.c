@@ -5,6 +5,7 @@
  */
 #include "top-text.h"
 
+#include "top-metrics.h"
 #include "top-view.h"
 
 #include <errno.h>
@@ -139,25 +140,45 @@ describe (FmProgram *program)
   return node;
 }
 
-int
-fm_text_print_json (FmPages *pages, gint64 pid)
+static gchar *
+describe_all (const GPtrArray *programs)
+{
+  g_autoptr (JsonNode) root = json_node_alloc ();
+  JsonArray *array = json_array_new ();
+
+  json_node_take_array (json_node_init (root, JSON_NODE_ARRAY), array);
+  for (guint i = 0; i < programs->len; i++)
+    json_array_add_element (array, describe (g_ptr_array_index (programs, i)));
+  return json_to_string (root, TRUE);
+}
+
+/* What @write makes of the programs. */
+static int
+print_programs (
+    FmPages *pages, gint64 pid, gchar *(*write) (const GPtrArray *programs))
 {
   g_autoptr (GPtrArray) programs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
-  g_autoptr (JsonNode) root = json_node_alloc ();
-  JsonArray *array = json_array_new ();
   g_autofree gchar *text = NULL;
-  int error;
+  int error = refresh (pages, programs, pid);
 
-  json_node_take_array (json_node_init (root, JSON_NODE_ARRAY), array);
-  error = refresh (pages, programs, pid);
-  /* An empty array would say that it has been read. */
+  /* That there are none would say that it has been read. */
   if (programs->len == 0 && error != 0)
     return fm_text_say_nobody (pages, error, pid);
-  for (guint i = 0; i < programs->len; i++)
-    json_array_add_element (array, describe (g_ptr_array_index (programs, i)));
-  text = json_to_string (root, TRUE);
+  text = write (programs);
   if (!print (text))
     return TROUBLE;
   return programs->len > 0 ? 0 : fm_text_say_nobody (pages, error, pid);
+}
+
+int
+fm_text_print_json (FmPages *pages, gint64 pid)
+{
+  return print_programs (pages, pid, describe_all);
+}
+
+int
+fm_text_print_metrics (FmPages *pages, gint64 pid)
+{
+  return print_programs (pages, pid, fm_metrics_text);
 }

@@ -17,6 +17,7 @@ G_BEGIN_DECLS
 /* Takes a second, in which rates are measured. */
 int fm_text_print (FmPages *pages, gint64 pid, gboolean utf8);
 int fm_text_print_json (FmPages *pages, gint64 pid);
+int fm_text_print_metrics (FmPages *pages, gint64 pid);
 
 /* To the standard error: that the scan, which gave @error, found none, and why,
  * if that is known. */

@@ -25,6 +25,7 @@ typedef struct
   gint64 pid; /* 0: all programs */
   gboolean once;
   gboolean json;
+  gboolean openmetrics;
 } Arguments;
 
 static int G_GNUC_PRINTF (1, 2) complain (const gchar *format, ...)
@@ -62,6 +63,9 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
           "print the view once; rates are measured over a second", NULL},
       {"json", 0, 0, G_OPTION_ARG_NONE, &ret_arguments->json,
           "print once, as JSON, all that the programs tell", NULL},
+      {"openmetrics", 0, 0, G_OPTION_ARG_NONE, &ret_arguments->openmetrics,
+          "print once, as OpenMetrics text, their figures and their queues'",
+          NULL},
       {NULL},
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("[PID]");
@@ -76,12 +80,16 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
       "s\n"
       "sorts, h explains, q quits.\n"
       "\n"
-      "Exit status: 0; with PID, --once or --json 1 if there is no such "
-      "program;\n2 if the command line is wrong, not a terminal, or "
-      "something can't be\nread or written.\n");
+      "Exit status: 0; with PID or an option 1 if there is no such program;\n"
+      "2 if the command line is wrong, not a terminal, or something can't "
+      "be\nread or written.\n");
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error)) {
     complain ("%s; try: gst-filemem top --help", error->message);
+    return FALSE;
+  }
+  if (ret_arguments->json && ret_arguments->openmetrics) {
+    complain ("--json or --openmetrics, not both; try: gst-filemem top --help");
     return FALSE;
   }
   if (argc > 2) {
@@ -166,6 +174,8 @@ main (int argc, char **argv)
   pages = fm_pages_new (directory);
   if (arguments.json)
     return fm_text_print_json (pages, arguments.pid);
+  if (arguments.openmetrics)
+    return fm_text_print_metrics (pages, arguments.pid);
   if (arguments.once)
     return fm_text_print (pages, arguments.pid, utf8);
   return show_screen (pages, arguments.pid, utf8);
