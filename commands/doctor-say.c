@@ -31,6 +31,12 @@ static const struct
     [DOCTOR_PROBLEM] = {"problem", "\033[31m"},
 };
 
+const gchar *
+doctor_level_name (DoctorLevel level)
+{
+  return levels[level].name;
+}
+
 static gboolean
 in_colour (void)
 {
@@ -106,7 +112,7 @@ doctor_size (guint64 bytes)
 
 static void
 print (DoctorLevel level, const gchar *subject, const gchar *text,
-    const gchar *cure)
+    const gchar *cure, gpointer data)
 {
   gboolean colour = in_colour ();
 
@@ -187,5 +193,6 @@ doctor_hear (const gchar *line, DoctorCounts *counts)
           parts[0], 10, DOCTOR_OK, DOCTOR_PROBLEM, &level, NULL))
     return;
   counts->n[level]++;
-  print ((DoctorLevel) level, parts[1], parts[2], parts[3]);
+  (counts->take != NULL ? counts->take : print) (
+      (DoctorLevel) level, parts[1], parts[2], parts[3], counts->data);
 }

@@ -98,22 +98,29 @@ check_version (const Doctor *doctor)
         minor, GST_VERSION_MAJOR, GST_VERSION_MINOR);
 }
 
-static int
-run_checks (const Doctor *doctor)
+static void
+run_checks (const Doctor *doctor, DoctorCounts *counts)
 {
-  DoctorCounts counts = {{0}};
   guint i;
 
-  print_versions ();
-  doctor_run_check (
-      "GStreamer", check_version, 10, DOCTOR_BUG, doctor, &counts);
+  doctor_run_check ("GStreamer", check_version, 10, DOCTOR_BUG, doctor, counts);
   for (i = 0; i < G_N_ELEMENTS (checks); i++)
     doctor_run_check (checks[i].subject, checks[i].check, checks[i].seconds,
-        checks[i].slow, doctor, &counts);
+        checks[i].slow, doctor, counts);
+}
+
+/* Returns how many problems there are. */
+static guint
+say_text (const Doctor *doctor)
+{
+  DoctorCounts counts = {{0}};
+
+  print_versions ();
+  run_checks (doctor, &counts);
   printf ("\n%u problem%s, %u note%s\n", counts.n[DOCTOR_PROBLEM],
       counts.n[DOCTOR_PROBLEM] == 1 ? "" : "s", counts.n[DOCTOR_NOTE],
       counts.n[DOCTOR_NOTE] == 1 ? "" : "s");
-  return counts.n[DOCTOR_PROBLEM] > 0 ? 1 : 0;
+  return counts.n[DOCTOR_PROBLEM];
 }
 
 static int
@@ -158,10 +165,13 @@ main (int argc, char **argv)
   g_autofree gchar *plugin_path = NULL;
   g_autofree gchar *shim_path = NULL;
   gboolean version = FALSE;
+  gboolean json = FALSE;
   const GOptionEntry entries[] = {
       {"dir", 0, 0, G_OPTION_ARG_FILENAME, &dir,
           "directory to look at (default: GST_FILEMEM_DIR, or /var/tmp)",
           "DIR"},
+      {"json", 0, 0, G_OPTION_ARG_NONE, &json,
+          "print one JSON object, for programs", NULL},
       {"plugin", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &plugin,
           "the plugin's file", "FILE"},
       {"shim", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_FILENAME, &shim,
@@ -172,6 +182,7 @@ main (int argc, char **argv)
   g_autoptr (GOptionContext) context = NULL;
   g_autoptr (GError) error = NULL;
   Doctor doctor = {0};
+  guint problems;
 
   if (argc >= 2 && strcmp (argv[1], "--probe") == 0)
     return doctor_probe_main (argv[2]);
@@ -200,5 +211,6 @@ main (int argc, char **argv)
       plugin != NULL ? g_canonicalize_filename (plugin, NULL) : NULL;
   doctor.shim = shim_path =
       shim != NULL ? g_canonicalize_filename (shim, NULL) : NULL;
-  return end (run_checks (&doctor));
+  problems = json ? doctor_say_json (&doctor, run_checks) : say_text (&doctor);
+  return end (problems > 0 ? 1 : 0);
 }

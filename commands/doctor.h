@@ -36,9 +36,15 @@ typedef struct
   const gchar *dir; /* of the command line, or NULL */
 } Doctor;
 
+/* Gets a line; @cure is empty where all is well. */
+typedef void (*DoctorTake) (DoctorLevel level, const gchar *subject,
+    const gchar *text, const gchar *cure, gpointer data);
+
 typedef struct
 {
   guint n[DOCTOR_PROBLEM + 1]; /* lines of each level */
+  DoctorTake take;             /* NULL: they are printed, for people */
+  gpointer data;
 } DoctorCounts;
 
 /* ---- doctor-say.c ---- */
@@ -54,8 +60,10 @@ void doctor_problem (const gchar *subject, const gchar *cure,
 /* From now on lines go to @fd, for doctor_hear(), and not to a person. */
 void doctor_say_to (int fd);
 
-/* Prints a line that another process said, and counts it. */
+/* Hands on a line that another process said, and counts it. */
 void doctor_hear (const gchar *line, DoctorCounts *counts);
+
+const gchar *doctor_level_name (DoctorLevel level);
 
 /* @text in printable ASCII. */
 gchar *doctor_ascii (const gchar *text);
@@ -75,6 +83,13 @@ typedef void (*DoctorCheck) (const Doctor *doctor);
  * problem of @subject, and @slow its cure. */
 void doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
     const gchar *slow, const Doctor *doctor, DoctorCounts *counts);
+
+/* ---- doctor-json.c ---- */
+
+/* Has @run say all that there is to say, and prints that as one object. Returns
+ * how many problems there are. */
+guint doctor_say_json (const Doctor *doctor,
+    void (*run) (const Doctor *doctor, DoctorCounts *counts));
 
 /* ---- doctor-probe.c ---- */
 

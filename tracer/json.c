@@ -71,6 +71,13 @@ fm_json_number (FmJson *json, const gchar *name, guint64 number)
 }
 
 void
+fm_json_null (FmJson *json, const gchar *name)
+{
+  begin_value (json, name);
+  g_string_append (json->text, "null");
+}
+
+void
 fm_json_string (FmJson *json, const gchar *name, const gchar *string)
 {
   begin_value (json, name);

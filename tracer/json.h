@@ -27,6 +27,7 @@ gchar *fm_json_steal (FmJson *json);
 void fm_json_begin (FmJson *json, const gchar *name, gchar bracket);
 void fm_json_end (FmJson *json, gchar bracket);
 void fm_json_number (FmJson *json, const gchar *name, guint64 number);
+void fm_json_null (FmJson *json, const gchar *name);
 
 /* What is not UTF-8 in @string is replaced. */
 void fm_json_string (FmJson *json, const gchar *name, const gchar *string);

@@ -59,6 +59,16 @@ class Answer:
             return line
         fail(f"no line: {level} {subject} … {words}", self.text)
 
+    def checks(self):
+        """Level, subject and text of each line, and its cure, if it has one."""
+        checks = []
+        for line in self.lines[self.lines.index("") + 1:-2]:
+            if LINE.fullmatch(line):
+                checks.append([line[:7].strip(), line[9:22].strip(), line[23:]])
+            else:
+                checks[-1].append(line.split("cure: ", 1)[1])
+        return checks
+
     def has_no(self, level, subject):
         for line in self.lines:
             match = LINE.fullmatch(line)

@@ -10,6 +10,7 @@
 #
 # Exit code: 0 all well, 1 not, 77 where the situation can't be made here.
 
+import json
 import os
 import pathlib
 import pty
@@ -19,7 +20,7 @@ import subprocess
 import sys
 
 from asked import fail, main, obeying_modes
-from harness import Skipped
+from harness import Skipped, equal
 
 
 def test_healthy(doctor):
@@ -128,6 +129,46 @@ def test_output(doctor):
                 or "the output can't be written" not in process.stderr):
             fail(f"status {process.returncode}, nothing can be written",
                  process.stderr)
+
+
+def what_stays(lines):
+    """Of each line, what is the same in the next run: not how much space is free,
+    nor how fast a disk is that others use too."""
+    return [[re.sub(r"[\d.]+( .?i?B)?", "N", part) for part in line]
+            for line in lines if line[1] != "speed"]
+
+
+def test_json(doctor):
+    """The same lines as for people, the same counts and the same status."""
+    doctor.set(GST_TRACERS="filemem",
+               GST_PLUGIN_PATH=f"{doctor.options.build}/tracer")
+    name = doctor.scratch / 'a "dir" \u00e9'
+    name.mkdir()
+    cases = ((0, doctor.dir, {}), (0, str(name), {"GST_FILEMEM_EXE": "player"}),
+             (1, f"{doctor.scratch}/none", {"GST_FILEMEM_RAM": '"lots\\'}))
+    for status, directory, variables in cases:
+        doctor.set(**variables)
+        answer = doctor.run(status, dir=directory)
+        process = subprocess.run(
+            doctor.command("--json", "--dir", directory), env=doctor.environment,
+            stdin=subprocess.DEVNULL, capture_output=True)
+        equal(process.returncode, status, "the status")
+        equal(process.stderr, b"", "what is on standard error")
+        equal(process.stdout.count(b"\n"), 1, "the number of lines")
+        told = json.loads(process.stdout.decode("ascii"))
+        equal(list(told), ["version", "checks", "problems", "notes"])
+        equal(told["version"], answer.lines[0].split()[1], "the version")
+        for check in told["checks"]:
+            equal(list(check), ["level", "subject", "text", "fix"])
+            if (check["fix"] is None) != (check["level"] == "ok"):
+                fail(f"fix and level: {check}")
+        levels = [check["level"] for check in told["checks"]]
+        equal(told["problems"], levels.count("problem"), "problems")
+        equal(told["notes"], levels.count("note"), "notes")
+        equal(what_stays([part for part in check.values() if part]
+                         for check in told["checks"]),
+              what_stays(answer.checks()), "what it says")
+        equal(answer.status, 1 if told["problems"] else 0, "the status")
 
 
 def test_nothing_found(doctor):
