@@ -184,9 +184,12 @@ def test_odd_names(runner):
 
 
 def test_gst_stats(runner):
+    # From 1.26.0 to 1.26.3 each pipeline stands still with GStreamer's latency
+    # tracer alone, which waits for a lock that its caller has.
+    stands_still = (1, 26, 0) <= gst().version()[:3] < (1, 26, 4)
     log = run_logged(
-        runner,
-        "latency;filemem(attribution=on,stats-interval=1,ram=0);stats")
+        runner, ("rusage" if stands_still else "latency")
+        + ";filemem(attribution=on,stats-interval=1,ram=0);stats")
     done = subprocess.run(["gst-stats-1.0", str(log)], text=True,
                           env=runner.env,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
