@@ -64,7 +64,9 @@ class Running(made.Report):
 
     def test_killed(self):
         """What there was until a second before."""
-        process = self.start("sh", "-c", f"{DEEP} & sleep 2.5; kill -9 $!; kill -9 $$")
+        process = self.start(
+            "sh", "-c", f"{DEEP} & until cat ${{GST_FILEMEM_RECORD%??}}* 2>/dev/null | "
+            "grep -q '\"spill-bytes\":[1-9]'; do sleep 0.1; done; kill -9 $!; kill -9 $$")
         self.assertEqual(self.end(process), -signal.SIGKILL)
         self.assertIn("Kept up to", self.data()["runs"][0]["verdict"])
 
