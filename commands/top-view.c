@@ -8,6 +8,8 @@
 
 #include "top-parts.h"
 
+#include <string.h>
+
 #define MARKER_COLUMNS 2
 #define PID_COLUMNS 8
 #define PROGRAM_LEAST 12
@@ -120,23 +122,63 @@ put_heading (FmSheet *sheet, const gchar *which)
   fm_sheet_end_line (sheet);
 }
 
-/* With its arguments, which tell apart what has one name. */
-static gchar *
-get_name (FmProgram *program)
+/* How many bytes of its arguments all others of its name have as well, in whole
+ * words; 0 if that leaves nothing. */
+static gsize
+count_shared (const GPtrArray *programs, FmProgram *program)
 {
   const gchar *name = fm_program_string (program, "program");
+  gsize length = strlen (program->arguments), shared = length;
 
-  return program->arguments && *program->arguments != '\0'
-      ? g_strjoin (" ", name ? name : "?", program->arguments, NULL)
-      : g_strdup (name ? name : "?");
+  for (guint i = 0; i < programs->len; i++) {
+    FmProgram *other = g_ptr_array_index (programs, i);
+    gsize n = 0;
+
+    if (!other->arguments
+        || g_strcmp0 (name, fm_program_string (other, "program")) != 0)
+      continue;
+    while (n < shared && program->arguments[n] == other->arguments[n])
+      n++;
+    shared = n;
+  }
+  if (shared == length)
+    return 0;
+  while (shared > 0 && program->arguments[shared - 1] != ' ')
+    shared--;
+  return shared;
+}
+
+/* With its arguments, which tell apart what has one name: where there is no
+ * room for all of them, with those that do. */
+static gchar *
+get_name (
+    FmSheet *sheet, const GPtrArray *programs, FmProgram *program, guint room)
+{
+  const gchar *name = fm_program_string (program, "program");
+  g_autofree gchar *all = NULL;
+  g_autofree gchar *tame = NULL;
+  gsize shared;
+
+  if (!name)
+    name = "?";
+  if (!program->arguments || *program->arguments == '\0')
+    return g_strdup (name);
+  all = g_strjoin (" ", name, program->arguments, NULL);
+  tame = fm_tame (all, sheet->utf8);
+  shared = count_shared (programs, program);
+  if (shared == 0 || fm_columns (tame) <= room)
+    return g_steal_pointer (&all);
+  return g_strconcat (
+      name, " ", fm_ellipsis (sheet->utf8), program->arguments + shared, NULL);
 }
 
 static void
-put_program (FmSheet *sheet, FmProgram *program, gboolean chosen)
+put_program (FmSheet *sheet, const GPtrArray *programs, FmProgram *program,
+    gboolean chosen)
 {
   guint room, n = count_columns (sheet->width, &room);
   const gchar *problem = fm_program_problem (program);
-  g_autofree gchar *name = get_name (program);
+  g_autofree gchar *name = get_name (sheet, programs, program, room);
   g_autofree gchar *pid = g_strdup_printf ("%" G_GINT64_FORMAT, program->pid);
   gboolean bad = problem || !program->answering;
   FmStyle style = chosen ? FM_STYLE_CHOSEN
@@ -177,7 +219,7 @@ fm_view_list (FmSheet *sheet, const GPtrArray *programs, FmOrder order,
     g_string_append_printf (which, " %s", fm_order_words (order));
   put_heading (sheet, which->str);
   for (guint i = first; i < end; i++)
-    put_program (sheet, g_ptr_array_index (programs, i), i == chosen);
+    put_program (sheet, programs, g_ptr_array_index (programs, i), i == chosen);
 }
 
 static void

@@ -169,10 +169,16 @@ fit (const gchar *text, guint columns)
   return p;
 }
 
+const gchar *
+fm_ellipsis (gboolean utf8)
+{
+  return utf8 ? ELLIPSIS : "~";
+}
+
 gchar *
 fm_clip (const gchar *text, guint columns, FmCut cut, gboolean utf8)
 {
-  const gchar *ellipsis = utf8 ? ELLIPSIS : "~";
+  const gchar *ellipsis = fm_ellipsis (utf8);
   guint all = fm_columns (text);
   const gchar *start = text;
 

@@ -44,6 +44,9 @@ gchar *fm_tame (const gchar *text, gboolean utf8);
 /* Columns that a tame @text takes. */
 guint fm_columns (const gchar *text);
 
+/* What stands for what is left out, in one column. */
+const gchar *fm_ellipsis (gboolean utf8);
+
 typedef enum { FM_CUT_END, FM_CUT_START } FmCut;
 
 /* A tame @text in no more than @columns. */

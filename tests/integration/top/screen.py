@@ -433,6 +433,19 @@ class Screen(viewing.TopTest):
                 terminal.wait_for(rf"^>? +{pid} gst-launch-1.0 -Xcamera={n}.* +96M")
         terminal.wait_for(rf" {pids[4]} gst-launch-1.0 -Xcamera=4 -B .*publisher.py")
 
+    def test_long_command_lines_of_one_name(self):
+        """What all of them have is left out where there is no room for it."""
+        common = "a-source ! many words ! that are all the same !"
+        pids = {n: self.publish(word=f"{common} camera={n}").pid for n in range(3)}
+        self.publish("--program", "other", word="of another name")
+        for locale, ellipsis in ("C", "~"), ("C.UTF-8", "…"):
+            # curses would use xterm's "repeat this", which pyte does not know
+            terminal = self.open(80, 40, LC_ALL=locale, TERM="screen")
+            for n, pid in pids.items():
+                terminal.wait_for(
+                    rf"^>? +{pid} gst-launch-1.0 {ellipsis}camera={n}.* +96M")
+            terminal.wait_for(r"^ +\d+ other -Xof another ")
+
     def test_not_answering(self):
         process = self.publish("--silent")
         terminal = self.open()
