@@ -20,6 +20,7 @@
 /* In microseconds: after the kernel said that programs wait for memory, nothing
  * comes back. */
 #define STALLS_FOR (10 * G_USEC_PER_SEC)
+#define STALL_IS_NEW (2 * G_USEC_PER_SEC)
 
 /* What is told to programs with which the budget is shared may be this much
  * more than what is in use. */
@@ -94,18 +95,17 @@ take_headroom (FmPager *pager, const FmHeadroom *memory, gsize share)
   fm_pager_wake_readers (pager);
 }
 
-/* With the lock held. */
+/* With the lock held. Nobody may have looked for long. */
 static FmStalls
 take_stalls (FmPager *pager)
 {
-  gint64 now = fm_now ();
+  gint64 ago = fm_now () - pager->stalled;
+  gboolean is_new = pager->stalls_now && ago < STALL_IS_NEW;
 
-  if (pager->stalls_now)
-    pager->stalls_until = now + STALLS_FOR;
-  if (!pager->stalls_now)
-    return now < pager->stalls_until ? FM_STALLS_LATELY : FM_STALLS_NO;
   pager->stalls_now = FALSE;
-  return FM_STALLS_NOW;
+  if (pager->stalled == 0 || ago >= STALLS_FOR)
+    return FM_STALLS_NO;
+  return is_new ? FM_STALLS_NOW : FM_STALLS_LATELY;
 }
 
 /* In the thread of the watch. */
@@ -116,6 +116,7 @@ on_stall (gpointer data)
 
   fm_pager_lock (pager);
   pager->stalls_now = TRUE;
+  pager->stalled = fm_now ();
   pager->look_before = 0;
   if (fm_pager_is_watchful (pager))
     fm_pager_call_keeper (pager);

@@ -193,9 +193,9 @@ struct _FmPager
   gboolean yields;            /* it gave way when it changed last */
   gboolean is_watched;        /* the keeper knows that it is to look */
   gboolean is_counted;        /* by programs that share the budget */
-  gboolean stalls_now;        /* the kernel has just said that programs wait */
-  gint64 stalls_until;        /* for memory; they may do so until then */
-  gboolean no_holes;          /* the file system can't punch */
+  gboolean stalls_now; /* the kernel has said that programs wait for memory */
+  gint64 stalled;      /* when it did last; 0: never */
+  gboolean no_holes;   /* the file system can't punch */
 
   /* Spare staging; NULL where there is none. */
   void *staging_huge[FM_N_THREADS];

@@ -176,8 +176,11 @@ look_if_due (FmPager *pager)
     return FALSE;
   /* Somebody else may be looking. */
   pager->look_before = fm_now () + LOOK_AGAIN;
-  fm_pager_unlock (pager);
+  /* A fork waits for what is opened there. */
+  fm_pager_leave (pager);
   fm_pager_watch_pressure (pager);
+  fm_pager_return (pager);
+  fm_pager_unlock (pager);
   fm_pager_look (pager);
   fm_pager_lock (pager);
   if (pager->threads_state == FM_THREADS_NONE && !pager->stopping

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,7 +31,9 @@ struct _FmPressureWatch
   int fd;
   FmFileIdentity identity;
   gboolean is_fifo;
-  int stop; /* an eventfd */
+  int stop[2]; /* a pipe: what is written there ends the thread */
+  FmFileIdentity stop_identity;
+  atomic_bool stopping;
   FmThread *thread;
 };
 
@@ -118,34 +121,59 @@ wait_for_it (gpointer data)
 {
   FmPressureWatch *watch = data;
   struct pollfd fds[] = {
-      {.fd = watch->stop, .events = POLLIN},
+      {.fd = watch->stop[0], .events = POLLIN},
       {.fd = watch->fd, .events = watch->is_fifo ? POLLIN : POLLPRI},
   };
 
   for (;;) {
     if (fm_seam_poll (fds, 2, -1) < 0 && errno != EINTR)
       return NULL;
-    if (fds[0].revents != 0)
+    if (fds[0].revents != 0 || atomic_load (&watch->stopping))
       return NULL;
     if (fds[1].revents == 0)
       continue;
     if (!has_said (watch, fds[1].revents))
       return NULL;
     watch->func (watch->data);
-    if (fm_seam_poll (fds, 1, PAUSE) != 0)
+    if (fm_seam_poll (fds, 1, PAUSE) > 0)
       return NULL;
   }
+}
+
+/* A program that closes all descriptors may have something else by these
+ * numbers. */
+static gboolean
+is_ours (int fd, const FmFileIdentity *identity)
+{
+  return fd >= 0 && fm_seam_check_file (fd, identity) != EBADF;
 }
 
 static void
 close_files (FmPressureWatch *watch)
 {
-  if (watch->fd >= 0
-      && fm_seam_check_file (watch->fd, &watch->identity) != EBADF)
+  guint i;
+
+  if (is_ours (watch->fd, &watch->identity))
     close (watch->fd);
-  if (watch->stop >= 0)
-    close (watch->stop);
-  watch->fd = watch->stop = -1;
+  for (i = 0; i < G_N_ELEMENTS (watch->stop); i++) {
+    if (is_ours (watch->stop[i], &watch->stop_identity))
+      close (watch->stop[i]);
+    watch->stop[i] = -1;
+  }
+  watch->fd = -1;
+}
+
+static gboolean
+make_pipe (FmPressureWatch *watch)
+{
+  if (fm_seam_pipe (watch->stop) == 0) {
+    if (fm_seam_identify (watch->stop[0], &watch->stop_identity) == 0)
+      return TRUE;
+    close (watch->stop[0]);
+    close (watch->stop[1]);
+  }
+  watch->stop[0] = watch->stop[1] = -1;
+  return FALSE;
 }
 
 FmPressureWatch *
@@ -161,9 +189,9 @@ fm_pressure_watch_new (
   watch = g_new0 (FmPressureWatch, 1);
   watch->func = func;
   watch->data = data;
+  watch->stop[0] = watch->stop[1] = -1;
   watch->fd = open_file (watch, path, trigger);
-  watch->stop = watch->fd >= 0 ? fm_seam_eventfd () : -1;
-  if (watch->stop >= 0)
+  if (watch->fd >= 0 && make_pipe (watch))
     watch->thread = fm_seam_thread_start ("filemem-psi", wait_for_it, watch);
   if (watch->thread != NULL)
     return watch;
@@ -172,13 +200,17 @@ fm_pressure_watch_new (
   return NULL;
 }
 
+/* Where the program has closed the pipe, nobody can end the thread, which
+ * sleeps on: it is left what it looks at when it wakes up. */
 void
 fm_pressure_watch_free (FmPressureWatch *watch)
 {
-  const guint64 one = 1;
+  gboolean can_tell = is_ours (watch->stop[1], &watch->stop_identity);
 
+  atomic_store (&watch->stopping, TRUE);
   if (watch->thread != NULL) {
-    (void) fm_seam_write (watch->stop, &one, sizeof one);
+    if (!can_tell || fm_seam_write (watch->stop[1], "", 1) != 1)
+      return;
     fm_thread_join (watch->thread);
   }
   close_files (watch);

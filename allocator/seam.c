@@ -14,7 +14,6 @@
 #include <stdatomic.h>
 #include <sys/ioctl.h>
 #include <stdio.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -259,11 +258,11 @@ fm_seam_read (int fd, void *ret_data, gsize length)
 }
 
 int
-fm_seam_eventfd (void)
+fm_seam_pipe (int ret_fds[2])
 {
-  if (refused (FM_CALL_EVENTFD, NULL, 0, 0))
+  if (refused (FM_CALL_PIPE, NULL, 0, 0))
     return -1;
-  return eventfd (0, EFD_CLOEXEC);
+  return pipe2 (ret_fds, O_CLOEXEC);
 }
 
 int

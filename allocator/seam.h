@@ -51,7 +51,7 @@ typedef enum {
   FM_CALL_FSTATFS,
   FM_CALL_NOCOW,
   FM_CALL_PERF_EVENT_OPEN,
-  FM_CALL_EVENTFD,
+  FM_CALL_PIPE,
   FM_CALL_POLL,
   FM_CALL_THREAD
 } FmCall;
@@ -152,8 +152,8 @@ int fm_seam_file_system (int fd, FmFileSystem *ret_file_system);
 /* Sets FS_NOCOW_FL on an empty file. */
 int fm_seam_set_nocow (int fd);
 
-/* Of number 0, closed on exec(). */
-int fm_seam_eventfd (void);
+/* Closed on exec(). */
+int fm_seam_pipe (int ret_fds[2]);
 int fm_seam_poll (struct pollfd *fds, guint n, int timeout_ms);
 
 /* Of the calling thread, on any processor; @attributes are perf_event_attr. */

@@ -66,7 +66,7 @@ static const Property top[] = {
     {"advice", ARRAY_OF ("text"), "what to do, for people", NULL},
 };
 static const Property about[] = {
-    {"command", ARRAY_OF ("text"), "the program and its arguments", NULL},
+    {"command", ARRAY_OF ("text"), "the program and its arguments, up to 4 KiB", NULL},
     {"since", STRING, "when filemem was loaded (ISO 8601)", NULL},
     {"filemem", STRING, "its version", NULL},
     {"gstreamer", STRING, "its version", NULL},

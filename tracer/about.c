@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* Of a command line. */
-#define ARGUMENTS_MOST 100
+/* Bytes of a command line. */
+#define COMMAND_MOST 4096
 
 static const FmOptions *options;
 static gint64 began; /* us since 1970 */
@@ -28,16 +28,16 @@ static void
 add_command (FmJson *json)
 {
   g_autofree gchar *text = NULL;
-  const gchar *at;
-  gsize length = 0;
-  guint n = 0;
+  gsize length = 0, at;
 
   (void) g_file_get_contents ("/proc/self/cmdline", &text, &length, NULL);
-  fm_json_begin (json, "command", '[');
-  for (at = text; at != NULL && at < text + length && n < ARGUMENTS_MOST; n++) {
-    fm_json_string (json, NULL, at);
-    at += strlen (at) + 1;
+  if (length > COMMAND_MOST) {
+    length = COMMAND_MOST;
+    text[length] = '\0';
   }
+  fm_json_begin (json, "command", '[');
+  for (at = 0; at < length; at += strlen (text + at) + 1)
+    fm_json_string (json, NULL, text + at);
   fm_json_end (json, ']');
 }
 

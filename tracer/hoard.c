@@ -15,8 +15,8 @@
 /* One buffer in so many bytes is followed. */
 #define SAMPLE_EVERY ((gsize) 1 << 20)
 
-/* A smaller one is not. */
-#define SAMPLE_LEAST ((gsize) 16 << 10)
+/* A smaller one is not: what queues pack, with default options. */
+#define SAMPLE_LEAST ((gsize) 64 << 10)
 
 /* An element that sits on so many bytes, in so many buffers, is a queue as well
  * if it does so for a while, or has much more; until it has less than half. One
@@ -215,15 +215,23 @@ find_sample (GstBuffer *buffer)
       : NULL;
 }
 
+/* Small buffers without a sample among them may have passed: one does not stand
+ * for more than so much. */
+static void
+add (Share *since, gsize bytes, gsize foreign)
+{
+  since->n = since->bytes < SAMPLE_EVERY ? since->n + 1 : 1;
+  since->bytes = MIN (since->bytes, SAMPLE_EVERY) + bytes;
+  since->foreign = MIN (since->foreign, SAMPLE_EVERY) + foreign;
+}
+
 void
 fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign)
 {
   Share *since = &hoard->since;
   Sample *sample = find_sample (buffer);
 
-  since->bytes += bytes;
-  since->foreign += foreign;
-  since->n++;
+  add (since, bytes, foreign);
   if (sample == NULL && since->bytes >= SAMPLE_EVERY && bytes >= SAMPLE_LEAST)
     sample = get_sample (buffer, TRUE);
   if (sample == NULL)

@@ -182,8 +182,8 @@ refuse (const FmCallInfo *info)
 static void
 test_refused (void **state)
 {
-  static const FmCall calls[] = {FM_CALL_OPEN, FM_CALL_FSTAT, FM_CALL_WRITE,
-      FM_CALL_EVENTFD, FM_CALL_THREAD};
+  static const FmCall calls[] = {
+      FM_CALL_OPEN, FM_CALL_FSTAT, FM_CALL_WRITE, FM_CALL_PIPE, FM_CALL_THREAD};
   int before = open ("/dev/null", O_RDONLY), after;
   guint i;
 
@@ -238,6 +238,33 @@ test_closed_descriptors (void **state)
   close (fd);
 }
 
+/* Nor does it keep anybody from ending, or get what is written to end it. */
+static void
+test_all_closed (void **state)
+{
+  g_autofree gchar *path =
+      g_build_filename (((Fixture *) *state)->dir, "proc", NULL);
+  int first = open ("/dev/null", O_RDONLY), fd;
+  FmPressureWatch *watch;
+  struct stat status;
+  guint i;
+
+  close (first);
+  watch = start ();
+  assert_non_null (watch);
+  for (i = 0; i < 3; i++)
+    close (first + (int) i);
+  for (i = 0; i < 3; i++) {
+    fd = open (path, O_CREAT | O_RDWR, 0600);
+    assert_int_equal (fd, first + (int) i);
+  }
+  fm_pressure_watch_free (watch);
+  assert_int_equal (fstat (first, &status), 0);
+  assert_int_equal (status.st_size, 0);
+  for (i = 0; i < 3; i++)
+    assert_int_equal (close (first + (int) i), 0);
+}
+
 /* If the kernel has PSI and lets us, it is the kernel's file. */
 static void
 test_this_machine (void **state)
@@ -261,6 +288,7 @@ main (void)
       TEST (test_refused),
       TEST (test_poll_refused),
       TEST (test_closed_descriptors),
+      TEST (test_all_closed),
       TEST (test_this_machine),
   };
 

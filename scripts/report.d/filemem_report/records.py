@@ -63,16 +63,16 @@ class Queue:
         self.last = {}
 
 
-def _is_figure(value):
+def is_figure(value):
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**64
 
 
 def _figures(item):
-    return {key: value for key, value in item.items() if _is_figure(value)}
+    return {key: value for key, value in item.items() if is_figure(value)}
 
 
 def _is_bucket(value):
-    return isinstance(value, list) and [*map(_is_figure, value)] == [True, True]
+    return isinstance(value, list) and [*map(is_figure, value)] == [True, True]
 
 
 def _text(item, key):
@@ -173,7 +173,7 @@ class Run:
         name = _text(item, kind)
         ids = self.ids.setdefault((kind, name), {})
         number = item.get("id")
-        at = ids.setdefault(number if _is_figure(number) else None, len(ids))
+        at = ids.setdefault(number if is_figure(number) else None, len(ids))
         return name if at == 0 else f"{name} ({at + 1})"
 
     def _add_queue(self, ts, item):
@@ -226,7 +226,7 @@ class Reader:
             record = {}
         ts = record.get("uptime-ns")
         run = self._run(pid)
-        if not _is_figure(ts):
+        if not is_figure(ts):
             run.cut += 1
             return
         # in containers the pid is always the same

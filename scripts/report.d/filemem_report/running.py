@@ -12,8 +12,8 @@ import re
 import resource
 import signal
 import subprocess
-import sys
 import tempfile
+import time
 
 from . import command
 
@@ -23,33 +23,43 @@ OF_TERMINALS = (signal.SIGINT, signal.SIGQUIT)
 RECORD = "GST_FILEMEM_RECORD"
 
 
-def recordings(pattern):
-    """The names of the files here that the option `record` has named."""
+def recordings(pattern, since):
+    """The names of the files here that the option `record` has named, and that
+    were written since then."""
     prefix, has_pid, suffix = pattern.partition("%p")
     expected = re.escape(prefix) + (r"\d+" if has_pid else "") + re.escape(suffix)
-    return sorted(name for name in os.listdir() if re.fullmatch(expected, name))
+    return sorted(name for name in os.listdir() if re.fullmatch(expected, name)
+                  and os.stat(name).st_mtime >= since)
+
+
+def is_in_foreground():
+    """Of a terminal, which sends its signals to all in the foreground."""
+    try:
+        with open("/dev/tty", "rb", buffering=0) as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def run(program, environment):
-    """The program's status, as subprocess has it."""
+    """The program's status, as subprocess has it. What we ignore it ignores, and
+    what is open it has."""
     process = None
 
     def hand_on(number, frame):
         if process is not None:
             process.send_signal(number)
 
-    for number in HANDED_ON:
-        signal.signal(number, hand_on)
-    for number in OF_TERMINALS:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            has_terminal = sys.stdin is not None and sys.stdin.isatty()
-            signal.signal(number, (lambda *_: None) if has_terminal else hand_on)
-    process = subprocess.Popen(program, env=environment)
-    while True:
-        try:
-            return process.wait()
-        except InterruptedError:
-            continue
+    def leave(number, frame):
+        if not is_in_foreground():
+            hand_on(number, frame)
+
+    for numbers, handler in (HANDED_ON, hand_on), (OF_TERMINALS, leave):
+        for number in numbers:
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, handler)
+    process = subprocess.Popen(program, env=environment, close_fds=False)
+    return process.wait()
 
 
 def end_as(status):
@@ -63,28 +73,33 @@ def end_as(status):
     return 128 - status
 
 
-def make_page(page, pattern):
+def make_page(page, pattern, since):
     """Recordings are called by their names alone, as the page shows them."""
     path = pathlib.Path(pattern)
     os.chdir(path.parent)
-    found = recordings(path.name)
+    found = recordings(path.name, since)
     if found:
-        command.main(["-o", page, *map(str, found)])
+        command.main(["-o", page, *found])
     else:
         command.say("no page: the program used no buffer of filemem's")
 
 
 def main(page, program):
-    with tempfile.TemporaryDirectory(prefix="filemem-page-") as directory:
+    with tempfile.TemporaryDirectory(
+            prefix="filemem-page-", ignore_cleanup_errors=True) as directory:
         pattern = os.environ.get(RECORD, "none")
         if pattern in ("none", "stderr", ""):
             pattern = os.path.join(directory, f"{os.path.basename(program[0])}-%p")
+        # the clock of files may be behind
+        since = time.time() - 1
         try:
             status = run(program, {**os.environ, RECORD: pattern})
         except OSError as error:
             command.say(f"{program[0]}: {command.reason(error)}")
             return 126
-        before = os.getcwd()
-        make_page(page, pattern)
-        os.chdir(before)
+        try:
+            make_page(page, pattern, since)
+        except OSError as error:
+            command.say(f"no page: {command.reason(error)}")
+        os.chdir("/")
     return end_as(status)

@@ -4,6 +4,7 @@
 # verdict: in words, what filemem did for a run, and what the run was.
 
 from .names import printable
+from .records import is_figure
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MS, S = 10**6, 10**9
@@ -77,9 +78,9 @@ def _command(about):
 def _machine(about):
     memory, processors = about.get("memory-bytes"), about.get("processors")
     parts = [_text(about, "kernel")]
-    if isinstance(processors, int):
+    if is_figure(processors):
         parts.append(f"{processors} processors")
-    if isinstance(memory, int):
+    if is_figure(memory):
         parts.append(f"{size(memory)} of memory")
     return ", ".join(part for part in parts if part)
 

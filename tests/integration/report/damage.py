@@ -227,6 +227,15 @@ class Names(made.Report):
         self.assertEqual(self.page.lower().count("<script"), 3)
         self.assertNotIn("<img", self.page)
 
+    def test_hostile_about(self):
+        """Numbers beyond all bounds, and what is none."""
+        about = {"command": [1, "a b", None], "memory-bytes": 10**400,
+                 "processors": True, "options": ["x"], "since": 5, "kernel": "\x1b[2J"}
+        data = self.make(recordings.record(1, stats=recordings.stats(1), about=about))
+        told = dict(data["runs"][0]["about"])
+        self.assertEqual(told["Command"], "'a b'")
+        self.assertEqual(told["Machine"], "\\x1b[2J")
+
     def test_comment_start(self):
         self.hostile("<!--<script>")
         self.assertNotIn("<!--<script>", self.page)

@@ -66,7 +66,8 @@ class Running(made.Report):
         """What there was until a second before."""
         process = self.start(
             "sh", "-c", f"{DEEP} & until cat ${{GST_FILEMEM_RECORD%??}}* 2>/dev/null | "
-            "grep -q '\"spill-bytes\":[1-9]'; do sleep 0.1; done; kill -9 $!; kill -9 $$")
+            "grep -q '\"spill-bytes\":[1-9]'; do sleep 0.1; done; "
+            "kill -9 $!; kill -9 $$")
         self.assertEqual(self.end(process), -signal.SIGKILL)
         self.assertIn("Kept up to", self.data()["runs"][0]["verdict"])
 
@@ -80,11 +81,34 @@ class Running(made.Report):
         self.assertEqual(self.end(process), 5)
         self.assertIn("Kept up to", self.data()["runs"][0]["verdict"])
 
+    def test_what_is_open_and_ignored(self):
+        """It has what it would have without us."""
+        reading, writing = os.pipe()
+        process = self.start(
+            "sh", "-c", f"echo there >&{writing}; kill -HUP $$; exit 6",
+            pass_fds=(writing,), preexec_fn=lambda: signal.signal(
+                signal.SIGHUP, signal.SIG_IGN))
+        os.close(writing)
+        self.assertEqual(self.end(process), 6)
+        self.assertEqual(os.read(reading, 9), b"there\n")
+        os.close(reading)
+
+    def test_no_place_for_recording(self):
+        process = self.start("sh", "-c", "exit 3", options=["--record=/none/%p"])
+        self.assertEqual(self.end(process), 3)
+        self.assertIn("no page: ", self.said)
+
     def test_recording_stays(self):
         self.assertEqual(
             self.end(self.start("sh", "-c", DEEP, options=["--record=my-%p"])), 0)
         name, = (path.name for path in self.path.glob("my-*"))
         self.assertEqual(self.data()["runs"][0]["log"], name)
+        # that of a run before is not of this one
+        os.utime(self.path / name, (1, 1))
+        self.assertEqual(
+            self.end(self.start("sh", "-c", DEEP, options=["--record=my-%p"])), 0)
+        self.assertNotEqual([run["log"] for run in self.data()["runs"]], [name])
+        self.assertEqual(len(self.data()["runs"]), 1)
 
     def test_no_buffers(self):
         self.assertEqual(self.end(self.start("true")), 0)
