@@ -7,6 +7,7 @@
 #include "ram-total.h"
 
 #include "seam.h"
+#include "xfsz-guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,8 +131,13 @@ offset_of (guint row)
 static gboolean
 write_slot (int fd, guint row, const Slot *slot)
 {
-  return fm_seam_pwrite (fd, slot, sizeof *slot, offset_of (row))
-      == sizeof *slot;
+  FmXfszGuard guard;
+  gssize length;
+
+  fm_xfsz_guard_begin (&guard);
+  length = fm_seam_pwrite (fd, slot, sizeof *slot, offset_of (row));
+  fm_xfsz_guard_end (&guard);
+  return length == sizeof *slot;
 }
 
 /* Writes the magic where there is nothing; two who do so write the same. */

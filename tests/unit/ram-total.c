@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -347,6 +348,25 @@ test_refused (void **state)
   }
 }
 
+/* Where files may not be that long it is alone, and lives. */
+static void
+test_file_size_limit (void **state)
+{
+  Fixture *fixture = *state;
+  pid_t child = fork ();
+  int status;
+
+  if (child == 0) {
+    const struct rlimit limit = {0, 0};
+
+    (void) setrlimit (RLIMIT_FSIZE, &limit);
+    _exit (claim (fixture->one, 40, 500) == 64 ? 0 : 1);
+  }
+  waitpid (child, &status, 0);
+  assert_true (WIFEXITED (status));
+  assert_int_equal (WEXITSTATUS (status), 0);
+}
+
 static void
 test_no_directory (void **state)
 {
@@ -389,6 +409,7 @@ main (void)
       TEST (test_closed_descriptors),
       TEST (test_nonsense),
       TEST (test_refused),
+      TEST (test_file_size_limit),
       cmocka_unit_test (test_no_directory),
       TEST (test_all_rows),
   };
