@@ -35,7 +35,11 @@ struct _FmPressureWatch
   FmFileIdentity stop_identity;
   atomic_bool stopping;
   FmThread *thread;
+  FmPressureWatch *next; /* that was left */
 };
+
+/* To threads that nobody can end. */
+static _Atomic (FmPressureWatch *) left;
 
 static const gchar *
 get_variable (const gchar *name)
@@ -209,8 +213,10 @@ fm_pressure_watch_free (FmPressureWatch *watch)
 
   atomic_store (&watch->stopping, TRUE);
   if (watch->thread != NULL) {
-    if (!can_tell || fm_seam_write (watch->stop[1], "", 1) != 1)
+    if (!can_tell || fm_seam_write (watch->stop[1], "", 1) != 1) {
+      watch->next = atomic_exchange (&left, watch);
       return;
+    }
     fm_thread_join (watch->thread);
   }
   close_files (watch);
