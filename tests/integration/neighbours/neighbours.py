@@ -99,26 +99,26 @@ def check_many(program, scratch, n, limit, mib):
 
 
 def test_ten_in_512(program, scratch):
-    check_many(program, scratch, 10, 512, 300)
+    check_many(program, scratch, 10, 512, 200)
 
 
 def test_ten_in_256(program, scratch):
-    check_many(program, scratch, 10, 256, 150)
+    check_many(program, scratch, 10, 256, 100)
 
 
 def test_twenty_in_512(program, scratch):
-    check_many(program, scratch, 20, 512, 150)
+    check_many(program, scratch, 20, 512, 80)
 
 
 def test_fifty_in_1024(program, scratch):
-    check_many(program, scratch, 50, 1024, 40)
+    check_many(program, scratch, 50, 1024, 25)
 
 
 def test_hog(program, scratch):
     """A budget of 256 MiB that somebody asked for, and 250 MiB beside it."""
     with harness.memory_group(448 * MIB) as group, \
             Group(program, group, scratch) as programs:
-        programs.start(6 << 10, RAM=str(256 * MIB), SIZE="8G")
+        programs.start(4 << 10, RAM=str(256 * MIB), SIZE="8G")
         time.sleep(0.7)
         programs.start_other(HOG)
         programs.wait()
@@ -153,7 +153,7 @@ def test_total(program, scratch):
     settings = {"RAM_TOTAL": str(64 * MIB), "SIZE": "4G", "STATS_INTERVAL": "1"}
     with harness.memory_group(1024 * MIB) as group, \
             Group(program, group, scratch) as programs:
-        first = programs.start(3000, RECORD=records[0], **settings)
+        first = programs.start(2000, RECORD=records[0], **settings)
         while max(resident(records[0]), default=0) < 40 * MIB:
             if first.poll() is not None:
                 raise Failed("it never had what it may have")
@@ -161,7 +161,7 @@ def test_total(program, scratch):
         first.send_signal(signal.SIGSTOP)
         held = resident(records[0])[-1]
         for record in records[1:]:
-            programs.start(300, RECORD=record, **settings)
+            programs.start(200, RECORD=record, **settings)
         for process in programs.running[1:]:
             process.wait()
         first.send_signal(signal.SIGCONT)
