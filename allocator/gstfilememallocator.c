@@ -528,8 +528,8 @@ gst_file_mem_allocator_install (const gchar *options)
  * Changes the budget, which is the option `ram` at first. A larger one is in
  * force at once. Down to a smaller one resident buffers are written to disk by
  * threads of filemem, as fast as that goes; this function does not wait for
- * them. What is mapped stays in memory. Where other programs
- * need the memory, less may be in force (the figure "budget" of
+ * them. What is mapped stays in memory. Where other programs need the memory,
+ * less may be in force (the figure "budget" of
  * gst_file_mem_allocator_get_stats()). Any thread may call this at any time.
  *
  * Since: 0.1

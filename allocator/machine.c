@@ -7,10 +7,12 @@
 #include "machine.h"
 #include "seam.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* What is assumed where the kernel does not say. */
 #define UNKNOWN_MEMORY (G_GUINT64_CONSTANT (1) << 30)
@@ -236,6 +238,16 @@ fm_machine_runtime_dir (void)
       getauxval (AT_SECURE) == 0 ? g_getenv ("XDG_RUNTIME_DIR") : NULL;
 
   return dir != NULL && g_path_is_absolute (dir) ? dir : NULL;
+}
+
+gboolean
+fm_machine_make_runtime_dir (const gchar *dir)
+{
+  g_autofree gchar *above = g_path_get_dirname (dir);
+  struct stat status;
+
+  return fm_seam_stat (above, &status) == 0 && status.st_uid == geteuid ()
+      && (fm_seam_mkdir (dir, 0700) == 0 || errno == EEXIST);
 }
 
 /* ---- limits of the process ---- */

@@ -72,6 +72,12 @@ gchar *fm_machine_cgroup_pressure (const gchar *root);
 FM_PRIVATE_API
 const gchar *fm_machine_runtime_dir (void);
 
+/* Makes @dir, if it is not there; FALSE if it can't be, or if the directory
+ * above is another user's, whose environment was kept (sudo -E): one of ours
+ * would be in his way. */
+FM_PRIVATE_API
+gboolean fm_machine_make_runtime_dir (const gchar *dir);
+
 /* The least of the limits of those cgroups alone; G_MAXUINT64 without one. */
 guint64 fm_machine_cgroup_limit (const gchar *root);
 

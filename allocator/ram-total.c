@@ -6,6 +6,7 @@
  */
 #include "ram-total.h"
 
+#include "machine.h"
 #include "seam.h"
 #include "xfsz-guard.h"
 
@@ -181,17 +182,12 @@ is_own_file (int fd)
       && status.st_uid == geteuid ();
 }
 
-/* The directory has to be this user's: with another one's, whose environment
- * was kept (sudo -E), nothing is shared. */
 static int
 open_file (const gchar *dir)
 {
-  g_autofree gchar *parent = g_path_get_dirname (dir);
   g_autofree gchar *path = g_build_filename (dir, FILE_NAME, NULL);
-  struct stat status;
 
-  if (fm_seam_stat (parent, &status) < 0 || status.st_uid != geteuid ()
-      || (fm_seam_mkdir (dir, 0700) < 0 && errno != EEXIST))
+  if (!fm_machine_make_runtime_dir (dir))
     return -1;
   return fm_seam_open (path,
       O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);

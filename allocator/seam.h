@@ -88,9 +88,7 @@ FM_PRIVATE_API
 int fm_seam_unlink (const char *path);
 FM_PRIVATE_API
 int fm_seam_rename (const char *from, const char *to);
-FM_PRIVATE_API
 int fm_seam_mkdir (const char *path, mode_t mode);
-FM_PRIVATE_API
 int fm_seam_stat (const char *path, struct stat *ret_status);
 /* Locks that byte of the file for writing; @command is F_SETLK or
  * F_OFD_SETLK. */

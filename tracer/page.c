@@ -38,17 +38,13 @@ lock_file (int fd)
       && lock_byte (fd, F_SETLK, FM_PAGE_LOCK_PROCESS);
 }
 
-/* That of another user, whose environment was kept (sudo -E), is his: a
- * directory of ours would be in his way. And what is longer than a file may be
- * would raise SIGXFSZ. */
+/* What is longer than a file may be would raise SIGXFSZ. */
 static gboolean
 may_be_used (const gchar *runtime_dir)
 {
   struct rlimit limit;
-  struct stat status;
 
   return g_path_is_absolute (runtime_dir)
-      && fm_seam_stat (runtime_dir, &status) == 0 && status.st_uid == geteuid ()
       && getrlimit (RLIMIT_FSIZE, &limit) == 0
       && limit.rlim_cur >= FM_PAGE_SIZE;
 }
@@ -79,8 +75,7 @@ make_file (
       g_strconcat (dir, "/" FM_PAGE_UNFINISHED, name, NULL);
   int fd;
 
-  if (!may_be_used (runtime_dir)
-      || (fm_seam_mkdir (dir, 0700) < 0 && errno != EEXIST))
+  if (!may_be_used (runtime_dir) || !fm_machine_make_runtime_dir (dir))
     return -1;
   /* Before ours is there: to close a file is to lose the lock that tells our
    * pid. */
