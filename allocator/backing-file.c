@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * backing-file.c: see backing-file.h.
@@ -76,7 +77,7 @@ static const struct
 };
 
 static const gchar *
-cure_for (const gchar *dir, int error)
+fix_for (const gchar *dir, int error)
 {
   struct stat status;
 
@@ -167,7 +168,7 @@ fm_backing_file_new (const gchar *dir, GError **error)
       close (fd);
     g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (saved),
         "no file can be made in \"%s\": %s (%s)", dir, g_strerror (saved),
-        cure_for (dir, saved));
+        fix_for (dir, saved));
     return NULL;
   }
 
@@ -259,7 +260,7 @@ count_bytes (FmBackingFile *file, gsize missing)
 }
 
 int
-fm_backing_file_reserve (
+fm_backing_file_allocate (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing)
 {
   FmFileSystem system;

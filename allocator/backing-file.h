@@ -1,12 +1,13 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * backing-file.h: the temporary file behind the arena.
  *
  * The file has no name (it cannot outlive the process, however that ends), is
  * readable by its owner alone and closed on exec. It is sparse: bytes take disk
- * space only after fm_backing_file_reserve() has said yes, which keeps the file
- * within its limit and leaves the reserve of the file system to others.
+ * space only after fm_backing_file_allocate() has said yes, which keeps the
+ * file within its limit and leaves the reserve of the file system to others.
  *
  * Writes and reads go around the page cache (O_DIRECT) where the file system
  * can do that; otherwise they go through it and are dropped from it at once.
@@ -68,7 +69,7 @@ int fm_backing_file_set_length (FmBackingFile *file, guint64 length);
 /* Reserves disk space for the range, of which @missing bytes have none yet. 0,
  * ENOBUFS where that is beyond the file's limit, or ENOSPC, EDQUOT, EFBIG and
  * the like; then nothing was counted. */
-int fm_backing_file_reserve (
+int fm_backing_file_allocate (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing);
 
 /* Gives the disk space of the range back, @reserved bytes of it. The range

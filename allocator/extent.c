@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * extent.c: the table of extents, and the word of each. The table is as long as
@@ -12,11 +13,11 @@
 
 #include <sys/mman.h>
 
-/* With those of grains that would make whole blocks of rows. */
+/* With those of granules that would make whole blocks of rows. */
 static guint
-n_rows (guint n_grains)
+n_rows (guint n_granules)
 {
-  return (n_grains + FM_EXTENT_ROWS - 1) / FM_EXTENT_ROWS * FM_EXTENT_ROWS;
+  return (n_granules + FM_EXTENT_ROWS - 1) / FM_EXTENT_ROWS * FM_EXTENT_ROWS;
 }
 
 static void *
@@ -29,27 +30,28 @@ reserve (gsize length)
 }
 
 static gsize
-rows_length (guint n_grains)
+rows_length (guint n_granules)
 {
-  return (n_rows (n_grains) * sizeof (FmExtent) + FM_PAGE - 1) & ~(FM_PAGE - 1);
+  return (n_rows (n_granules) * sizeof (FmExtent) + FM_PAGE - 1)
+      & ~(FM_PAGE - 1);
 }
 
 static gsize
-unused_length (guint n_grains)
+unused_length (guint n_granules)
 {
-  return ((gsize) n_rows (n_grains) * FM_CHUNKS * sizeof (guint32) + FM_PAGE
+  return ((gsize) n_rows (n_granules) * FM_CHUNKS * sizeof (guint32) + FM_PAGE
              - 1)
       & ~(FM_PAGE - 1);
 }
 
 gboolean
-fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize grain)
+fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize granule)
 {
-  table->grain = grain;
-  table->n_grains = (guint) (arena_size / grain);
+  table->granule = granule;
+  table->n_granules = (guint) (arena_size / granule);
   table->n_usable = 0;
-  table->extent = reserve (rows_length (table->n_grains));
-  table->unused = reserve (unused_length (table->n_grains));
+  table->extent = reserve (rows_length (table->n_granules));
+  table->unused = reserve (unused_length (table->n_granules));
   if (table->extent != NULL && table->unused != NULL
       && fm_extent_table_make_usable (table, 1))
     return TRUE;
@@ -58,11 +60,11 @@ fm_extent_table_init (FmExtentTable *table, gsize arena_size, gsize grain)
 }
 
 gboolean
-fm_extent_table_make_usable (FmExtentTable *table, guint n_grains)
+fm_extent_table_make_usable (FmExtentTable *table, guint n_granules)
 {
-  guint usable = n_rows (n_grains);
+  guint usable = n_rows (n_granules);
 
-  if (n_grains <= table->n_usable)
+  if (n_granules <= table->n_usable)
     return TRUE;
   if (fm_seam_mprotect (
           table->extent, rows_length (usable), PROT_READ | PROT_WRITE)
@@ -79,10 +81,10 @@ void
 fm_extent_table_clear (FmExtentTable *table)
 {
   if (table->extent != NULL)
-    (void) fm_seam_munmap (table->extent, rows_length (table->n_grains));
+    (void) fm_seam_munmap (table->extent, rows_length (table->n_granules));
   if (table->unused != NULL)
     (void) fm_seam_munmap (
-        (gpointer) table->unused, unused_length (table->n_grains));
+        (gpointer) table->unused, unused_length (table->n_granules));
   table->extent = NULL;
   table->unused = NULL;
 }
@@ -101,10 +103,10 @@ resident (gpointer range, gsize length)
 }
 
 gsize
-fm_extent_table_resident (const FmExtentTable *table, guint n_grains)
+fm_extent_table_resident (const FmExtentTable *table, guint n_granules)
 {
-  return resident (table->extent, rows_length (n_grains))
-      + resident ((gpointer) table->unused, unused_length (n_grains));
+  return resident (table->extent, rows_length (n_granules))
+      + resident ((gpointer) table->unused, unused_length (n_granules));
 }
 
 /* ---- the word ---- */

@@ -1,11 +1,13 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * extent.h: the unit of paging, as the pager and the block heap see it.
  *
- * An extent is a run of grains of the arena. The pager hands it out, resident,
- * and takes it back when its last block is gone; in between the block heap says
- * which of its bytes belong to which block. Each field says whose it is.
+ * An extent is a run of granules of the arena. The pager hands it out,
+ * resident, and takes it back when its last block is gone; in between the block
+ * heap says which of its bytes belong to which block. Each field says whose it
+ * is.
  *
  * `word` is the heart of the protocol. It holds state, flags and the number of
  * pins in one atomic integer, so that a map of a resident extent is one
@@ -28,7 +30,7 @@
 G_BEGIN_DECLS
 
 typedef enum {
-  FM_FREE,     /* nobody's: vacant, or idle and resident */
+  FM_FREE,     /* nobody's: cached, retained, or neither */
   FM_RESIDENT, /* its bytes are anonymous memory at its address */
   FM_WRITING,  /* the same, and being written to the file */
   FM_SWAPPING, /* the file is about to be mapped over it; nobody may pin */
@@ -56,13 +58,13 @@ typedef struct
 {
   guint32 stream;
   guint64 position;
-  guint first_grain;
+  guint first_granule;
 } FmExtentOrder;
 
 typedef struct
 {
   /* Set when the extent is handed out, then fixed. */
-  guint n_grains;
+  guint n_granules;
   gboolean shared;  /* of small blocks */
   guint chunk_bits; /* of a shared one: a chunk has 2 to this bytes */
   gsize length;     /* bytes in use from its start, whole pages */
@@ -95,7 +97,7 @@ typedef struct
   gboolean has_hash;    /* `hash` is that of what was filled */
   guint64 hash;
   FmExtentOrder order; /* its place among the spilled extents */
-  gint64 idle_since;
+  gint64 unused_since;
   gint64 handed_out;
   GList age_link;         /* among those in use, the oldest first */
   gsize not_file;         /* from its start, of a spilled one: still memory */
@@ -126,22 +128,23 @@ typedef struct
 /* A shared extent has as many chunks as a word has bits. */
 #define FM_CHUNKS 64
 
-/* The rows of so many grains are together. Extents mostly start at every 16th
- * grain: these rows come first, then those of the grains behind them, so that a
- * page of the table is not that of one extent alone. */
+/* The rows of so many granules are together. Extents mostly start at every 16th
+ * granule: these rows come first, then those of the granules behind them, so
+ * that a page of the table is not that of one extent alone. */
 #define FM_EXTENT_ROWS 4096
 #define FM_EXTENT_EVERY 16
 
-/* All extents there can be: that which starts at a grain has that grain's row.
+/* All extents there can be: that which starts at a granule has that granule's
+ * row.
  */
 typedef struct
 {
   FmExtent *extent;
-  guint n_grains;
-  guint
-      n_usable; /* grains whose rows are memory; the pager's, under its lock */
-  gsize grain;  /* bytes */
-  /* FM_CHUNKS for each grain, of which those of the first grain of a shared
+  guint n_granules;
+  guint n_usable; /* granules whose rows are memory; the pager's, under its lock
+                   */
+  gsize granule;  /* bytes */
+  /* FM_CHUNKS for each granule, of which those of the first granule of a shared
    * extent are in use: how many bytes of each chunk were in blocks that are
    * gone; 0 again once it is free. */
   _Atomic guint32 *unused;
@@ -149,14 +152,14 @@ typedef struct
 
 /* FALSE if there is no memory for the table. */
 gboolean fm_extent_table_init (
-    FmExtentTable *table, gsize arena_size, gsize grain);
-/* Makes memory of the first @n_grains rows; FALSE if there is none. */
-gboolean fm_extent_table_make_usable (FmExtentTable *table, guint n_grains);
+    FmExtentTable *table, gsize arena_size, gsize granule);
+/* Makes memory of the first @n_granules rows; FALSE if there is none. */
+gboolean fm_extent_table_make_usable (FmExtentTable *table, guint n_granules);
 void fm_extent_table_clear (FmExtentTable *table);
 
-/* How many bytes of memory the first @n_grains rows take, which are usable; 0
+/* How many bytes of memory the first @n_granules rows take, which are usable; 0
  * if the kernel does not tell. */
-gsize fm_extent_table_resident (const FmExtentTable *table, guint n_grains);
+gsize fm_extent_table_resident (const FmExtentTable *table, guint n_granules);
 
 /* Changes the state, and takes the flags of @clear away. */
 void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
@@ -164,19 +167,20 @@ void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
 /* Changes the state if the extent is in @from, unpinned and untouched. */
 gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);
 
-/* That which starts at @grain. */
+/* That which starts at @granule. */
 static inline FmExtent *
-fm_extent_at (const FmExtentTable *table, guint grain)
+fm_extent_at (const FmExtentTable *table, guint granule)
 {
   const guint behind = FM_EXTENT_ROWS / FM_EXTENT_EVERY;
 
-  return &table->extent[grain / FM_EXTENT_ROWS * FM_EXTENT_ROWS
-      + grain % FM_EXTENT_EVERY * behind + grain / FM_EXTENT_EVERY % behind];
+  return &table->extent[granule / FM_EXTENT_ROWS * FM_EXTENT_ROWS
+      + granule % FM_EXTENT_EVERY * behind
+      + granule / FM_EXTENT_EVERY % behind];
 }
 
-/* The grain at which it starts. */
+/* The granule at which it starts. */
 static inline guint
-fm_extent_grain (const FmExtentTable *table, const FmExtent *extent)
+fm_extent_granule (const FmExtentTable *table, const FmExtent *extent)
 {
   const guint behind = FM_EXTENT_ROWS / FM_EXTENT_EVERY;
   const guint row = (guint) (extent - table->extent);
@@ -189,7 +193,7 @@ fm_extent_grain (const FmExtentTable *table, const FmExtent *extent)
 static inline gsize
 fm_extent_offset (const FmExtentTable *table, const FmExtent *extent)
 {
-  return (gsize) fm_extent_grain (table, extent) * table->grain;
+  return (gsize) fm_extent_granule (table, extent) * table->granule;
 }
 
 /* Bytes of it that are in blocks, or may be. */
@@ -212,7 +216,7 @@ fm_extent_unused (const FmExtentTable *table, const FmExtent *extent)
 static inline gsize
 fm_extent_run_length (const FmExtentTable *table, const FmExtent *extent)
 {
-  return extent->n_grains * table->grain;
+  return extent->n_granules * table->granule;
 }
 
 G_END_DECLS

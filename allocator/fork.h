@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * fork.h: who has something to do around a fork(), and in which order.
@@ -26,8 +27,8 @@ typedef enum {
   FM_FORK_WATCH,       /* the thread that tells, and its page */
   FM_FORK_TRACER,      /* what is told at the end */
   FM_FORK_ATTRIBUTION, /* page faults of the thread that forks */
-  FM_FORK_ROSTER,
-  FM_FORK_HOARD,
+  FM_FORK_REGISTRY,
+  FM_FORK_DETECTION,
   FM_FORK_PAGER, /* waits for the disk, with all others still at work */
   FM_N_FORK_PLACES
 } FmForkPlace;

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap.c: see heap.h.
@@ -7,8 +8,8 @@
  * free, so that one small block which lives long holds little.
  *
  * `live` of a shared extent counts the chunks that are not free, and one for
- * the lane that has it open, or for whoever is about to open it. Who brings it
- * to zero has to give the extent back; so it is brought down last.
+ * the stream that has it open, or for whoever is about to open it. Who brings
+ * it to zero has to give the extent back; so it is brought down last.
  */
 #include "heap.h"
 #include "sync.h"
@@ -35,37 +36,37 @@ typedef struct
   FmExtent *open;
   Cutter
       cutter; /* of the threads that have none of their own; under the lock */
-} Lane;
+} Stream;
 
 struct _FmHeap
 {
   FmExtentTable *table;
   gsize small_most; /* bytes of a block that shares its extent */
-  guint n_lanes;
+  guint n_streams;
   guint64 limit;
   FmMutex lock;       /* of mostly_free */
   GQueue mostly_free; /* the latest at its end */
   _Alignas(64) _Atomic guint64 held;
   Cutter cutter[FM_THREADS];
-  Lane lane[];
+  Stream stream[];
 };
 
 FmHeap *
 fm_heap_new (
-    FmExtentTable *table, gsize small_most, guint n_lanes, guint64 limit)
+    FmExtentTable *table, gsize small_most, guint n_streams, guint64 limit)
 {
-  gsize bytes = sizeof (FmHeap) + n_lanes * sizeof (Lane);
+  gsize bytes = sizeof (FmHeap) + n_streams * sizeof (Stream);
   FmHeap *heap = g_aligned_alloc0 (1, bytes, 64);
   guint i;
 
   heap->table = table;
   heap->small_most = small_most;
-  heap->n_lanes = n_lanes;
+  heap->n_streams = n_streams;
   heap->limit = limit;
   fm_mutex_init (&heap->lock);
   g_queue_init (&heap->mostly_free);
-  for (i = 0; i < n_lanes; i++)
-    fm_mutex_init (&heap->lane[i].lock);
+  for (i = 0; i < n_streams; i++)
+    fm_mutex_init (&heap->stream[i].lock);
   return heap;
 }
 
@@ -74,22 +75,22 @@ fm_heap_free (FmHeap *heap)
 {
   guint i;
 
-  for (i = 0; i < heap->n_lanes; i++)
-    fm_mutex_clear (&heap->lane[i].lock);
+  for (i = 0; i < heap->n_streams; i++)
+    fm_mutex_clear (&heap->stream[i].lock);
   fm_mutex_clear (&heap->lock);
   g_aligned_free (heap);
 }
 
 guint
-fm_heap_n_lanes (const FmHeap *heap)
+fm_heap_n_streams (const FmHeap *heap)
 {
-  return heap->n_lanes;
+  return heap->n_streams;
 }
 
 guint
-fm_heap_lane (const FmHeap *heap, guint number)
+fm_heap_stream (const FmHeap *heap, guint number)
 {
-  return number & (heap->n_lanes - 1);
+  return number & (heap->n_streams - 1);
 }
 
 gboolean
@@ -152,8 +153,8 @@ chunks_for (const FmExtent *extent, gsize bytes)
 
 /* ---- extents that can be opened again ---- */
 
-/* At most one lane has an extent open: it is on the list, or taken from it, or
- * neither. */
+/* At most one stream has an extent open: it is on the list, or taken from it,
+ * or neither. */
 enum { NOT_LISTED, LISTED, TAKEN };
 
 static void
@@ -172,8 +173,8 @@ list_mostly_free (FmHeap *heap, FmExtent *extent, gboolean is_next)
   fm_mutex_unlock (&heap->lock);
 }
 
-/* If most of an extent that no lane has is free, remembers it. The caller has a
- * share in `live`. */
+/* If most of an extent that no stream has is free, remembers it. The caller has
+ * a share in `live`. */
 static void
 consider_mostly_free (FmHeap *heap, FmExtent *extent)
 {
@@ -281,13 +282,13 @@ is_full (FmHeap *heap, gsize bytes)
   return atomic_load (&heap->held) + bytes > heap->limit;
 }
 
-/* Takes chunks for the block from what the lane has open, those after @cutter's
- * if that helps. */
+/* Takes chunks for the block from what the stream has open, those after
+ * @cutter's if that helps. */
 static FmCutResult
-take_chunks (FmHeap *heap, Lane *lane, Cutter *cutter, gsize size, gsize align,
-    FmExtent **ret_left)
+take_chunks (FmHeap *heap, Stream *stream, Cutter *cutter, gsize size,
+    gsize align, FmExtent **ret_left)
 {
-  FmExtent *extent = lane->open, *before = cutter->extent;
+  FmExtent *extent = stream->open, *before = cutter->extent;
   guint n, first, next;
   gboolean extends = FALSE;
   guint64 bits;
@@ -337,7 +338,7 @@ static inline gboolean
 cut (FmHeap *heap, Cutter *cutter, gsize size, gsize align, FmBlock *ret_block,
     gsize *ret_offset)
 {
-  /* Extents start at a multiple of the grain, which is above any align. */
+  /* Extents start at a multiple of the granule, which is above any align. */
   gsize start = (cutter->filled + align) & ~align;
   FmExtent *extent = cutter->extent;
 
@@ -353,13 +354,13 @@ cut (FmHeap *heap, Cutter *cutter, gsize size, gsize align, FmBlock *ret_block,
 }
 
 FmCutResult
-fm_heap_cut (FmHeap *heap, guint thread, guint lane_index, gsize size,
+fm_heap_cut (FmHeap *heap, guint thread, guint stream_index, gsize size,
     gsize align, FmBlock *ret_block, gsize *ret_offset, FmExtent **ret_left)
 {
   gboolean shares = thread >= FM_THREADS;
   FmCutResult result = FM_CUT_DONE;
   Cutter *cutter;
-  Lane *lane;
+  Stream *stream;
 
   *ret_left = NULL;
   /* A block of no bytes has a place as well, which lives as long. */
@@ -368,30 +369,30 @@ fm_heap_cut (FmHeap *heap, guint thread, guint lane_index, gsize size,
       && cut (heap, &heap->cutter[thread], size, align, ret_block, ret_offset))
     return FM_CUT_DONE;
 
-  lane = &heap->lane[lane_index];
-  cutter = shares ? &lane->cutter : &heap->cutter[thread];
-  fm_mutex_lock (&lane->lock);
+  stream = &heap->stream[stream_index];
+  cutter = shares ? &stream->cutter : &heap->cutter[thread];
+  fm_mutex_lock (&stream->lock);
   /* Again, also for a thread of its own: the extent may have been opened again
    * meanwhile. take_chunks() counts on it. */
   if (!cut (heap, cutter, size, align, ret_block, ret_offset)) {
-    result = take_chunks (heap, lane, cutter, size, align, ret_left);
+    result = take_chunks (heap, stream, cutter, size, align, ret_left);
     if (result == FM_CUT_DONE
         && !cut (heap, cutter, size, align, ret_block, ret_offset))
       /* It was closed a moment ago. */
       result = FM_CUT_NO_EXTENT;
   }
-  fm_mutex_unlock (&lane->lock);
+  fm_mutex_unlock (&stream->lock);
   return result;
 }
 
 void
 fm_heap_end (FmHeap *heap, FmHeapReleaseFunc release, gpointer data)
 {
-  guint n_cutters = FM_THREADS + heap->n_lanes, i;
+  guint n_cutters = FM_THREADS + heap->n_streams, i;
 
   for (i = 0; i < n_cutters; i++) {
-    Cutter *cutter =
-        i < FM_THREADS ? &heap->cutter[i] : &heap->lane[i - FM_THREADS].cutter;
+    Cutter *cutter = i < FM_THREADS ? &heap->cutter[i]
+                                    : &heap->stream[i - FM_THREADS].cutter;
     gsize rest = cutter->end - cutter->filled;
 
     if (rest > 0 && count_unused (heap, cutter->extent, cutter->filled, rest))
@@ -411,27 +412,27 @@ fm_heap_prepare (FmHeap *heap, FmExtent *extent)
 }
 
 FmExtent *
-fm_heap_open (FmHeap *heap, guint lane_index, FmExtent *extent)
+fm_heap_open (FmHeap *heap, guint stream_index, FmExtent *extent)
 {
-  Lane *lane = &heap->lane[lane_index];
+  Stream *stream = &heap->stream[stream_index];
   FmExtent *before;
 
-  fm_mutex_lock (&lane->lock);
-  before = lane->open;
-  lane->open = extent;
-  fm_mutex_unlock (&lane->lock);
+  fm_mutex_lock (&stream->lock);
+  before = stream->open;
+  stream->open = extent;
+  fm_mutex_unlock (&stream->lock);
   return before;
 }
 
 gsize
-fm_heap_open_bytes (FmHeap *heap, guint lane_index)
+fm_heap_open_bytes (FmHeap *heap, guint stream_index)
 {
-  Lane *lane = &heap->lane[lane_index];
+  Stream *stream = &heap->stream[stream_index];
   gsize bytes;
 
-  fm_mutex_lock (&lane->lock);
-  bytes = lane->open != NULL ? fm_extent_bytes_there (lane->open) : 0;
-  fm_mutex_unlock (&lane->lock);
+  fm_mutex_lock (&stream->lock);
+  bytes = stream->open != NULL ? fm_extent_bytes_there (stream->open) : 0;
+  fm_mutex_unlock (&stream->lock);
   return bytes;
 }
 

@@ -1,9 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-budget.c: how much may be resident.
  *
- * Allocations may use the budget but for a reserve that is kept for fills while
+ * Allocations may use the budget but for some room that is kept for fills while
  * anything is spilled, so that a consumer always makes progress. Where what is
  * pinned takes so much of the budget that less than a floor is left, the rest
  * takes turns within that floor: a program that holds more than the budget gets
@@ -31,9 +32,9 @@
 #define CROWDED_PART 8
 
 /* Extents for small blocks are no longer than such a part of the budget, as are
- * the reserve and the window; the reserve is no more than such another. */
+ * the fill room and the window; the fill room is no more than such another. */
 #define PART_OF_EXTENT 16
-#define PART_OF_RESERVE 8
+#define PART_OF_FILL_ROOM 8
 
 gsize
 fm_pager_budget (FmPager *pager)
@@ -56,7 +57,7 @@ fm_pager_take_budget (FmPager *pager, gsize budget)
     size /= 2;
   pager->extent_size = size;
   pager->window = CLAMP (part, size, 4 * size);
-  pager->reserve = MIN (MAX (part, size), budget / PART_OF_RESERVE);
+  pager->fill_room = MIN (MAX (part, size), budget / PART_OF_FILL_ROOM);
   pager->beside_pinned = budget;
   atomic_store_explicit (&pager->budget, budget, memory_order_relaxed);
   atomic_store_explicit (&pager->over_budget, pager->resident_bytes > budget,
@@ -172,7 +173,7 @@ gboolean
 fm_pager_is_pressed (FmPager *pager)
 {
   gsize low =
-      kept_free (pager, pager->reserve) + kept_free (pager, pager->window);
+      kept_free (pager, pager->fill_room) + kept_free (pager, pager->window);
   gsize most = fm_pager_most_resident (pager);
 
   low = MIN (low, pager->beside_pinned / PARTS_BESIDE_PINNED);
@@ -186,7 +187,7 @@ fm_pager_room_limit (FmPager *pager, FmRoomKind kind)
 
   if (kind == FM_ROOM_FOR_ALLOC
       && atomic_load_explicit (&pager->n_spilled, memory_order_relaxed) > 0)
-    limit -= MIN (kept_free (pager, pager->reserve),
+    limit -= MIN (kept_free (pager, pager->fill_room),
         pager->beside_pinned / PARTS_BESIDE_PINNED);
   return limit;
 }
@@ -228,7 +229,7 @@ fm_pager_is_watchful (FmPager *pager)
       && (pager->resident_bytes > FM_PAGER_YIELDS_TO || pager->is_counted);
 }
 
-/* It may be asleep for long, if something was idle. */
+/* It may be asleep for long, if something was unused. */
 void
 fm_pager_call_keeper (FmPager *pager)
 {

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-fill.c: spilled extents are read back.
@@ -10,8 +11,8 @@
  * that it takes no more memory than it has bytes.
  *
  * Fresh pages have to be cleared by the kernel before they are read into. Where
- * an idle extent of the same length is at hand, a donor, its pages are read
- * into instead, and moved from its address; it is vacant then.
+ * a cached extent of the same length is at hand, a donor, its pages are read
+ * into instead, and moved from its address; it is retained then.
  */
 #include "hash.h"
 #include "pager-private.h"
@@ -33,7 +34,7 @@ fm_pager_staging_length (FmPager *pager, gboolean huge)
 {
   if (huge)
     return pager->config.extent_size;
-  return pager->arena->huge_pages ? FM_HUGE_PAGE : pager->table->grain;
+  return pager->arena->huge_pages ? FM_HUGE_PAGE : pager->table->granule;
 }
 
 static Piece
@@ -190,8 +191,8 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
   }
   if (result == FM_FILL_DONE && piece->plain > 0) {
     /* To the end of the run, so that it does not end in a bit of file. */
-    gsize length =
-        (piece->plain + pager->table->grain - 1) & ~(pager->table->grain - 1);
+    gsize length = (piece->plain + pager->table->granule - 1)
+        & ~(pager->table->granule - 1);
 
     result = replace (pager, offset + piece->huge, FALSE, &pages, length);
     if (result == FM_FILL_DONE)

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-loans.c: single blocks of spilled extents that are used where they are.
@@ -132,7 +133,7 @@ take_back (FmPager *pager)
 
   for (i = 0; i < n
        && (pager->lent_bytes > fm_pager_window (pager)
-           || pager->loans.length > FM_MOST_LOANS);
+           || pager->loans.length > FM_LOANS_MAX);
        i++) {
     FmLoan *loan = g_queue_pop_head (&pager->loans);
     FmExtent *extent = loan->block.extent;

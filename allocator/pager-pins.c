@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-pins.c: extents closed, opened again, pinned and unpinned.
@@ -63,7 +64,7 @@ stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
 static guint64
 key_of (FmPager *pager, const FmBlock *block)
 {
-  return ((guint64) (fm_extent_grain (pager->table, block->extent) + 1) << 32)
+  return ((guint64) (fm_extent_granule (pager->table, block->extent) + 1) << 32)
       + block->start;
 }
 

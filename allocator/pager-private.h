@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-private.h: what the files of the pager share.
@@ -7,7 +8,7 @@
  *   pager-use.c      how much is used of what is filled
  *   pager-budget.c   how much may be resident
  *   pager-order.c    which extent to spill next, which to read ahead
- *   pager-space.c    idle extents; memory and disk space given back
+ *   pager-space.c    cached extents; memory and disk space given back
  *   pager-loans.c    blocks that are used where they are in the file
  *   pager-fill.c, pager-spill.c  the two ways
  *   pager-threads.c  who does all that
@@ -84,7 +85,7 @@ typedef struct
 #define FM_OVERTAKING ((gint64) 100000)
 
 /* What lives on after its pin is gone is no more than this. */
-#define FM_MOST_LOANS 64
+#define FM_LOANS_MAX 64
 
 typedef enum {
   FM_ROOM_FOR_ALLOC,
@@ -110,13 +111,13 @@ typedef struct
   GList link;  /* in the line of those who wait */
 } FmPatience;
 
-/* Extents that nobody uses: for each length in grains a queue, the one that
+/* Extents that nobody uses: for each length in granules a queue, the one that
  * came last at its end. */
 typedef struct
 {
   GHashTable *by_length;
   guint n;
-} FmIdle;
+} FmCache;
 
 typedef enum {
   FM_FILL_DONE,
@@ -134,9 +135,9 @@ struct _FmPager
   FmBackingFile *file;
   FmStats *stats;
   FmRuns *runs;
-  FmIdle idle_memory; /* resident */
-  FmIdle idle_disk;   /* vacant, with disk space */
-  GTree *spilled;     /* by stream and position */
+  FmCache cached;   /* resident */
+  FmCache retained; /* no memory, but disk space */
+  GTree *spilled;   /* by stream and position */
   FmStream *stream;
 
   atomic_size_t budget;       /* most resident bytes; set under the lock */
@@ -146,7 +147,7 @@ struct _FmPager
   atomic_bool over_budget;    /* resident > budget */
   atomic_size_t pinned_bytes; /* as known last */
   atomic_bool inherited;      /* this is the child of a fork */
-  atomic_bool keeper_awake;   /* somebody looks after what is idle */
+  atomic_bool keeper_awake;   /* somebody looks after what is unused */
   atomic_bool look_due, is_looking; /* at the memory that is left */
   /* One for each kind of trouble: none hides another. */
   atomic_bool warned_full, warned_write, warned_read, warned_closed, warned_cut,
@@ -161,14 +162,14 @@ struct _FmPager
 
   /* Made of the budget: what of it is kept for fills at most, see
    * fm_pager_window(), and the longest extents for small blocks. */
-  gsize reserve;
+  gsize fill_room;
   gsize window;
   gsize extent_size;
 
   GQueue resident;      /* extents in use, any order */
   GQueue by_age;        /* all that are in use, the oldest first */
-  gsize resident_bytes; /* idle ones too, and being filled */
-  gsize idle_bytes;     /* of them, in idle_memory */
+  gsize resident_bytes; /* cached ones too, and being filled */
+  gsize cached_bytes;   /* of them, in cached */
   gsize spilled_bytes;
   gsize writing_bytes; /* of those that are being spilled */
   GQueue loans;        /* FmLoan, the oldest first */
@@ -185,10 +186,10 @@ struct _FmPager
   guint64 handed_out;           /* bytes of all extents so far */
   gint64 fill_us;               /* how long a fill takes, about */
   guint64 completions;          /* of spills */
-  guint n_kept;           /* extents that became idle since the keeper looked */
-  guint failures;         /* of spills, since one that succeeded */
-  gint64 no_spill_before; /* after some that failed */
-  gsize look_at;          /* when so much is resident */
+  guint n_kept;   /* extents that became unused since the keeper looked */
+  guint failures; /* of spills, since one that succeeded */
+  gint64 no_spill_before;     /* after some that failed */
+  gsize look_at;              /* when so much is resident */
   gint64 looked, look_before; /* at the memory that is left */
   gboolean yields;            /* it gave way when it changed last */
   gboolean is_watched;        /* the keeper knows that it is to look */
@@ -253,7 +254,7 @@ void fm_pager_wake_fills (FmPager *pager);
 /* Costs nothing where there are none, or none that sleeps. */
 void fm_pager_wake_readers (FmPager *pager);
 
-/* Something became idle. Where there is no keeper yet, one is wanted. */
+/* Something became unused. Where there is no keeper yet, one is wanted. */
 void fm_pager_wake_keeper (FmPager *pager);
 
 /* ---- pager-pressure.c ---- */
@@ -356,25 +357,25 @@ void fm_pager_note_unused (FmPager *pager, FmExtent *extent);
 /* ---- pager-space.c; with the lock held, which those that give something back
  * release and take again ---- */
 
-void fm_idle_init (FmIdle *idle);
-void fm_idle_clear (FmIdle *idle);
+void fm_cache_init (FmCache *cache);
+void fm_cache_clear (FmCache *cache);
 
-/* Takes the extent of @n_grains that came last; NULL if there is none. */
-FmExtent *fm_idle_take (FmIdle *idle, guint n_grains);
-FmExtent *fm_pager_take_memory (FmPager *pager, guint n_grains);
+/* Takes the extent of @n_granules that came last; NULL if there is none. */
+FmExtent *fm_cache_take (FmCache *cache, guint n_granules);
+FmExtent *fm_pager_take_memory (FmPager *pager, guint n_granules);
 
-/* Takes an idle extent for whose pages fm_pager_fill() can find use; what they
+/* Takes a cached extent for whose pages fm_pager_fill() can find use; what they
  * take of the budget is @extent's from now on. NULL if there is none. */
 FmExtent *fm_pager_take_donor (FmPager *pager, FmExtent *extent);
 
-/* Files an extent that is vacant where the next acquire finds it. */
+/* Files an extent that is retained where the next acquire finds it. */
 void fm_pager_keep_disk (FmPager *pager, FmExtent *extent);
 
 /* Its addresses belong to somebody else now: it is never used again. */
 void fm_pager_retire (FmPager *pager, FmExtent *extent);
 
 /* Shows nothing at the address of an extent that nobody uses and that is on no
- * list, and files it as vacant. */
+ * list, and files it as retained. */
 void fm_pager_vacate (FmPager *pager, FmExtent *extent);
 
 /* The same, of one that is memory: that is kept where it can be used again. */
@@ -385,7 +386,7 @@ void fm_pager_put_away (FmPager *pager, FmExtent *extent);
  * and it was put away. */
 gboolean fm_pager_settle (FmPager *pager, FmExtent *extent, FmState state);
 
-/* Gives the memory of the extent that has been idle longest back, if it has
+/* Gives the memory of the extent that has been unused longest back, if it has
  * been so since before @before; FALSE if there is none. */
 gboolean fm_pager_reclaim_memory (FmPager *pager, gint64 before);
 
@@ -397,7 +398,7 @@ gboolean fm_pager_reclaim_holes (FmPager *pager);
 
 /* Reserves the disk space that a WRITING extent lacks; gives up what others
  * have and do not need. 0 or an errno. Without the lock. */
-int fm_pager_reserve_space (FmPager *pager, FmExtent *extent);
+int fm_pager_allocate_space (FmPager *pager, FmExtent *extent);
 
 /* ---- pager-loans.c; with the lock held ---- */
 

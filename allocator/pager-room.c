@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-room.c: whose turn it is to take room in the budget, and who waits.
@@ -43,7 +44,7 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
 {
   patience->over = TRUE;
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
-  /* What can't be written was said, and more ram is no cure for that, nor where
+  /* What can't be written was said, and more ram is no fix for that, nor where
    * others need it. */
   if (fm_pager_budget (pager) == fm_pager_ceiling (pager)
       && !atomic_load (&pager->warned_full)

@@ -1,15 +1,16 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-space.c: extents that nobody uses, and the space that they and others
  * give back.
  *
- * A released extent that is resident is idle memory, to be handed out again,
- * last in first out, with no system call. One that is vacant but has disk space
- * is idle disk: that space is used again before new space is asked for. What
- * has been idle for a while, or is in the way, is given back: memory to the
- * kernel, disk space by punching holes. Free chunks of spilled extents some of
- * whose blocks are gone are punched as well.
+ * A released extent that is resident is cached memory, to be handed out again,
+ * last in first out, with no system call. One without memory that
+ * still has disk space is retained: that space is used again before new space.
+ * What has been unused for a while, or is in the way, is given back: memory to
+ * the kernel, disk space by punching holes. Free chunks of spilled extents some
+ * of whose blocks are gone are punched as well.
  */
 #include "pager-private.h"
 
@@ -21,82 +22,82 @@
 /* Nor is a look at an extent of which less than this share has become free. */
 #define SHARE_WORTH_A_LOOK 8
 
-/* ---- idle extents ---- */
+/* ---- cached extents ---- */
 
 void
-fm_idle_init (FmIdle *idle)
+fm_cache_init (FmCache *cache)
 {
-  idle->by_length = g_hash_table_new (NULL, NULL);
-  idle->n = 0;
+  cache->by_length = g_hash_table_new (NULL, NULL);
+  cache->n = 0;
 }
 
 void
-fm_idle_clear (FmIdle *idle)
+fm_cache_clear (FmCache *cache)
 {
   GHashTableIter iter;
   gpointer value;
 
-  g_hash_table_iter_init (&iter, idle->by_length);
+  g_hash_table_iter_init (&iter, cache->by_length);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     /* The links are parts of the extents. */
     g_queue_init (value);
     g_queue_free (value);
   }
-  g_hash_table_unref (idle->by_length);
+  g_hash_table_unref (cache->by_length);
 }
 
 static void
-idle_put (FmIdle *idle, FmExtent *extent)
+cache_put (FmCache *cache, FmExtent *extent)
 {
-  gpointer key = GUINT_TO_POINTER (extent->n_grains);
-  GQueue *queue = g_hash_table_lookup (idle->by_length, key);
+  gpointer key = GUINT_TO_POINTER (extent->n_granules);
+  GQueue *queue = g_hash_table_lookup (cache->by_length, key);
 
   if (queue == NULL) {
     queue = g_queue_new ();
-    g_hash_table_insert (idle->by_length, key, queue);
+    g_hash_table_insert (cache->by_length, key, queue);
   }
-  extent->idle_since = fm_now ();
+  extent->unused_since = fm_now ();
   g_queue_push_tail_link (queue, &extent->link);
-  idle->n++;
+  cache->n++;
 }
 
 FmExtent *
-fm_idle_take (FmIdle *idle, guint n_grains)
+fm_cache_take (FmCache *cache, guint n_granules)
 {
   GQueue *queue =
-      g_hash_table_lookup (idle->by_length, GUINT_TO_POINTER (n_grains));
+      g_hash_table_lookup (cache->by_length, GUINT_TO_POINTER (n_granules));
   GList *link = queue != NULL ? g_queue_pop_tail_link (queue) : NULL;
 
   if (link == NULL)
     return NULL;
-  idle->n--;
+  cache->n--;
   return link->data;
 }
 
-/* The extent that has been idle longest, of any size, if since before
+/* The extent that has been unused longest, of any size, if since before
  * @before. */
 static FmExtent *
-idle_take_oldest (FmIdle *idle, gint64 before)
+cache_take_oldest (FmCache *cache, gint64 before)
 {
   GHashTableIter iter;
   gpointer value;
   GQueue *best = NULL;
   FmExtent *oldest = NULL;
 
-  g_hash_table_iter_init (&iter, idle->by_length);
+  g_hash_table_iter_init (&iter, cache->by_length);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     GQueue *queue = value;
     FmExtent *extent = queue->head != NULL ? queue->head->data : NULL;
 
-    if (extent != NULL && extent->idle_since <= before
-        && (oldest == NULL || extent->idle_since < oldest->idle_since)) {
+    if (extent != NULL && extent->unused_since <= before
+        && (oldest == NULL || extent->unused_since < oldest->unused_since)) {
       oldest = extent;
       best = queue;
     }
   }
   if (oldest != NULL) {
     g_queue_unlink (best, &oldest->link);
-    idle->n--;
+    cache->n--;
   }
   return oldest;
 }
@@ -106,9 +107,9 @@ keep_memory (FmPager *pager, FmExtent *extent)
 {
   fm_extent_set_state (extent, FM_FREE, ~0u);
   extent->dead = FALSE;
-  pager->idle_bytes += extent->resident_bytes;
-  idle_put (&pager->idle_memory, extent);
-  fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
+  pager->cached_bytes += extent->resident_bytes;
+  cache_put (&pager->cached, extent);
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_CACHED, pager->cached.n);
   /* It is as good as room. */
   fm_pager_wake_waiting (pager);
   fm_pager_wake_readers (pager);
@@ -116,13 +117,13 @@ keep_memory (FmPager *pager, FmExtent *extent)
 }
 
 FmExtent *
-fm_pager_take_memory (FmPager *pager, guint n_grains)
+fm_pager_take_memory (FmPager *pager, guint n_granules)
 {
-  FmExtent *extent = fm_idle_take (&pager->idle_memory, n_grains);
+  FmExtent *extent = fm_cache_take (&pager->cached, n_granules);
 
   if (extent != NULL) {
-    pager->idle_bytes -= extent->resident_bytes;
-    fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
+    pager->cached_bytes -= extent->resident_bytes;
+    fm_stats_set (pager->stats, FM_STAT_EXTENTS_CACHED, pager->cached.n);
   }
   return extent;
 }
@@ -131,7 +132,7 @@ FmExtent *
 fm_pager_take_donor (FmPager *pager, FmExtent *extent)
 {
   GQueue *queue = g_hash_table_lookup (
-      pager->idle_memory.by_length, GUINT_TO_POINTER (extent->n_grains));
+      pager->cached.by_length, GUINT_TO_POINTER (extent->n_granules));
   FmExtent *donor =
       queue != NULL && queue->tail != NULL ? queue->tail->data : NULL;
 
@@ -140,7 +141,7 @@ fm_pager_take_donor (FmPager *pager, FmExtent *extent)
       || extent->resident_bytes > 0
       || !atomic_load (&pager->arena->dontunmap_works))
     return NULL;
-  (void) fm_pager_take_memory (pager, extent->n_grains);
+  (void) fm_pager_take_memory (pager, extent->n_granules);
   extent->resident_bytes = donor->resident_bytes;
   donor->resident_bytes = 0;
   return donor;
@@ -153,11 +154,11 @@ fm_pager_keep_disk (FmPager *pager, FmExtent *extent)
   extent->dead = FALSE;
   fm_pager_wake_waiting (pager);
   if (extent->disk_bytes > 0) {
-    idle_put (&pager->idle_disk, extent);
+    cache_put (&pager->retained, extent);
     fm_pager_wake_keeper (pager);
   } else {
-    fm_runs_give (
-        pager->runs, fm_extent_grain (pager->table, extent), extent->n_grains);
+    fm_runs_give (pager->runs, fm_extent_granule (pager->table, extent),
+        extent->n_granules);
   }
 }
 
@@ -215,12 +216,12 @@ fm_pager_vacate (FmPager *pager, FmExtent *extent)
 gboolean
 fm_pager_reclaim_memory (FmPager *pager, gint64 before)
 {
-  FmExtent *extent = idle_take_oldest (&pager->idle_memory, before);
+  FmExtent *extent = cache_take_oldest (&pager->cached, before);
 
   if (extent == NULL)
     return FALSE;
-  pager->idle_bytes -= extent->resident_bytes;
-  fm_stats_set (pager->stats, FM_STAT_EXTENTS_IDLE, pager->idle_memory.n);
+  pager->cached_bytes -= extent->resident_bytes;
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_CACHED, pager->cached.n);
   fm_pager_vacate (pager, extent);
   return TRUE;
 }
@@ -273,7 +274,7 @@ gboolean
 fm_pager_reclaim_disk (FmPager *pager, gint64 before)
 {
   FmExtent *extent =
-      pager->no_holes ? NULL : idle_take_oldest (&pager->idle_disk, before);
+      pager->no_holes ? NULL : cache_take_oldest (&pager->retained, before);
   int error;
 
   if (extent == NULL)
@@ -419,7 +420,7 @@ reclaim_resident (FmPager *pager)
 }
 
 int
-fm_pager_reserve_space (FmPager *pager, FmExtent *extent)
+fm_pager_allocate_space (FmPager *pager, FmExtent *extent)
 {
   gsize missing = extent->length - MIN (extent->length, extent->disk_bytes);
   gsize offset = fm_extent_offset (pager->table, extent);
@@ -430,7 +431,7 @@ fm_pager_reserve_space (FmPager *pager, FmExtent *extent)
     return 0;
   for (;;) {
     error =
-        fm_backing_file_reserve (pager->file, offset, extent->length, missing);
+        fm_backing_file_allocate (pager->file, offset, extent->length, missing);
     if (error != ENOBUFS && error != ENOSPC && error != EDQUOT)
       break;
     fm_pager_lock (pager);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-spill.c: resident extents are written out.
@@ -34,7 +35,7 @@ static int
 write_extent (FmPager *pager, FmExtent *extent)
 {
   gsize offset = fm_extent_offset (pager->table, extent), done = 0;
-  int error = fm_pager_reserve_space (pager, extent);
+  int error = fm_pager_allocate_space (pager, extent);
 
   while (error == 0 && done < extent->length) {
     gsize n = MIN (extent->length - done, pager->config.extent_size);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-state.c: what all files of the pager stand on: its lock, its lists, who
@@ -120,8 +121,8 @@ fm_pager_compare_spilled (gconstpointer a, gconstpointer b, gpointer unused)
     return x->stream < y->stream ? -1 : 1;
   if (x->position != y->position)
     return x->position < y->position ? -1 : 1;
-  if (x->first_grain != y->first_grain)
-    return x->first_grain < y->first_grain ? -1 : 1;
+  if (x->first_granule != y->first_granule)
+    return x->first_granule < y->first_granule ? -1 : 1;
   return 0;
 }
 
@@ -132,7 +133,7 @@ fm_pager_add_spilled (FmPager *pager, FmExtent *extent)
       atomic_load_explicit (&extent->stream, memory_order_relaxed);
   extent->order.position =
       atomic_load_explicit (&extent->position, memory_order_relaxed);
-  extent->order.first_grain = fm_extent_grain (pager->table, extent);
+  extent->order.first_granule = fm_extent_granule (pager->table, extent);
   g_tree_insert (pager->spilled, &extent->order, extent);
   pager->spilled_bytes += extent->length;
   atomic_fetch_add (&pager->n_spilled, 1);

@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-threads.c: who spills, fills ahead, and gives back.
  *
  * Two writers and two readers start with the first need for a spill, the keeper
- * with the first extent that becomes idle. The keeper gives back what has been
- * idle for a while, and sleeps without a timer when nothing is.
+ * with the first extent that becomes unused. The keeper gives back what has
+ * been unused for a while, and sleeps without a timer when nothing is.
  */
 #include "pager-private.h"
 #include "seam.h"
@@ -27,9 +28,10 @@ writer (gpointer data)
         !pager->frozen && (urgent || fm_pager_is_pressed (pager));
     FmExtent *victim;
 
-    /* More idle memory than is on its way from consumer to producer goes before
-     * any block has to; first of all to the fills, which use it as it is. */
-    if (pressed && pager->idle_bytes > pager->window) {
+    /* More cached memory than is on its way from consumer to producer goes
+     * before any block has to; first of all to the fills, which use it as it
+     * is. */
+    if (pressed && pager->cached_bytes > pager->window) {
       if (urgent && fm_pager_reclaim_memory (pager, G_MAXINT64))
         continue;
       pressed = urgent;
@@ -37,7 +39,7 @@ writer (gpointer data)
     victim = pressed ? fm_pager_pick_victim (pager, urgency) : NULL;
     if (victim != NULL) {
       if (fm_extent_commit (victim, FM_RESIDENT, FM_WRITING)) {
-        /* Else a lane might go on cutting blocks from it. */
+        /* Else a stream might go on cutting blocks from it. */
         atomic_store_explicit (&victim->full, TRUE, memory_order_relaxed);
         fm_pager_spill (pager, victim);
       }
@@ -66,7 +68,7 @@ take_room_ahead (FmPager *pager, FmExtent *extent)
 
   /* With a small budget that would only have to be spilled again. */
   if (!fm_pager_may_overtake (pager)
-      || (fm_pager_somebody_waits (pager) && missing > pager->reserve))
+      || (fm_pager_somebody_waits (pager) && missing > pager->fill_room))
     return FALSE;
   if (pager->resident_bytes + missing > fm_pager_most_resident (pager))
     return FALSE;
@@ -86,15 +88,15 @@ reader (gpointer data)
     FmExtent *extent =
         pager->frozen ? NULL : fm_pager_pick_prefetch (pager, &when);
     FmExtent *donor = NULL;
-    gboolean has_room = extent != NULL && pager->idle_bytes <= pager->window
+    gboolean has_room = extent != NULL && pager->cached_bytes <= pager->window
         && take_room_ahead (pager, extent);
 
-    /* Idle memory is the next allocation's first of all, which would otherwise
-     * have to touch fresh pages while somebody waits for it. */
+    /* Cached memory is the next allocation's first of all, which would
+     * otherwise have to touch fresh pages while somebody waits for it. */
     if (extent != NULL && !has_room && !fm_pager_somebody_waits (pager))
       donor = fm_pager_take_donor (pager, extent);
     if (!has_room && donor == NULL && extent != NULL
-        && pager->idle_bytes > pager->window)
+        && pager->cached_bytes > pager->window)
       has_room = take_room_ahead (pager, extent);
     if (!has_room && donor == NULL) {
       if (extent == NULL || fm_pager_somebody_waits (pager)
@@ -157,7 +159,7 @@ fm_pager_start_threads (FmPager *pager)
   if (thread[0] == NULL && fm_first_time (&pager->warned_threads))
     fm_warning ("no thread can be started to write buffers to disk (%s): they "
                 "stay in memory. %s",
-        g_strerror (error), fm_seam_thread_cure (error));
+        g_strerror (error), fm_seam_thread_fix (error));
   fm_pager_return (pager);
   memcpy (pager->thread, thread, sizeof thread);
   pager->threads_state =
@@ -189,7 +191,7 @@ look_if_due (FmPager *pager)
   return TRUE;
 }
 
-/* Looks after what is idle, and at the memory that is left. */
+/* Looks after what is unused, and at the memory that is left. */
 static gpointer
 keeper (gpointer data)
 {
@@ -197,7 +199,7 @@ keeper (gpointer data)
 
   fm_pager_lock (pager);
   while (!pager->stopping) {
-    gint64 before = fm_now () - pager->config.idle, until = G_MAXINT64;
+    gint64 before = fm_now () - pager->config.keep_unused, until = G_MAXINT64;
 
     while (!pager->stopping && !pager->frozen
         && (fm_pager_reclaim_memory (pager, before)
@@ -208,10 +210,10 @@ keeper (gpointer data)
       break;
     if (look_if_due (pager))
       continue;
-    if (pager->idle_memory.n > 0 || (pager->idle_disk.n > 0 && !pager->no_holes)
+    if (pager->cached.n > 0 || (pager->retained.n > 0 && !pager->no_holes)
         || pager->n_kept > 0) {
       pager->n_kept = 0;
-      until = fm_now () + pager->config.idle;
+      until = fm_now () + pager->config.keep_unused;
     }
     /* The end of a fork is told. */
     if (fm_pager_is_watchful (pager) && !pager->frozen)

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager.c: extents handed out and taken back.
@@ -22,40 +23,40 @@
 
 /* Whole huge pages only where they begin at one. */
 static guint
-alignment_of (FmPager *pager, guint n_grains)
+alignment_of (FmPager *pager, guint n_granules)
 {
-  gsize huge = FM_HUGE_PAGE / pager->table->grain;
+  gsize huge = FM_HUGE_PAGE / pager->table->granule;
 
-  return pager->arena->huge_pages && n_grains >= huge ? (guint) huge : 1;
+  return pager->arena->huge_pages && n_granules >= huge ? (guint) huge : 1;
 }
 
 static gboolean
-take_run (FmPager *pager, guint n_grains, guint *ret_first)
+take_run (FmPager *pager, guint n_granules, guint *ret_first)
 {
   if (!fm_runs_take (
-          pager->runs, n_grains, alignment_of (pager, n_grains), ret_first))
+          pager->runs, n_granules, alignment_of (pager, n_granules), ret_first))
     return FALSE;
-  if (fm_extent_table_make_usable (pager->table, *ret_first + n_grains))
+  if (fm_extent_table_make_usable (pager->table, *ret_first + n_granules))
     return TRUE;
-  fm_runs_give (pager->runs, *ret_first, n_grains);
+  fm_runs_give (pager->runs, *ret_first, n_granules);
   return FALSE;
 }
 
 /* The extent for a run that is free, disk space first; NULL if there is none.
  * Releases the lock only when it has to give space back to find one. */
 static FmExtent *
-take_vacant (FmPager *pager, guint n_grains)
+take_retained (FmPager *pager, guint n_granules)
 {
   for (;;) {
-    FmExtent *extent = fm_idle_take (&pager->idle_disk, n_grains);
+    FmExtent *extent = fm_cache_take (&pager->retained, n_granules);
     guint first;
 
     if (extent != NULL)
       return extent;
-    if (take_run (pager, n_grains, &first)) {
+    if (take_run (pager, n_granules, &first)) {
       extent = fm_extent_at (pager->table, first);
       extent->link.data = extent;
-      extent->n_grains = n_grains;
+      extent->n_granules = n_granules;
       extent->disk_bytes = 0;
       extent->resident_bytes = 0;
       extent->holes = 0;
@@ -67,7 +68,7 @@ take_vacant (FmPager *pager, guint n_grains)
   }
 }
 
-/* Makes a vacant extent resident; its room is counted already. */
+/* Makes a retained extent resident; its room is counted already. */
 static FmAcquireResult
 make_resident (FmPager *pager, FmExtent *extent, gsize length)
 {
@@ -144,15 +145,15 @@ hand_out (FmPager *pager, FmExtent *extent, gsize length, gboolean shared)
   g_queue_push_tail_link (&pager->by_age, &extent->age_link);
   fm_pager_add_resident (pager, extent);
   fm_stats_raise (pager->stats, FM_STAT_USED_PEAK,
-      pager->resident_bytes - pager->idle_bytes + pager->spilled_bytes);
+      pager->resident_bytes - pager->cached_bytes + pager->spilled_bytes);
 }
 
 FmAcquireResult
 fm_pager_acquire (
     FmPager *pager, gsize length, gboolean shared, FmExtent **ret_extent)
 {
-  guint n_grains =
-      (guint) ((length + pager->table->grain - 1) / pager->table->grain);
+  guint n_granules =
+      (guint) ((length + pager->table->granule - 1) / pager->table->granule);
   FmAcquireResult result = FM_ACQUIRED;
   FmPatience patience = {0};
   FmExtent *extent = NULL;
@@ -160,7 +161,7 @@ fm_pager_acquire (
 
   if (atomic_load (&pager->inherited))
     return FM_ACQUIRE_INHERITED;
-  if (n_grains > pager->table->n_grains)
+  if (n_granules > pager->table->n_granules)
     return FM_ACQUIRE_NO_ADDRESSES;
 
   if (atomic_load_explicit (&pager->look_due, memory_order_relaxed))
@@ -168,7 +169,7 @@ fm_pager_acquire (
   fm_pager_lock (pager);
   for (;;) {
     if (fm_pager_is_my_turn (pager, FM_ROOM_FOR_ALLOC, &patience))
-      extent = fm_pager_take_memory (pager, n_grains);
+      extent = fm_pager_take_memory (pager, n_granules);
     if (extent != NULL) {
       if (length > extent->resident_bytes) {
         fm_pager_count_resident (
@@ -181,7 +182,7 @@ fm_pager_acquire (
             pager, length, FM_ROOM_FOR_ALLOC, &patience))
       continue;
     fm_pager_count_resident (pager, (gssize) length);
-    extent = take_vacant (pager, n_grains);
+    extent = take_retained (pager, n_granules);
     if (extent == NULL) {
       fm_pager_count_resident (pager, -(gssize) length);
       result = FM_ACQUIRE_NO_ADDRESSES;
@@ -300,7 +301,7 @@ fm_pager_update_stats (FmPager *pager)
   since = oldest != NULL ? ((const FmExtent *) oldest->data)->handed_out : 0;
   fm_stats_set (pager->stats, FM_STAT_OLDEST_NS,
       oldest != NULL ? (guint64) (fm_now () - since) * 1000 : 0);
-  fm_stats_set (pager->stats, FM_STAT_EXTENTS_VACANT, pager->idle_disk.n);
+  fm_stats_set (pager->stats, FM_STAT_EXTENTS_RETAINED, pager->retained.n);
   fm_stats_raise (pager->stats, FM_STAT_STORED_BYTES,
       atomic_load_explicit (&pager->written, memory_order_relaxed));
   fm_pager_tell_pinned (pager);
@@ -320,7 +321,7 @@ FmPager *
 fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
     FmBackingFile *file, FmStats *stats)
 {
-  FmRuns *runs = fm_runs_new (table->n_grains);
+  FmRuns *runs = fm_runs_new (table->n_granules);
   FmPager *pager;
 
   if (runs == NULL)
@@ -341,8 +342,8 @@ fm_pager_new (const FmPagerConfig *config, FmExtentTable *table, FmArena *arena,
   g_queue_init (&pager->resident);
   g_queue_init (&pager->by_age);
   g_queue_init (&pager->loans);
-  fm_idle_init (&pager->idle_memory);
-  fm_idle_init (&pager->idle_disk);
+  fm_cache_init (&pager->cached);
+  fm_cache_init (&pager->retained);
   g_queue_init (&pager->line[FM_ROOM_FOR_ALLOC]);
   g_queue_init (&pager->line[FM_ROOM_FOR_FILL]);
   pager->spilled = g_tree_new_full (fm_pager_compare_spilled, NULL, NULL, NULL);
@@ -360,8 +361,8 @@ fm_pager_free (FmPager *pager)
 {
   fm_pager_fork_remove (pager);
   fm_pager_stop_threads (pager);
-  fm_idle_clear (&pager->idle_memory);
-  fm_idle_clear (&pager->idle_disk);
+  fm_cache_clear (&pager->cached);
+  fm_cache_clear (&pager->retained);
   g_tree_unref (pager->spilled);
   fm_runs_free (pager->runs);
   g_free (pager->stream);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager.h: which extents are resident.
@@ -41,7 +42,7 @@ typedef struct
   gsize extent_least; /* shared extents of slow streams are as short as this */
   guint n_streams;    /* stream numbers are below this */
   gint64 patience;    /* us that somebody waits for room while nothing moves */
-  gint64 idle;        /* us after which what nobody uses is given back */
+  gint64 keep_unused; /* us after which what nobody uses is given back */
   /* The machine on which the budget gives way: "" for this one, in tests a
    * directory (machine.h); NULL: it never does. Not copied. */
   const gchar *machine;

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pressure.c: see pressure.h. Pure; any thread.
@@ -10,8 +11,8 @@
 /* So many programs may take so much before they look again, and the margin is
  * there still. */
 #define STEP_PART 64
-#define STEP_LEAST (MIB / 4)
-#define STEP_MOST (8 * MIB)
+#define STEP_MIN (MIB / 4)
+#define STEP_MAX (8 * MIB)
 
 /* A budget comes back in so many seconds, if there is room; and of that room
  * one program takes such a part at a time. */
@@ -20,8 +21,8 @@
 
 /* Somebody who takes so much a second is to be noticed within the margin. */
 #define TAKEN_A_SECOND (256 * MIB)
-#define INTERVAL_MOST G_USEC_PER_SEC
-#define INTERVAL_LEAST (G_USEC_PER_SEC / 10)
+#define INTERVAL_MAX G_USEC_PER_SEC
+#define INTERVAL_MIN (G_USEC_PER_SEC / 10)
 
 /* Where programs wait for memory although some seems to be left, such a part
  * goes each time that the kernel says so. */
@@ -57,8 +58,7 @@ before_margin (const FmHeadroom *memory)
 gsize
 fm_pressure_step (const FmHeadroom *memory)
 {
-  return (gsize) CLAMP (
-      before_margin (memory) / STEP_PART, STEP_LEAST, STEP_MOST);
+  return (gsize) CLAMP (before_margin (memory) / STEP_PART, STEP_MIN, STEP_MAX);
 }
 
 gint64
@@ -66,5 +66,5 @@ fm_pressure_interval (const FmHeadroom *memory)
 {
   guint64 most = TAKEN_A_SECOND, left = MIN (before_margin (memory), most);
 
-  return MAX ((gint64) (left * INTERVAL_MOST / most), INTERVAL_LEAST);
+  return MAX ((gint64) (left * INTERVAL_MAX / most), INTERVAL_MIN);
 }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * ram-total.h: one budget for all programs of a user that leave `ram` alone.
@@ -9,7 +10,7 @@
  * (because his disk is slow, or because he was stopped) counts until it is
  * gone. Nobody negotiates: all come to the same result.
  *
- * They meet in a small file beside the statistics pages, a row for each. Who
+ * They meet in a small file beside the status pages, a row for each. Who
  * has a row holds a lock on its byte, which goes with the process, however that
  * ends; a row without a lock is free, whatever it says. Programs in memory
  * cgroups with limits of their own share with those in the same cgroup.

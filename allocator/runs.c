@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * runs.c: see runs.h.
  *
- * A tree holds the free runs by (length, first grain); a table holds, at the
- * first and the last grain of each free run, its length (boundary tags), so
+ * A tree holds the free runs by (length, first granule); a table holds, at the
+ * first and the last granule of each free run, its length (boundary tags), so
  * that neighbours are found at once. Other entries of the table are 0.
  */
 #include "runs.h"
@@ -14,7 +15,7 @@
 
 struct _FmRuns
 {
-  guint n_grains;
+  guint n_granules;
   guint *length_at;
   GTree *by_length;
 };
@@ -60,18 +61,18 @@ remove_run (FmRuns *runs, guint first, guint length)
 }
 
 FmRuns *
-fm_runs_new (guint n_grains)
+fm_runs_new (guint n_granules)
 {
-  guint *length_at = g_try_new0 (guint, n_grains);
+  guint *length_at = g_try_new0 (guint, n_granules);
   FmRuns *runs;
 
   if (length_at == NULL)
     return NULL;
   runs = g_new0 (FmRuns, 1);
-  runs->n_grains = n_grains;
+  runs->n_granules = n_granules;
   runs->length_at = length_at;
   runs->by_length = g_tree_new_full (compare_runs, NULL, g_free, NULL);
-  insert (runs, 0, n_grains);
+  insert (runs, 0, n_granules);
   return runs;
 }
 
@@ -83,7 +84,7 @@ fm_runs_free (FmRuns *runs)
   g_free (runs);
 }
 
-/* Where @n grains fit into the run; FALSE if they do not. */
+/* Where @n granules fit into the run; FALSE if they do not. */
 static gboolean
 fits (const Run *run, guint n, guint align, guint *ret_first)
 {
@@ -138,7 +139,7 @@ fm_runs_give (FmRuns *runs, guint first, guint n)
 {
   guint after = first + n;
 
-  if (after < runs->n_grains && runs->length_at[after] > 0) {
+  if (after < runs->n_granules && runs->length_at[after] > 0) {
     guint length = runs->length_at[after];
 
     remove_run (runs, after, length);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * seam.c: see seam.h.
@@ -483,7 +484,7 @@ fm_seam_thread_start (const gchar *name, GThreadFunc func, gpointer data)
 }
 
 const gchar *
-fm_seam_thread_cure (int error)
+fm_seam_thread_fix (int error)
 {
   return error == ENOMEM
       ? "Raise the limit on address space, data or locked memory (ulimit -v, "

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * seam.h: every system call of filemem that can fail, one thin function each.
@@ -171,7 +172,7 @@ FmThread *fm_seam_thread_start (
     const gchar *name, GThreadFunc func, gpointer data);
 
 /* What to raise where that failed with @error. */
-const gchar *fm_seam_thread_cure (int error);
+const gchar *fm_seam_thread_fix (int error);
 #ifndef FM_SCHEDULER
 FM_PRIVATE_API
 void fm_thread_join (FmThread *thread);

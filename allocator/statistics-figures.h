@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * statistics-figures.h: every figure that the core knows about itself, in one
@@ -55,11 +56,11 @@
   X (DISK_PEAK, "disk-peak", PEAK, BYTES, DISK, "on disk, most", "highest disk-bytes so far") \
   X (PUNCHED_BYTES, "punched-bytes", COUNTER, BYTES, DISK, "disk space given back", "bytes of disk space given back") \
   X (EXTENTS_RESIDENT, "extents-resident", GAUGE, NUMBER, EXTENTS, "resident", "resident extents in use") \
-  X (EXTENTS_IDLE, "extents-idle", GAUGE, NUMBER, EXTENTS, "idle", "resident extents kept for reuse") \
+  X (EXTENTS_CACHED, "extents-cached", GAUGE, NUMBER, EXTENTS, "cached", "resident extents kept for reuse") \
   X (EXTENTS_WRITING, "extents-writing", GAUGE, NUMBER, EXTENTS, "being written", "of the resident ones, those being written") \
   X (EXTENTS_FILLING, "extents-filling", GAUGE, NUMBER, EXTENTS, "being read", "extents being read back, neither resident nor spilled") \
   X (EXTENTS_SPILLED, "extents-spilled", GAUGE, NUMBER, EXTENTS, "spilled", "spilled extents") \
-  X (EXTENTS_VACANT, "extents-vacant", GAUGE, NUMBER, EXTENTS, "vacant", "extents that nobody uses and that have disk space still") \
+  X (EXTENTS_RETAINED, "extents-retained", GAUGE, NUMBER, EXTENTS, "retained", "extents that nobody uses and that have disk space still") \
   X (EXTENTS_RETIRED, "extents-retired", COUNTER, NUMBER, EXTENTS, "retired", "extents lost to a failed mapping") \
   X (SPILLS, "spills", COUNTER, NUMBER, TRANSFERS, "spills", "extents spilled") \
   X (SPILL_BYTES, "spill-bytes", COUNTER, BYTES, TRANSFERS, "written", "bytes written to the backing file") \

@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * store.c: see store.h.
  *
  * The heap asks nobody for extents and the pager knows no blocks: this file
  * carries extents from one to the other. A fresh one goes from the pager to the
- * thread's lane; one whose last block is gone goes back.
+ * thread's stream; one whose last block is gone goes back.
  *
  * Locking: room_lock guards only the wait for `size`, and whether it is in
  * vain.
@@ -24,24 +25,24 @@
 #define GIB ((guint64) 1 << 30)
 
 /* Extents for small blocks: those of a fast stream, and those of many slow
- * ones. The latter are the grain of the arena. */
-#define EXTENT_MOST (4 * MIB)
-#define EXTENT_LEAST (128 * KIB)
+ * ones. The latter are the granule of the arena. */
+#define EXTENT_MAX (4 * MIB)
+#define EXTENT_MIN (128 * KIB)
 /* The least budget. */
-#define BUDGET_LEAST (4 * MIB)
+#define BUDGET_MIN (4 * MIB)
 /* The longest extents are such a part of the budget. */
-#define EXTENTS_LEAST 16
+#define EXTENTS_MIN 16
 /* Larger blocks may have an extent of their own: who has one mapped keeps no
  * other in memory, and what brings it back brings back no other. */
-#define SMALL_MOST (128 * KIB)
-/* What one lane takes of the budget while it is written and read. */
-#define LANE_BYTES (512 * KIB)
+#define SMALL_MAX (128 * KIB)
+/* What one stream takes of the budget while it is written and read. */
+#define STREAM_BYTES (512 * KIB)
 /* Addresses for each byte of size, so that fragmentation does not eat it. */
 #define ARENA_FACTOR 4
 
 #define RAM_SHARE 4
-#define RAM_LEAST (32 * MIB)
-#define RAM_MOST ((guint64) 1 * GIB)
+#define RAM_MIN (32 * MIB)
+#define RAM_MAX ((guint64) 1 * GIB)
 /* Of what the limits on addresses and data leave, the program keeps as much as
  * filemem takes: alone it would have had all of it. */
 #define LIMIT_SHARE 2
@@ -50,10 +51,10 @@
  * half of the data. */
 #define DATA_SHARE 5
 #define RESERVE_PERCENT 5
-#define RESERVE_MOST ((guint64) 1 * GIB)
+#define RESERVE_MAX ((guint64) 1 * GIB)
 
 #define PATIENCE ((gint64) 5 * G_USEC_PER_SEC)
-#define IDLE ((gint64) 10 * G_USEC_PER_SEC)
+#define KEEP_UNUSED ((gint64) 10 * G_USEC_PER_SEC)
 
 struct _FmStore
 {
@@ -93,7 +94,7 @@ choose_bytes (const FmOptionValue *value, guint64 whole, guint64 otherwise)
 static gsize
 sensible_budget (guint64 budget)
 {
-  budget = CLAMP (budget, BUDGET_LEAST, G_MAXSIZE / 4);
+  budget = CLAMP (budget, BUDGET_MIN, G_MAXSIZE / 4);
   return (gsize) budget & ~(FM_PAGE - 1);
 }
 
@@ -108,18 +109,17 @@ choose_budget (const FmOptions *options)
   else if (fm_options_is_chosen (options, FM_OPTION_RAM_TOTAL))
     budget = fm_options_number (options, FM_OPTION_RAM_TOTAL);
   else
-    budget =
-        MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_LEAST, RAM_MOST),
-            fm_machine_data_left ("") / DATA_SHARE);
+    budget = MIN (CLAMP (fm_machine_memory ("") / RAM_SHARE, RAM_MIN, RAM_MAX),
+        fm_machine_data_left ("") / DATA_SHARE);
   return sensible_budget (budget);
 }
 
 static gsize
 choose_extent_size (gsize budget)
 {
-  gsize size = EXTENT_MOST;
+  gsize size = EXTENT_MAX;
 
-  while (size > budget / EXTENTS_LEAST)
+  while (size > budget / EXTENTS_MIN)
     size /= 2;
   return size;
 }
@@ -128,7 +128,7 @@ FmStoreChoice
 fm_store_choose (const FmOptions *options, const FmBackingFile *file)
 {
   guint64 reserve =
-      MIN (percent_of (file->total_bytes, RESERVE_PERCENT), RESERVE_MOST);
+      MIN (percent_of (file->total_bytes, RESERVE_PERCENT), RESERVE_MAX);
   FmStoreChoice choice;
 
   choice.size = choose_bytes (
@@ -142,13 +142,13 @@ fm_store_choose (const FmOptions *options, const FmBackingFile *file)
 
 /* Each may have an extent open; a power of two. */
 static guint
-choose_lanes (gsize budget)
+choose_streams (gsize budget)
 {
-  guint lanes = FM_WRITERS;
+  guint streams = FM_WRITERS;
 
-  while (lanes > 1 && lanes > budget / LANE_BYTES)
-    lanes /= 2;
-  return lanes;
+  while (streams > 1 && streams > budget / STREAM_BYTES)
+    streams /= 2;
+  return streams;
 }
 
 static gboolean
@@ -162,8 +162,8 @@ refuse (GError **error, const gchar *why)
 static gboolean
 make_arena (FmStore *store, gboolean dontdump, GError **error)
 {
-  gsize grain = EXTENT_LEAST;
-  gsize least = EXTENTS_LEAST * store->extent_size;
+  gsize granule = EXTENT_MIN;
+  gsize least = EXTENTS_MIN * store->extent_size;
   guint64 wanted =
       MIN (store->size, G_MAXSIZE / 2 / ARENA_FACTOR) * ARENA_FACTOR;
   guint64 addresses = fm_machine_addresses_left ("") / LIMIT_SHARE;
@@ -195,7 +195,7 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
     store->size = MIN (store->size, store->arena->size);
   }
   store->arena->huge_pages = store->extent_size >= FM_HUGE_PAGE;
-  if (!fm_extent_table_init (&store->table, store->arena->size, grain))
+  if (!fm_extent_table_init (&store->table, store->arena->size, granule))
     return refuse (error,
         "there is no memory for the tables (raise the limits on address space "
         "and data, ulimit -v, -d)");
@@ -268,10 +268,10 @@ make_store (FmStore *store, const FmOptions *options, GError **error)
 
   config.budget = choice.budget;
   config.extent_size = store->extent_size;
-  config.extent_least = EXTENT_LEAST;
-  config.n_streams = choose_lanes (choice.budget);
+  config.extent_least = EXTENT_MIN;
+  config.n_streams = choose_streams (choice.budget);
   config.patience = PATIENCE;
-  config.idle = IDLE;
+  config.keep_unused = KEEP_UNUSED;
   if (fm_options_number (options, FM_OPTION_PRESSURE) == FM_PRESSURE_YIELD) {
     config.machine = "";
     config.total = store->total = share_budget (options, choice.budget);
@@ -311,15 +311,15 @@ fm_store_new (const FmOptions *options, FmStats *stats, GError **error)
   return store;
 }
 
-/* Returns what the lane has open, so that it can be given up. */
+/* Returns what the stream has open, so that it can be given up. */
 static void
-close_lane (FmStore *store, guint lane, FmExtent *fresh)
+close_stream (FmStore *store, guint stream, FmExtent *fresh)
 {
-  FmExtent *before = fm_heap_open (store->heap, lane, fresh);
+  FmExtent *before = fm_heap_open (store->heap, stream, fresh);
 
   if (before == NULL)
     return;
-  fm_pager_close (store->pager, before, lane);
+  fm_pager_close (store->pager, before, stream);
   if (fm_heap_leave (store->heap, before))
     fm_pager_release (store->pager, before);
 }
@@ -333,12 +333,12 @@ release (FmExtent *extent, gpointer store)
 void
 fm_store_free (FmStore *store)
 {
-  guint lane;
+  guint stream;
 
   if (store->heap != NULL) {
     fm_heap_end (store->heap, release, store);
-    for (lane = 0; lane < fm_heap_n_lanes (store->heap); lane++)
-      close_lane (store, lane, NULL);
+    for (stream = 0; stream < fm_heap_n_streams (store->heap); stream++)
+      close_stream (store, stream, NULL);
   }
   g_clear_pointer (&store->pager, fm_pager_free);
   g_clear_pointer (&store->total, fm_ram_total_free);
@@ -355,9 +355,9 @@ fm_store_free (FmStore *store)
 /* ---- blocks ---- */
 
 static guint
-this_lane (FmStore *store)
+this_stream (FmStore *store)
 {
-  return fm_heap_lane (store->heap, fm_writer_number ());
+  return fm_heap_stream (store->heap, fm_writer_number ());
 }
 
 static FmStoreResult
@@ -379,8 +379,8 @@ from_acquire (FmAcquireResult result)
 static FmStoreResult
 alloc_large (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
-  /* An extent starts at a multiple of the grain only. */
-  gsize slack = align >= store->table.grain ? align : 0;
+  /* An extent starts at a multiple of the granule only. */
+  gsize slack = align >= store->table.granule ? align : 0;
   FmStoreResult result;
   FmExtent *extent;
   guintptr data;
@@ -426,25 +426,25 @@ open_again (FmStore *store, gsize size, gsize align, gboolean may_fill)
 static gboolean
 is_on_its_own (FmStore *store, gsize size, gsize align, gsize extent_size)
 {
-  return size + align > SMALL_MOST
+  return size + align > SMALL_MAX
       && (size + align > extent_size / 2 || fm_pager_is_crowded (store->pager));
 }
 
-/* Gives the lane an extent with room for the block. */
+/* Gives the stream an extent with room for the block. */
 static FmStoreResult
-open_extent (FmStore *store, guint lane, gsize size, gsize align)
+open_extent (FmStore *store, guint stream, gsize size, gsize align)
 {
-  gboolean is_small = size + align <= SMALL_MOST;
+  gboolean is_small = size + align <= SMALL_MAX;
   FmExtent *extent = is_small ? open_again (store, size, align, FALSE) : NULL;
   FmAcquireResult result = FM_ACQUIRED;
   gsize length;
 
   if (extent == NULL) {
-    length = fm_pager_extent_size (store->pager, lane,
-        fm_heap_open_bytes (store->heap, lane),
-        2 * MIN (size + align, SMALL_MOST));
+    length = fm_pager_extent_size (store->pager, stream,
+        fm_heap_open_bytes (store->heap, stream),
+        2 * MIN (size + align, SMALL_MAX));
     if (is_on_its_own (store, size, align, length)) {
-      fm_pager_note_alone (store->pager, lane, size + align);
+      fm_pager_note_alone (store->pager, stream, size + align);
       return FM_STORE_OWN_EXTENT;
     }
     result = fm_pager_acquire (store->pager, length, TRUE, &extent);
@@ -455,14 +455,14 @@ open_extent (FmStore *store, guint lane, gsize size, gsize align)
   }
   if (extent == NULL)
     return from_acquire (result);
-  close_lane (store, lane, extent);
+  close_stream (store, stream, extent);
   return FM_STORE_DONE;
 }
 
 static FmStoreResult
 alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
-  guint thread = fm_thread_number (), lane = this_lane (store);
+  guint thread = fm_thread_number (), stream = this_stream (store);
   FmStoreResult result;
   FmExtent *left;
   FmCutResult cut;
@@ -470,7 +470,7 @@ alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 
   ret_block->held = 0;
   for (;;) {
-    cut = fm_heap_cut (store->heap, thread, lane, size, align,
+    cut = fm_heap_cut (store->heap, thread, stream, size, align,
         &ret_block->block, &offset, &left);
     if (G_UNLIKELY (left != NULL))
       fm_pager_release (store->pager, left);
@@ -478,7 +478,7 @@ alloc_small (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
       break;
     if (cut == FM_CUT_FULL)
       return FM_STORE_FULL;
-    result = open_extent (store, lane, size, align);
+    result = open_extent (store, stream, size, align);
     if (result != FM_STORE_DONE)
       return result;
   }
@@ -572,7 +572,7 @@ fm_store_unmap (
     FmStore *store, const FmStoreBlock *block, FmPinFlags flags, gsize bytes)
 {
   fm_pager_unpin (store->pager, &block->block, flags, bytes,
-      (flags & FM_PIN_WRITE) != 0 ? this_lane (store) : 0);
+      (flags & FM_PIN_WRITE) != 0 ? this_stream (store) : 0);
 }
 
 /* ---- what there is to know ---- */

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-calls.c: one extent's life, by the library's own functions: memory,
@@ -61,7 +62,7 @@ spill (FmArena *arena, FmBackingFile *file)
           "mmap of memory over a reserved range"))
     return FALSE;
   memset (data, MARK, EXTENT);
-  return did (fm_backing_file_reserve (file, 0, EXTENT, EXTENT),
+  return did (fm_backing_file_allocate (file, 0, EXTENT, EXTENT),
              "fallocate of disk space")
       && did (
           fm_backing_file_write (file, 0, data, EXTENT), "pwrite to the file")

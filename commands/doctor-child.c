@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-child.c: runs a check in a child that can hang or crash without harm.
@@ -94,11 +95,11 @@ wait_until (pid_t pid, gint64 deadline, int *ret_status)
 
 /* A line of the parent's own. */
 static void
-hear_problem (const gchar *subject, const gchar *text, const gchar *cure,
+hear_problem (const gchar *subject, const gchar *text, const gchar *fix,
     DoctorCounts *counts)
 {
   g_autofree gchar *line =
-      g_strdup_printf ("%d\t%s\t%s\t%s", DOCTOR_PROBLEM, subject, text, cure);
+      g_strdup_printf ("%d\t%s\t%s\t%s", DOCTOR_PROBLEM, subject, text, fix);
 
   doctor_hear (line, counts);
 }
@@ -106,19 +107,19 @@ hear_problem (const gchar *subject, const gchar *text, const gchar *cure,
 static void
 judge_end (const gchar *subject, int status, DoctorCounts *counts)
 {
-  const gchar *cure = DOCTOR_BUG;
+  const gchar *fix = DOCTOR_BUG;
   g_autofree gchar *text = NULL;
 
   if (WIFSIGNALED (status)) {
     text = g_strdup_printf ("the check was ended by signal %d (%s)",
         WTERMSIG (status), strsignal (WTERMSIG (status)));
     if (WTERMSIG (status) == SIGSYS)
-      cure = "allow the system calls of filemem in the seccomp profile";
-    hear_problem (subject, text, cure, counts);
+      fix = "allow the system calls of filemem in the seccomp profile";
+    hear_problem (subject, text, fix, counts);
   } else if (WEXITSTATUS (status) != 0) {
     text = g_strdup_printf (
         "the check ended with status %d", WEXITSTATUS (status));
-    hear_problem (subject, text, cure, counts);
+    hear_problem (subject, text, fix, counts);
   }
 }
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-choice.c: what filemem would choose here, and what the limits of the
@@ -20,19 +21,19 @@
 /* The store takes four addresses for each byte of its size, if it can; as many
  * are to be left. */
 #define ADDRESS_SHARE 8
-#define SIZE_LEAST (16 * MIB)
+#define SIZE_MIN (16 * MIB)
 
 /* Where addresses are limited. Not the size that the store has here: all the
  * addresses that it found are those that a program lacks then. */
 static gchar *
-find_address_cure (const FmStoreChoice *choice, FmStore *store)
+find_address_fix (const FmStoreChoice *choice, FmStore *store)
 {
   g_autofree gchar *lift = doctor_lift (DOCTOR_ADDRESSES | DOCTOR_FILE_SIZE);
   guint64 limit = doctor_limit (RLIMIT_AS);
   guint64 room = limit - MIN (limit, PROGRAM_ADDRESSES);
   guint64 size = MIN (room / ADDRESS_SHARE, fm_store_size (store));
 
-  if (size < SIZE_LEAST)
+  if (size < SIZE_MIN)
     return g_steal_pointer (&lift);
   return g_strdup_printf ("%s; or set GST_FILEMEM_SIZE to %" G_GUINT64_FORMAT
                           "M and GST_FILEMEM_RAM to %" G_GUINT64_FORMAT "M",
@@ -40,12 +41,12 @@ find_address_cure (const FmStoreChoice *choice, FmStore *store)
 }
 
 static gchar *
-find_size_cure (const FmStoreChoice *choice, FmStore *store)
+find_size_fix (const FmStoreChoice *choice, FmStore *store)
 {
   g_autofree gchar *lift = doctor_lift (DOCTOR_FILE_SIZE);
 
   if (doctor_limit (RLIMIT_AS) != RLIM_INFINITY)
-    return find_address_cure (choice, store);
+    return find_address_fix (choice, store);
   return g_strdup_printf ("%s%sset GST_FILEMEM_SIZE to %" G_GUINT64_FORMAT "M",
       lift != NULL ? lift : "", lift != NULL ? "; or " : "",
       fm_store_size (store) / MIB);
@@ -59,7 +60,7 @@ judge_addresses (const FmStoreChoice *choice, FmStore *store)
   guint64 limit = doctor_limit (RLIMIT_AS);
   g_autofree gchar *limit_text = doctor_size (limit);
   g_autofree gchar *taken = NULL;
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   gpointer base;
   gsize length;
 
@@ -67,8 +68,8 @@ judge_addresses (const FmStoreChoice *choice, FmStore *store)
   if (limit == RLIM_INFINITY || limit >= length + PROGRAM_ADDRESSES)
     return;
   taken = doctor_size (length);
-  cure = find_address_cure (choice, store);
-  doctor_problem ("size", cure,
+  fix = find_address_fix (choice, store);
+  doctor_problem ("size", fix,
       "buffers take %s of the %s of addresses (ulimit -v), and leave a program "
       "too few",
       taken, limit_text);
@@ -82,11 +83,11 @@ judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
   g_autofree gchar *reserve = doctor_size (choice->reserve);
   g_autofree gchar *extent = doctor_size (choice->extent_size);
   g_autofree gchar *text = fm_store_describe (store);
-  g_autofree gchar *cure = find_size_cure (choice, store);
+  g_autofree gchar *fix = find_size_fix (choice, store);
 
   doctor_ok ("choice", "%s; reserve %s, extents of %s", text, reserve, extent);
   if (fm_store_size (store) < MIN (choice->size, free_bytes))
-    doctor_problem ("size", cure,
+    doctor_problem ("size", fix,
         "the limit on addresses (ulimit -v) or on files (ulimit -f) leaves %s "
         "of %s",
         possible, wanted);
@@ -96,7 +97,7 @@ judge_store (const FmStoreChoice *choice, guint64 free_bytes, FmStore *store)
 
 /* Why there is no store. */
 static gchar *
-find_cure (const FmStoreChoice *choice, const GError *error)
+find_fix (const FmStoreChoice *choice, const GError *error)
 {
   g_autofree gchar *lift =
       doctor_lift (DOCTOR_ADDRESSES | DOCTOR_DATA | DOCTOR_FILE_SIZE);
@@ -136,14 +137,14 @@ judge_budget (const FmStoreChoice *choice, gboolean is_given)
   guint64 memory = fm_machine_memory ("");
   g_autofree gchar *budget = doctor_size (choice->budget);
   g_autofree gchar *memory_text = doctor_size (memory);
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   guint64 data = doctor_limit (RLIMIT_DATA);
 
-  cure = g_strdup_printf ("set GST_FILEMEM_RAM to %" G_GUINT64_FORMAT
-                          "M or less, or give the program more memory",
+  fix = g_strdup_printf ("set GST_FILEMEM_RAM to %" G_GUINT64_FORMAT
+                         "M or less, or give the program more memory",
       MAX (memory / 2 / MIB, 4));
   if (choice->budget > memory / 4 * 3)
-    doctor_problem ("ram", cure,
+    doctor_problem ("ram", fix,
         "the budget of %s does not fit the memory there is, %s", budget,
         memory_text);
 
@@ -162,7 +163,7 @@ doctor_check_choice (const Doctor *doctor)
 {
   g_autoptr (GError) error = NULL;
   g_autofree gchar *size = NULL;
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   gboolean size_is_given;
   FmBackingFile *file;
   FmStoreChoice choice;
@@ -185,8 +186,8 @@ doctor_check_choice (const Doctor *doctor)
   stats = fm_stats_new ();
   store = fm_store_new (&options, stats, &error);
   if (store == NULL) {
-    cure = find_cure (&choice, error);
-    doctor_problem ("choice", cure, "buffers would stay ordinary memory: %s",
+    fix = find_fix (&choice, error);
+    doctor_problem ("choice", fix, "buffers would stay ordinary memory: %s",
         error->message);
   } else {
     judge_store (&choice, file->free_bytes, store);

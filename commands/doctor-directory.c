@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-directory.c: is the directory good for a backing file? Made there as
@@ -21,7 +22,7 @@
 #define ANOTHER "choose a directory on a local disk: --dir, GST_FILEMEM_DIR"
 
 static gchar *
-find_cure (const gchar *dir, const GError *error)
+find_fix (const gchar *dir, const GError *error)
 {
   g_autofree gchar *quoted = doctor_shell_quote (dir);
   struct stat status;
@@ -199,9 +200,9 @@ doctor_check_directory (const Doctor *doctor)
   dir = fm_options_text (&options, FM_OPTION_DIR);
   file = fm_backing_file_new (dir, &error);
   if (file == NULL) {
-    g_autofree gchar *cure = find_cure (dir, error);
+    g_autofree gchar *fix = find_fix (dir, error);
 
-    doctor_problem ("directory", cure, "%s", error->message);
+    doctor_problem ("directory", fix, "%s", error->message);
     fm_options_clear (&options);
     return;
   }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-gstreamer.c: does filemem get into a GStreamer program? Plugin, shim,
@@ -26,7 +27,7 @@ check_whitelist (const Doctor *doctor)
   const gchar *whitelist = g_getenv (DOCTOR_WHITELIST);
   g_autofree gchar *longer = NULL;
   g_autofree gchar *quoted = NULL;
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   DoctorProbe probe;
 
   if (whitelist == NULL)
@@ -39,9 +40,9 @@ check_whitelist (const Doctor *doctor)
     longer = g_strdup_printf (
         "%s%sfilemem", whitelist, whitelist[0] != '\0' ? ":" : "");
     quoted = doctor_shell_quote (longer);
-    cure = g_strdup_printf ("export " DOCTOR_WHITELIST "=%s", quoted);
+    fix = g_strdup_printf ("export " DOCTOR_WHITELIST "=%s", quoted);
     doctor_problem (
-        "plugin", cure, DOCTOR_WHITELIST "=%s keeps filemem out", whitelist);
+        "plugin", fix, DOCTOR_WHITELIST "=%s keeps filemem out", whitelist);
   }
   doctor_probe_clear (&probe);
 }
@@ -49,7 +50,7 @@ check_whitelist (const Doctor *doctor)
 void
 doctor_check_plugin (const Doctor *doctor)
 {
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   gchar **environment;
   DoctorProbe probe;
 
@@ -72,10 +73,10 @@ doctor_check_plugin (const Doctor *doctor)
           "it is filemem %s, and this is %s", probe.version, PACKAGE_VERSION);
     check_whitelist (doctor);
   } else {
-    cure = doctor_probe_cure (
+    fix = doctor_probe_fix (
         &probe, "build and install filemem again, against this GStreamer");
     doctor_problem (
-        "plugin", cure, "%s does not load: %s", doctor->plugin, probe.error);
+        "plugin", fix, "%s does not load: %s", doctor->plugin, probe.error);
   }
   doctor_probe_clear (&probe);
 }
@@ -85,7 +86,7 @@ doctor_check_plugin (const Doctor *doctor)
 static void
 judge_shim (const Doctor *doctor, const DoctorProbe *probe)
 {
-  g_autofree gchar *cure = doctor_probe_cure (probe, DOCTOR_BUG);
+  g_autofree gchar *fix = doctor_probe_fix (probe, DOCTOR_BUG);
 
   if (g_strcmp0 (probe->memory, GST_ALLOCATOR_FILEMEM) == 0)
     doctor_ok (
@@ -95,10 +96,10 @@ judge_shim (const Doctor *doctor, const DoctorProbe *probe)
         "filemem is loaded, but a buffer was ordinary memory: %s",
         probe->error);
   else if (!probe->ended)
-    doctor_problem ("shim", cure, "%s: %s", doctor->shim, probe->error);
+    doctor_problem ("shim", fix, "%s: %s", doctor->shim, probe->error);
   else if (probe->tracer)
     doctor_problem (
-        "shim", cure, "the tracer is loaded, but not used: %s", probe->error);
+        "shim", fix, "the tracer is loaded, but not used: %s", probe->error);
   else
     doctor_problem ("shim",
         "use a GStreamer with tracer hooks (not -Dtracer_hooks=false); see the "
@@ -169,14 +170,14 @@ doctor_check_tracers (const Doctor *doctor)
   g_autofree gchar *mended = doctor_tracers_mend (tracers);
   g_autofree gchar *params = fm_options_tracer_params (tracers);
   g_autofree gchar *quoted = NULL;
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
 
   if (mended != NULL) {
     quoted = doctor_shell_quote (mended);
-    cure = g_strdup_printf ("export GST_TRACERS=%s (tracers are separated by "
-                            "';', without spaces)",
+    fix = g_strdup_printf ("export GST_TRACERS=%s (tracers are separated by "
+                           "';', without spaces)",
         quoted);
-    doctor_problem ("tracers", cure,
+    doctor_problem ("tracers", fix,
         "GST_TRACERS='%s' is not what GStreamer can read", tracers);
   }
   if (doctor_tracers_cut_short (tracers))

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-json.c: what gst-filemem-doctor says, for programs: one object, when
@@ -12,7 +13,7 @@
 
 static void
 take_line (DoctorLevel level, const gchar *subject, const gchar *text,
-    const gchar *cure, gpointer data)
+    const gchar *fix, gpointer data)
 {
   FmJson *json = data;
 
@@ -20,8 +21,8 @@ take_line (DoctorLevel level, const gchar *subject, const gchar *text,
   fm_json_string (json, "level", doctor_level_name (level));
   fm_json_string (json, "subject", subject);
   fm_json_string (json, "text", text);
-  if (cure[0] != '\0')
-    fm_json_string (json, "fix", cure);
+  if (fix[0] != '\0')
+    fm_json_string (json, "fix", fix);
   else
     fm_json_null (json, "fix");
   fm_json_end (json, '}');

@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-kernel.c: settings of the whole machine, and where the live view goes.
  */
 #include "doctor.h"
-#include "page.h"
+#include "status-page.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>
@@ -140,10 +141,10 @@ takes_page (const gchar *dir)
   FmOwnPage page;
   gboolean takes;
 
-  if (!fm_page_init (&page, dir))
+  if (!fm_status_page_init (&page, dir))
     return FALSE;
   takes = page.fd >= 0;
-  fm_page_clear (&page);
+  fm_status_page_clear (&page);
   return takes;
 }
 
@@ -152,7 +153,7 @@ static void
 explain_no_page (const gchar *dir)
 {
   const gchar *why = "can't be used";
-  const gchar *cure = RUNTIME_DIR;
+  const gchar *fix = RUNTIME_DIR;
   struct rlimit limit;
   struct stat status;
 
@@ -161,17 +162,18 @@ explain_no_page (const gchar *dir)
   } else if (stat (dir, &status) == 0 && status.st_uid != geteuid ()) {
     why = "belongs to another user";
   } else if (access (dir, W_OK | X_OK) != 0 || !S_ISDIR (status.st_mode)) {
-    cure = "make it a directory of this user with mode 0700, or log in anew";
+    fix = "make it a directory of this user with mode 0700, or log in anew";
   } else if (getrlimit (RLIMIT_FSIZE, &limit) == 0
-      && limit.rlim_cur < FM_PAGE_SIZE) {
+      && limit.rlim_cur < FM_STATUS_PAGE_SIZE) {
     why = "is out of reach, because files have to be too small (ulimit -f)";
-    cure = "ulimit -f unlimited";
+    fix = "ulimit -f unlimited";
   } else {
-    why = "takes no file in " FM_PAGE_DIRECTORY;
-    cure = "make " FM_PAGE_DIRECTORY " there a directory of this user, with "
-           "some space";
+    why = "takes no file in " FM_STATUS_PAGE_DIRECTORY;
+    fix = "make " FM_STATUS_PAGE_DIRECTORY
+          " there a directory of this user, with "
+          "some space";
   }
-  doctor_note ("live view", cure,
+  doctor_note ("live view", fix,
       "XDG_RUNTIME_DIR=%s %s: gst-filemem top has nothing to look at, and "
       "programs share no budget",
       dir, why);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-limits.c: the limits that this process was given: ulimit and the
@@ -40,16 +41,16 @@ doctor_limit (int resource)
 gchar *
 doctor_lift (guint limits)
 {
-  GString *cure = g_string_new (NULL);
+  GString *fix = g_string_new (NULL);
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (of_bytes); i++) {
     if ((of_bytes[i].limit & limits) != 0
         && doctor_limit (of_bytes[i].resource) != RLIM_INFINITY)
-      g_string_append_printf (cure, "%s%s unlimited", cure->len > 0 ? "; " : "",
-          of_bytes[i].ulimit);
+      g_string_append_printf (
+          fix, "%s%s unlimited", fix->len > 0 ? "; " : "", of_bytes[i].ulimit);
   }
-  return g_string_free (cure, cure->len == 0);
+  return g_string_free (fix, fix->len == 0);
 }
 
 static void
@@ -60,7 +61,7 @@ check_bytes (void)
 
   for (i = 0; i < G_N_ELEMENTS (of_bytes); i++) {
     g_autofree gchar *size = NULL;
-    g_autofree gchar *cure = NULL;
+    g_autofree gchar *fix = NULL;
     guint64 limit = doctor_limit (of_bytes[i].resource);
 
     if (limit == RLIM_INFINITY) {
@@ -69,10 +70,10 @@ check_bytes (void)
       continue;
     }
     size = doctor_size (limit);
-    cure = g_strdup_printf ("%s unlimited, if a line above says it is too "
-                            "little",
+    fix = g_strdup_printf ("%s unlimited, if a line above says it is too "
+                           "little",
         of_bytes[i].ulimit);
-    doctor_note ("limits", cure, "%s: %s (%s)", of_bytes[i].name, size,
+    doctor_note ("limits", fix, "%s: %s (%s)", of_bytes[i].name, size,
         of_bytes[i].ulimit);
   }
   if (unlimited->len > 0)
@@ -104,7 +105,7 @@ check_threads (void)
   for (i = 0; i < n; i++)
     fm_thread_join (threads[i]);
   if (n < FM_N_THREADS)
-    doctor_problem ("threads", fm_seam_thread_cure (error),
+    doctor_problem ("threads", fm_seam_thread_fix (error),
         "filemem needs %d threads, and only %u could be started: %s",
         FM_N_THREADS, n, g_strerror (error));
   else

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-options.c: what the environment says to filemem, and what of that
@@ -65,21 +66,21 @@ check_names (void)
   guint i;
 
   for (i = 0; names[i] != NULL; i++) {
-    g_autofree gchar *cure = NULL;
+    g_autofree gchar *fix = NULL;
 
     if (fm_options_knows_variable (names[i]))
       continue;
     n_warnings++;
-    cure = g_strdup_printf (
+    fix = g_strdup_printf (
         "unset %s; gst-filemem(1) lists the options", names[i]);
     doctor_problem (
-        "options", cure, "%s is not a variable of filemem", names[i]);
+        "options", fix, "%s is not a variable of filemem", names[i]);
   }
 }
 
 /* A parameter wins over the variable, which then may be set as well. */
 static const gchar *
-find_exe_cure (void)
+find_exe_fix (void)
 {
   const gchar *variable = g_getenv (PREFIX "EXE");
   g_autofree gchar *params =
@@ -125,7 +126,7 @@ doctor_check_options (const Doctor *doctor)
   fm_messages_set_func (NULL);
 
   if (fm_options_is_chosen (&options, FM_OPTION_EXE))
-    doctor_note ("options", find_exe_cure (),
+    doctor_note ("options", find_exe_fix (),
         "only programs of these names use filemem: %s",
         fm_options_text (&options, FM_OPTION_EXE));
   given = describe_given (&options);

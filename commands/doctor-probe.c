@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-probe.c: a program that starts GStreamer and says whose memory its
@@ -175,7 +176,7 @@ doctor_probe_clear (DoctorProbe *probe)
 }
 
 gchar *
-doctor_probe_cure (const DoctorProbe *probe, const gchar *otherwise)
+doctor_probe_fix (const DoctorProbe *probe, const gchar *otherwise)
 {
   g_autofree gchar *lift = doctor_lift (DOCTOR_ADDRESSES | DOCTOR_DATA);
 

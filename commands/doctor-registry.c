@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-registry.c: does GStreamer find the plugin by itself, and can it
@@ -76,7 +77,7 @@ void
 doctor_check_registry (const Doctor *doctor)
 {
   g_autofree gchar *place = registry_place ();
-  g_autofree gchar *cure = g_strdup_printf (
+  g_autofree gchar *fix = g_strdup_printf (
       "set %s to a file that can be written", registry_variable ());
 
   if (registry_is_disabled ())
@@ -84,13 +85,13 @@ doctor_check_registry (const Doctor *doctor)
         "GST_REGISTRY_DISABLE=%s: GStreamer finds no plugin by its name",
         g_getenv ("GST_REGISTRY_DISABLE"));
   else if (place[0] == '\0')
-    doctor_note ("registry", cure,
+    doctor_note ("registry", fix,
         "%s is empty: each program looks at all plugins when it starts",
         registry_variable ());
   else if (can_be_kept ())
     doctor_ok ("registry", "%s can be written", place);
   else
-    doctor_note ("registry", cure,
+    doctor_note ("registry", fix,
         "%s can't be written: each program looks at all plugins when it starts",
         place);
 }
@@ -128,34 +129,33 @@ explain_not_found (const gchar *plugin)
   g_autofree gchar *quoted = doctor_shell_quote (dir);
   g_autofree gchar *place = registry_place ();
   g_autofree gchar *place_quoted = doctor_shell_quote (place);
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   gboolean is_newer = g_getenv ("GST_PLUGIN_PATH_1_0") != NULL;
 
   if (is_newer && path_has ("GST_PLUGIN_PATH", dir)
       && !path_has ("GST_PLUGIN_PATH_1_0", dir)) {
-    cure = g_strdup_printf ("add %s to GST_PLUGIN_PATH_1_0", quoted);
-    doctor_problem ("search", cure,
+    fix = g_strdup_printf ("add %s to GST_PLUGIN_PATH_1_0", quoted);
+    doctor_problem ("search", fix,
         "GST_PLUGIN_PATH is ignored, because GST_PLUGIN_PATH_1_0 is set");
   } else if (path_has (
                  is_newer ? "GST_PLUGIN_PATH_1_0" : "GST_PLUGIN_PATH", dir)) {
-    cure = g_strdup_printf (
+    fix = g_strdup_printf (
         "remove its registry, which is made again: %s", place_quoted);
-    doctor_problem ("search", cure,
+    doctor_problem ("search", fix,
         "GStreamer looks into %s, and does not take the plugin: an earlier try "
         "may have put it on its blacklist",
         dir);
   } else {
-    cure = g_strdup_printf ("use gst-filemem run, or export %s=%s",
+    fix = g_strdup_printf ("use gst-filemem run, or export %s=%s",
         is_newer ? "GST_PLUGIN_PATH_1_0" : "GST_PLUGIN_PATH", quoted);
-    doctor_note (
-        "search", cure, "GStreamer does not find the plugin by itself");
+    doctor_note ("search", fix, "GStreamer does not find the plugin by itself");
   }
 }
 
 void
 doctor_check_search (const Doctor *doctor)
 {
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   gchar **environment;
   DoctorProbe probe;
 
@@ -164,11 +164,10 @@ doctor_check_search (const Doctor *doctor)
   environment = doctor_plain_environment (doctor);
   environment = g_environ_unsetenv (environment, DOCTOR_WHITELIST);
   doctor_probe (environment, NULL, &probe);
-  cure =
-      doctor_probe_cure (&probe, "repair GStreamer: its own programs fail too");
+  fix =
+      doctor_probe_fix (&probe, "repair GStreamer: its own programs fail too");
   if (!probe.ended)
-    doctor_problem (
-        "search", cure, "GStreamer does not start: %s", probe.error);
+    doctor_problem ("search", fix, "GStreamer does not start: %s", probe.error);
   else if (!probe.tracer && doctor->plugin != NULL)
     explain_not_found (doctor->plugin);
   else if (!probe.tracer)

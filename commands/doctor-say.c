@@ -1,9 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-say.c: the lines that gst-filemem-doctor prints.
  *
- * A line has a level, a subject, a text and, unless all is well, a cure. From a
+ * A line has a level, a subject, a text and, unless all is well, a fix. From a
  * child it travels as these four, separated by SEPARATOR, in printable ASCII.
  */
 #include "doctor.h"
@@ -112,15 +113,15 @@ doctor_size (guint64 bytes)
 
 static void
 print (DoctorLevel level, const gchar *subject, const gchar *text,
-    const gchar *cure, gpointer data)
+    const gchar *fix, gpointer data)
 {
   gboolean colour = in_colour ();
 
   printf ("%s%-*s%s  %-*s %s\n", colour ? levels[level].colour : "",
       LEVEL_WIDTH, levels[level].name, colour ? "\033[0m" : "", SUBJECT_WIDTH,
       subject, text);
-  if (cure[0] != '\0')
-    printf ("%*s  %-*s cure: %s\n", LEVEL_WIDTH, "", SUBJECT_WIDTH, "", cure);
+  if (fix[0] != '\0')
+    printf ("%*s  %-*s fix: %s\n", LEVEL_WIDTH, "", SUBJECT_WIDTH, "", fix);
   fflush (stdout);
 }
 
@@ -131,15 +132,15 @@ doctor_say_to (int fd)
 }
 
 static void
-say (DoctorLevel level, const gchar *subject, const gchar *cure,
+say (DoctorLevel level, const gchar *subject, const gchar *fix,
     const gchar *format, va_list arguments)
 {
   g_autofree gchar *text = g_strdup_vprintf (format, arguments);
   g_autofree gchar *plain_text = doctor_ascii (text);
-  g_autofree gchar *plain_cure = doctor_ascii (cure);
+  g_autofree gchar *plain_fix = doctor_ascii (fix);
   g_autofree gchar *line =
       g_strdup_printf ("%d" SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%s\n",
-          (int) level, subject, plain_text, plain_cure);
+          (int) level, subject, plain_text, plain_fix);
   gsize length = strlen (line), done = 0;
 
   while (done < length) {
@@ -162,23 +163,23 @@ doctor_ok (const gchar *subject, const gchar *format, ...)
 }
 
 void
-doctor_note (const gchar *subject, const gchar *cure, const gchar *format, ...)
+doctor_note (const gchar *subject, const gchar *fix, const gchar *format, ...)
 {
   va_list arguments;
 
   va_start (arguments, format);
-  say (DOCTOR_NOTE, subject, cure, format, arguments);
+  say (DOCTOR_NOTE, subject, fix, format, arguments);
   va_end (arguments);
 }
 
 void
 doctor_problem (
-    const gchar *subject, const gchar *cure, const gchar *format, ...)
+    const gchar *subject, const gchar *fix, const gchar *format, ...)
 {
   va_list arguments;
 
   va_start (arguments, format);
-  say (DOCTOR_PROBLEM, subject, cure, format, arguments);
+  say (DOCTOR_PROBLEM, subject, fix, format, arguments);
   va_end (arguments);
 }
 

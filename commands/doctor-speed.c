@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-speed.c: how fast the directory's disk writes and reads, one after the
  * other, half a second each, as filemem does it: whole extents, O_DIRECT.
  *
- * At most SPACE_MOST and a SPACE_SHARE-th of the free space are taken, in a
+ * At most SPACE_MAX and a SPACE_SHARE-th of the free space are taken, in a
  * file without a name. Both may be written more than once. A cache of the
  * disk's own shows as speed.
  */
@@ -17,7 +18,7 @@
 
 #define MIB ((gsize) 1 << 20)
 #define PIECE (4 * MIB)
-#define SPACE_MOST (256 * MIB)
+#define SPACE_MAX (256 * MIB)
 #define SPACE_SHARE 64
 #define HALF (G_USEC_PER_SEC / 2)
 /* Raw video of 1920x1080 at 30 frames a second, in MiB/s. */
@@ -78,7 +79,7 @@ measure_both (FmBackingFile *file, void *data, gsize length)
 
   error = fm_backing_file_set_length (file, length);
   if (error == 0)
-    error = fm_backing_file_reserve (file, 0, length, length);
+    error = fm_backing_file_allocate (file, 0, length, length);
   if (error == 0)
     error = measure (file, write_piece, data, length, &write_speed, &end);
   if (error == 0)
@@ -115,7 +116,7 @@ doctor_check_speed (const Doctor *doctor)
     return;
   }
   file->reserve = fm_store_choose (&options, file).reserve;
-  length = MIN (SPACE_MOST, file->free_bytes / SPACE_SHARE) & ~(PIECE - 1);
+  length = MIN (SPACE_MAX, file->free_bytes / SPACE_SHARE) & ~(PIECE - 1);
   data = mmap (
       NULL, PIECE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (length == 0) {

@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor.c: gst-filemem-doctor: is everything here that filemem needs?
  *
  * `gst-filemem doctor` runs it, with what it found of plugin and shim. The
  * output is what a bug report needs: versions, then one line for each thing
- * that was looked at, with a cure where it is not as it should be.
+ * that was looked at, with a fix where it is not as it should be.
  *
  * Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage, or the
  * output can't be written.

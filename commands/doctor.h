@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor.h: what the checks of gst-filemem-doctor share.
@@ -36,9 +37,9 @@ typedef struct
   const gchar *dir; /* of the command line, or NULL */
 } Doctor;
 
-/* Gets a line; @cure is empty where all is well. */
+/* Gets a line; @fix is empty where all is well. */
 typedef void (*DoctorTake) (DoctorLevel level, const gchar *subject,
-    const gchar *text, const gchar *cure, gpointer data);
+    const gchar *text, const gchar *fix, gpointer data);
 
 typedef struct
 {
@@ -49,12 +50,12 @@ typedef struct
 
 /* ---- doctor-say.c ---- */
 
-/* Says one line. @cure, in one line, is what to do about it. */
+/* Says one line. @fix, in one line, is what to do about it. */
 void doctor_ok (const gchar *subject, const gchar *format, ...)
     G_GNUC_PRINTF (2, 3);
-void doctor_note (const gchar *subject, const gchar *cure, const gchar *format,
+void doctor_note (const gchar *subject, const gchar *fix, const gchar *format,
     ...) G_GNUC_PRINTF (3, 4);
-void doctor_problem (const gchar *subject, const gchar *cure,
+void doctor_problem (const gchar *subject, const gchar *fix,
     const gchar *format, ...) G_GNUC_PRINTF (3, 4);
 
 /* From now on lines go to @fd, for doctor_hear(), and not to a person. */
@@ -80,7 +81,7 @@ gchar *doctor_size (guint64 bytes);
 typedef void (*DoctorCheck) (const Doctor *doctor);
 
 /* Runs @check in a child for at most @seconds. If it takes longer, that is a
- * problem of @subject, and @slow its cure. */
+ * problem of @subject, and @slow its fix. */
 void doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
     const gchar *slow, const Doctor *doctor, DoctorCounts *counts);
 
@@ -111,7 +112,7 @@ void doctor_probe_clear (DoctorProbe *probe);
 
 /* What to do about its error: @otherwise, where that does not come from a limit
  * of this process. */
-gchar *doctor_probe_cure (const DoctorProbe *probe, const gchar *otherwise);
+gchar *doctor_probe_fix (const DoctorProbe *probe, const gchar *otherwise);
 
 /* What that program does. */
 int doctor_probe_main (const gchar *load);

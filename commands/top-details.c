@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-details.c: see top-view.h; all about one program.
@@ -7,11 +8,11 @@
 
 #include "top-parts.h"
 
-#define BAR_LEAST 12
+#define BAR_MIN 12
 /* What the words about a level take, with the space before: all, or some. */
 #define MANY_COLUMNS 42
 #define FEW_COLUMNS 27
-#define BAR_MOST 60
+#define BAR_MAX 60
 #define ADVICE_LINES 4
 #define COMMAND_LINES 6
 
@@ -97,9 +98,9 @@ put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
 
   fm_part_label (sheet, level->label);
   room = fm_sheet_room (sheet);
-  columns = room >= BAR_LEAST + MANY_COLUMNS ? MANY_COLUMNS
-      : room >= BAR_LEAST + FEW_COLUMNS      ? FEW_COLUMNS
-                                             : 0;
+  columns = room >= BAR_MIN + MANY_COLUMNS ? MANY_COLUMNS
+      : room >= BAR_MIN + FEW_COLUMNS      ? FEW_COLUMNS
+                                           : 0;
   if (columns == 0) {
     words = say_level (program, level, room);
     fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
@@ -107,7 +108,7 @@ put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
     fm_sheet_put_bar (sheet, sheet->width, part, peak);
   } else {
     words = say_level (program, level, columns - 1);
-    fm_sheet_put_bar (sheet, MIN (room - columns, BAR_MOST), part, peak);
+    fm_sheet_put_bar (sheet, MIN (room - columns, BAR_MAX), part, peak);
     fm_sheet_put_spaces (sheet, 1);
     fm_sheet_put (sheet, FM_STYLE_NORMAL, words);
   }

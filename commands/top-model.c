@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-model.c: see top-model.h. Single-threaded.
@@ -131,11 +132,11 @@ const gchar *
 fm_program_problem (FmProgram *program)
 {
   switch (program->state) {
-    case FM_PAGE_OTHER_VERSION:
+    case FM_STATUS_PAGE_OTHER_VERSION:
       return "made by another version";
-    case FM_PAGE_DAMAGED:
+    case FM_STATUS_PAGE_DAMAGED:
       return "its page is damaged";
-    case FM_PAGE_READABLE:
+    case FM_STATUS_PAGE_READABLE:
       break;
   }
   if (program->now)

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-model.h: what is known of each program: its figures, and how fast the
@@ -12,8 +13,8 @@
 #ifndef FM_TOP_MODEL_H
 #define FM_TOP_MODEL_H
 
-#include "page-json.h"
-#include "page-reader.h"
+#include "status-page-json.h"
+#include "status-page-reader.h"
 #include "snapshot-figures.h"
 
 G_BEGIN_DECLS
@@ -22,7 +23,7 @@ typedef struct
 {
   gchar *id; /* the page's file name */
   gint64 pid;
-  FmPageState state;
+  FmStatusPageState state;
   gboolean answering;
   gchar *command;         /* its beginning; NULL: it can't be seen */
   const gchar *arguments; /* in that, what follows the program */

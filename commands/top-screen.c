@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-screen.c: see top-screen.h.
@@ -33,11 +34,11 @@
 #define LINES_FOR_KEYS 8
 #define LINES_FOR_TITLE 12
 #define LINES_FOR_SPACE 22
-#define QUEUES_LEAST 3
+#define QUEUES_MIN 3
 
 typedef struct
 {
-  FmPages *pages;
+  FmStatusPages *pages;
   gint64 pid;
   gboolean utf8;
   GPtrArray *programs; /* FmProgram */
@@ -170,15 +171,15 @@ write_programs (Screen *screen, FmSheet *sheet, guint rows)
   /* What is not a queue nor an element takes about as many. */
   used = fixed + 16;
   fm_view_program (sheet, g_ptr_array_index (screen->programs, chosen),
-      rows >= LINES_FOR_TITLE,
-      MAX ((rows - MIN (rows, used)) / 2, QUEUES_LEAST));
+      rows >= LINES_FOR_TITLE, MAX ((rows - MIN (rows, used)) / 2, QUEUES_MIN));
   return fixed;
 }
 
 static void
 write_nobody (Screen *screen, FmSheet *sheet)
 {
-  g_autofree gchar *obstacle = fm_pages_obstacle (screen->pages, screen->error);
+  g_autofree gchar *obstacle =
+      fm_status_pages_obstacle (screen->pages, screen->error);
 
   fm_view_nobody (sheet, screen->pid, obstacle);
 }
@@ -317,19 +318,19 @@ advance (Screen *screen)
   gint64 now = g_get_monotonic_time ();
 
   if (!screen->asking && now >= screen->next) {
-    screen->error = fm_pages_scan (screen->pages);
-    fm_pages_ask (screen->pages);
+    screen->error = fm_status_pages_scan (screen->pages);
+    fm_status_pages_ask (screen->pages);
     screen->asking = TRUE;
     screen->next = now + REFRESH_US;
   }
-  if (screen->asking && fm_pages_collect (screen->pages)) {
+  if (screen->asking && fm_status_pages_collect (screen->pages)) {
     guint chosen, place;
 
     find_chosen (screen, &place);
     screen->asking = FALSE;
     screen->known = TRUE;
     fm_programs_update (
-        screen->programs, fm_pages_list (screen->pages), screen->pid);
+        screen->programs, fm_status_pages_list (screen->pages), screen->pid);
     fm_order_sort (screen->programs, screen->order);
     /* One that has ended leaves its place to the next. */
     if (!find_chosen (screen, &chosen))
@@ -447,7 +448,7 @@ run (Screen *screen)
 }
 
 int
-fm_screen_run (FmPages *pages, gint64 pid, gboolean utf8)
+fm_screen_run (FmStatusPages *pages, gint64 pid, gboolean utf8)
 {
   sigset_t before;
   Screen screen = {.pages = pages, .pid = pid, .utf8 = utf8};

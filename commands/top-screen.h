@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-screen.h: the view on a terminal, live, with keys to choose.
@@ -9,14 +10,14 @@
 #ifndef FM_TOP_SCREEN_H
 #define FM_TOP_SCREEN_H
 
-#include "page-reader.h"
+#include "status-page-reader.h"
 
 G_BEGIN_DECLS
 
 /* Runs until it is told to end. @pid: the one program that counts; 0: all
  * count. Returns the signal that ended it, which the caller has to raise, 0: a
  * key did, -1: the terminal can't show it. */
-int fm_screen_run (FmPages *pages, gint64 pid, gboolean utf8);
+int fm_screen_run (FmStatusPages *pages, gint64 pid, gboolean utf8);
 
 G_END_DECLS
 #endif

@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-tables.c: see top-parts.h; what a program has many of.
  */
 #include "top-parts.h"
 
-#define NAME_MOST 44
+#define NAME_WIDTH_MAX 44
 
 /* A line with a name and figures in columns; the name gets what is left. */
 static void
@@ -15,7 +16,7 @@ put_name (FmSheet *sheet, const gchar *path, guint others)
   guint room = sheet->width - MIN (sheet->width, others + FM_PART_INDENT);
 
   fm_sheet_put_spaces (sheet, FM_PART_INDENT);
-  fm_sheet_put_cell (sheet, FM_STYLE_NORMAL, name, MIN (room, NAME_MOST),
+  fm_sheet_put_cell (sheet, FM_STYLE_NORMAL, name, MIN (room, NAME_WIDTH_MAX),
       FM_ALIGN_LEFT, FM_CUT_START);
 }
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-text.c: see top-text.h.
@@ -15,9 +16,9 @@
 #define TROUBLE 2
 
 #define WIDTH_DEFAULT 80
-#define WIDTH_LEAST 20
-#define WIDTH_MOST 1000
-#define QUEUES_MOST 20
+#define WIDTH_MIN 20
+#define WIDTH_MAX 1000
+#define QUEUES_MAX 20
 
 static guint
 get_width (void)
@@ -27,26 +28,26 @@ get_width (void)
 
   if (columns
       && g_ascii_string_to_unsigned (
-          columns, 10, WIDTH_LEAST, WIDTH_MOST, &width, NULL))
+          columns, 10, WIDTH_MIN, WIDTH_MAX, &width, NULL))
     return width;
   return WIDTH_DEFAULT;
 }
 
 /* What the scan gave. */
 static int
-refresh (FmPages *pages, GPtrArray *programs, gint64 pid)
+refresh (FmStatusPages *pages, GPtrArray *programs, gint64 pid)
 {
-  int error = fm_pages_scan (pages);
+  int error = fm_status_pages_scan (pages);
 
-  fm_pages_refresh (pages);
-  fm_programs_update (programs, fm_pages_list (pages), pid);
+  fm_status_pages_refresh (pages);
+  fm_programs_update (programs, fm_status_pages_list (pages), pid);
   return error;
 }
 
 int
-fm_text_say_nobody (FmPages *pages, int error, gint64 pid)
+fm_text_say_nobody (FmStatusPages *pages, int error, gint64 pid)
 {
-  g_autofree gchar *obstacle = fm_pages_obstacle (pages, error);
+  g_autofree gchar *obstacle = fm_status_pages_obstacle (pages, error);
   g_autofree gchar *nobody = pid != 0
       ? g_strdup_printf ("no program %" G_GINT64_FORMAT " uses filemem", pid)
       : g_strdup ("no program that uses filemem is running");
@@ -94,7 +95,7 @@ get_text (FmSheet *sheet)
 }
 
 int
-fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
+fm_text_print (FmStatusPages *pages, gint64 pid, gboolean utf8)
 {
   g_autoptr (GPtrArray) programs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
@@ -112,7 +113,7 @@ fm_text_print (FmPages *pages, gint64 pid, gboolean utf8)
       sheet, programs, FM_ORDER_PID, FM_VIEW_NONE_CHOSEN, programs->len);
   for (guint i = 0; i < programs->len; i++) {
     fm_sheet_end_line (sheet);
-    fm_view_program (sheet, g_ptr_array_index (programs, i), TRUE, QUEUES_MOST);
+    fm_view_program (sheet, g_ptr_array_index (programs, i), TRUE, QUEUES_MAX);
   }
   text = get_text (sheet);
   return print (text) ? 0 : TROUBLE;
@@ -154,8 +155,8 @@ describe_all (const GPtrArray *programs)
 
 /* What @write makes of the programs. */
 static int
-print_programs (
-    FmPages *pages, gint64 pid, gchar *(*write) (const GPtrArray *programs))
+print_programs (FmStatusPages *pages, gint64 pid,
+    gchar *(*write) (const GPtrArray *programs))
 {
   g_autoptr (GPtrArray) programs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
@@ -172,13 +173,13 @@ print_programs (
 }
 
 int
-fm_text_print_json (FmPages *pages, gint64 pid)
+fm_text_print_json (FmStatusPages *pages, gint64 pid)
 {
   return print_programs (pages, pid, describe_all);
 }
 
 int
-fm_text_print_metrics (FmPages *pages, gint64 pid)
+fm_text_print_metrics (FmStatusPages *pages, gint64 pid)
 {
   return print_programs (pages, pid, fm_metrics_text);
 }

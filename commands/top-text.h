@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-text.h: the view printed once, for people or for programs.
@@ -10,18 +11,18 @@
 #ifndef FM_TOP_TEXT_H
 #define FM_TOP_TEXT_H
 
-#include "page-reader.h"
+#include "status-page-reader.h"
 
 G_BEGIN_DECLS
 
 /* Takes a second, in which rates are measured. */
-int fm_text_print (FmPages *pages, gint64 pid, gboolean utf8);
-int fm_text_print_json (FmPages *pages, gint64 pid);
-int fm_text_print_metrics (FmPages *pages, gint64 pid);
+int fm_text_print (FmStatusPages *pages, gint64 pid, gboolean utf8);
+int fm_text_print_json (FmStatusPages *pages, gint64 pid);
+int fm_text_print_metrics (FmStatusPages *pages, gint64 pid);
 
 /* To the standard error: that the scan, which gave @error, found none, and why,
  * if that is known. */
-int fm_text_say_nobody (FmPages *pages, int error, gint64 pid);
+int fm_text_say_nobody (FmStatusPages *pages, int error, gint64 pid);
 
 G_END_DECLS
 #endif

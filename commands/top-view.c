@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top-view.c: see top-view.h; the list of programs, and what is shown instead.
@@ -12,8 +13,8 @@
 
 #define MARKER_COLUMNS 2
 #define PID_COLUMNS 8
-#define PROGRAM_LEAST 12
-#define PROGRAM_MOST 100
+#define PROGRAM_MIN 12
+#define PROGRAM_MAX 100
 #define AMOUNT_COLUMNS 13
 #define WAITS_COLUMNS 15
 
@@ -76,9 +77,9 @@ count_columns (guint width, guint *ret_program)
   guint left = width - MIN (width, MARKER_COLUMNS + PID_COLUMNS + 1);
   guint n = 0;
 
-  while (n < G_N_ELEMENTS (columns) && left >= PROGRAM_LEAST + columns[n].width)
+  while (n < G_N_ELEMENTS (columns) && left >= PROGRAM_MIN + columns[n].width)
     left -= columns[n++].width;
-  *ret_program = MIN (left, PROGRAM_MOST);
+  *ret_program = MIN (left, PROGRAM_MAX);
   return n;
 }
 

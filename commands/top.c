@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * top.c: gst-filemem top: its command line, and which of the views is wanted.
  */
-#include "page-layout.h"
-#include "page-reader.h"
+#include "status-page-layout.h"
+#include "status-page-reader.h"
 #include "top-screen.h"
 #include "top-text.h"
 
@@ -107,9 +108,9 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
 }
 
 static gboolean
-has_program (FmPages *pages, gint64 pid)
+has_program (FmStatusPages *pages, gint64 pid)
 {
-  const GPtrArray *list = fm_pages_list (pages);
+  const GPtrArray *list = fm_status_pages_list (pages);
 
   for (guint i = 0; i < list->len; i++) {
     if (((const FmProgramPage *) g_ptr_array_index (list, i))->pid == pid)
@@ -119,13 +120,13 @@ has_program (FmPages *pages, gint64 pid)
 }
 
 static int
-show_screen (FmPages *pages, gint64 pid, gboolean utf8)
+show_screen (FmStatusPages *pages, gint64 pid, gboolean utf8)
 {
   int error, end;
 
   if (!isatty (STDIN_FILENO) || !isatty (STDOUT_FILENO))
     return complain ("not a terminal; try: gst-filemem top --once");
-  error = fm_pages_scan (pages);
+  error = fm_status_pages_scan (pages);
   if (error != 0 || (pid != 0 && !has_program (pages, pid)))
     return fm_text_say_nobody (pages, error, pid);
   end = fm_screen_run (pages, pid, utf8);
@@ -143,7 +144,7 @@ main (int argc, char **argv)
 {
   const gchar *runtime = g_getenv ("XDG_RUNTIME_DIR");
   Arguments arguments = {0};
-  g_autoptr (FmPages) pages = NULL;
+  g_autoptr (FmStatusPages) pages = NULL;
   g_autofree gchar *directory = NULL;
   struct stat status = {0};
   gboolean utf8;
@@ -170,8 +171,8 @@ main (int argc, char **argv)
         runtime);
     return 1;
   }
-  directory = g_build_filename (runtime, FM_PAGE_DIRECTORY, NULL);
-  pages = fm_pages_new (directory);
+  directory = g_build_filename (runtime, FM_STATUS_PAGE_DIRECTORY, NULL);
+  pages = fm_status_pages_new (directory);
   if (arguments.json)
     return fm_text_print_json (pages, arguments.pid);
   if (arguments.openmetrics)

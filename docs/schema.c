@@ -1,9 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * schema.c: writes the JSON schema of what filemem tells programs, from the
  * tables of figures: of the report in JSON, of each line of a recording, and of
- * the text of the statistics page, which are all the same object.
+ * the text of the status page, which are all the same object.
  *
  * Usage: schema >FILE. Runs while filemem is built, on the machine that builds
  * it, and is not installed. What is required stays in all later objects of that

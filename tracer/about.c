@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * about.c: see about.h.
@@ -12,7 +13,7 @@
 #include <sys/utsname.h>
 
 /* Bytes of a command line. */
-#define COMMAND_MOST 4096
+#define COMMAND_MAX 4096
 
 static const FmOptions *options;
 static gint64 began; /* us since 1970 */
@@ -31,8 +32,8 @@ add_command (FmJson *json)
   gsize length = 0, at;
 
   (void) g_file_get_contents ("/proc/self/cmdline", &text, &length, NULL);
-  if (length > COMMAND_MOST) {
-    length = COMMAND_MOST;
+  if (length > COMMAND_MAX) {
+    length = COMMAND_MAX;
     text[length] = '\0';
   }
   fm_json_begin (json, "command", '[');

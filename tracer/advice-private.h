@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * advice-private.h: what advice.c has in common with advice-queues.c, which
@@ -12,7 +13,7 @@
 G_BEGIN_DECLS
 
 /* Memory below this is not worth a word. */
-#define FM_ADVICE_LEAST ((guint64) 16 << 20)
+#define FM_ADVICE_MIN ((guint64) 16 << 20)
 
 /* What is the matter, as far as one thing must not be said because of another.
  */

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * advice-queues.c: what is to be said of each queue: what of it filemem does
@@ -9,11 +10,11 @@
 #include "messages.h"
 
 /* A stream that is paused keeps what it has for a while. */
-#define KEPT_LEAST_NS ((guint64) 5 * 1000000000)
+#define KEPT_MIN_NS ((guint64) 5 * 1000000000)
 
 /* What is to be done where filemem itself had no room for copies. */
 static gchar *
-cure_of (const FmMatter *matter)
+fix_of (const FmMatter *matter)
 {
   if (matter->stats[FM_STAT_FALLBACKS_DIR] > 0)
     return g_strdup (": set dir to a directory that can be used");
@@ -29,11 +30,11 @@ tell_escapes (const FmMatter *matter, const FmQueueRecord *queue)
 {
   guint64 most = queue->figure[FM_QUEUE_HELD_FOREIGN_PEAK];
   g_autofree gchar *size = fm_size_text (most);
-  g_autofree gchar *cure = NULL;
+  g_autofree gchar *fix = NULL;
   g_autoptr (GString) why = g_string_new (NULL);
   guint i, n_reasons = 0;
 
-  if (most <= FM_ADVICE_LEAST)
+  if (most <= FM_ADVICE_MIN)
     return NULL;
   for (i = 0; i < FM_N_QUEUE_FIGURES; i++) {
     const FmFigureSpec *spec = fm_queue_figure_spec (i);
@@ -51,10 +52,10 @@ tell_escapes (const FmMatter *matter, const FmQueueRecord *queue)
     /* One thing to be done about it is enough. */
     if (matter->full && n_reasons == 1)
       return NULL;
-    cure = cure_of (matter);
+    fix = fix_of (matter);
   }
   return g_strdup_printf ("up to %s that %s held stayed ordinary memory (%s)%s",
-      size, queue->name, why->str, cure != NULL ? cure : "");
+      size, queue->name, why->str, fix != NULL ? fix : "");
 }
 
 /* What rested in an appsrc that had no entrance for it. */
@@ -65,7 +66,7 @@ tell_unseen (const FmQueueRecord *queue)
       queue->figure[FM_QUEUE_UNSEEN]);
   g_autofree gchar *size = fm_size_text (most);
 
-  if (most <= FM_ADVICE_LEAST)
+  if (most <= FM_ADVICE_MIN)
     return NULL;
   return g_strdup_printf (
       "up to %s rested in %s in the program's own memory, which it pushes "
@@ -82,7 +83,7 @@ tell_own (const FmQueueRecord *queue)
   guint64 most = queue->figure[FM_QUEUE_HELD_PEAK];
   g_autofree gchar *size = fm_size_text (most);
 
-  if (queue->figure[FM_QUEUE_KEPT_OWN] == 0 || most <= FM_ADVICE_LEAST)
+  if (queue->figure[FM_QUEUE_KEPT_OWN] == 0 || most <= FM_ADVICE_MIN)
     return NULL;
   return g_strdup_printf (
       "%s keeps up to %s in memory of its own, which filemem can't take: set "
@@ -99,7 +100,7 @@ tell_kept (const FmQueueRecord *queue)
   guint64 oldest = queue->figure[FM_QUEUE_OLDEST_NS];
   g_autofree gchar *size = fm_size_text (kept);
 
-  if (kept <= FM_ADVICE_LEAST || oldest < KEPT_LEAST_NS)
+  if (kept <= FM_ADVICE_MIN || oldest < KEPT_MIN_NS)
     return NULL;
   if (queue->is_gone)
     return g_strdup_printf (

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * advice.c: see advice.h. One table says what there is to be said, each piece a
@@ -14,7 +15,7 @@
 
 /* Buffers are small if they are on average, and if their objects take more than
  * such a part of the budget. */
-#define SMALL_MOST ((guint64) 16 << 10)
+#define SMALL_MAX ((guint64) 16 << 10)
 #define OBJECTS_PART 4
 
 /* Waits that are less of the time than this, one in so many, or less than this
@@ -25,7 +26,7 @@
 /* Of what is written more often than this, in permille, and more than that,
  * some need not be. */
 #define WRITTEN_OFTEN 1500
-#define WRITTEN_LEAST ((guint64) 64 << 20)
+#define WRITTEN_MIN ((guint64) 64 << 20)
 
 /* A queue through which this much less has passed than through another one is
  * no stream beside it. */
@@ -45,7 +46,7 @@
 
 /* Who has such a part of what is mapped is named, but not more than so many. */
 #define HOLDER_PART 8
-#define HOLDERS_MOST 3
+#define HOLDERS_MAX 3
 
 static gdouble
 seconds (guint64 ns)
@@ -104,7 +105,7 @@ is_mapped (const FmMatter *matter)
 static gboolean
 is_written_often (const FmMatter *matter)
 {
-  return matter->stats[FM_STAT_SPILL_BYTES] > WRITTEN_LEAST
+  return matter->stats[FM_STAT_SPILL_BYTES] > WRITTEN_MIN
       && matter->stats[FM_STAT_WRITTEN_PERMILLE] > WRITTEN_OFTEN;
 }
 
@@ -122,7 +123,7 @@ is_pool (const FmMatter *matter)
 {
   const guint64 *stats = matter->stats;
 
-  return bytes_to_write (stats) > FM_ADVICE_LEAST
+  return bytes_to_write (stats) > FM_ADVICE_MIN
       && stats[FM_STAT_FILLS_TO_WRITE] > stats[FM_STAT_FILLS] / 3;
 }
 
@@ -222,8 +223,8 @@ static gint
 compare_holders (gconstpointer a, gconstpointer b)
 {
   const Holder *x = a, *y = b;
-  guint64 first = x->figure[FM_MAPPED_MOST_BYTES];
-  guint64 second = y->figure[FM_MAPPED_MOST_BYTES];
+  guint64 first = x->figure[FM_MAPPED_MAX_BYTES];
+  guint64 second = y->figure[FM_MAPPED_MAX_BYTES];
 
   return first < second ? 1 : first > second ? -1 : 0;
 }
@@ -241,7 +242,7 @@ find_holders (const FmMatter *matter)
     Holder holder = {.path = tally->element};
 
     fm_tally_get_mapped (tally, holder.figure);
-    if (holder.figure[FM_MAPPED_MOST_BYTES]
+    if (holder.figure[FM_MAPPED_MAX_BYTES]
         > matter->stats[FM_STAT_PINNED_PEAK] / HOLDER_PART)
       g_array_append_val (holders, holder);
   }
@@ -265,9 +266,9 @@ static void
 name_holder (GString *text, const GArray *holders, guint i)
 {
   const Holder *holder = &g_array_index (holders, Holder, i);
-  guint64 n = holder->figure[FM_MAPPED_MOST];
+  guint64 n = holder->figure[FM_MAPPED_MAX];
   guint64 longest = holder->figure[FM_MAPPED_LONGEST_NS];
-  g_autofree gchar *bytes = fm_size_text (holder->figure[FM_MAPPED_MOST_BYTES]);
+  g_autofree gchar *bytes = fm_size_text (holder->figure[FM_MAPPED_MAX_BYTES]);
 
   g_string_append_printf (text,
       "%s%s%s up to %" G_GUINT64_FORMAT " buffer%s (%s)%s", i > 0 ? ", " : "",
@@ -285,11 +286,11 @@ name_holders (const FmMatter *matter)
   GString *text = g_string_new (NULL);
   guint i;
 
-  for (i = 0; i < MIN (holders->len, HOLDERS_MOST); i++)
+  for (i = 0; i < MIN (holders->len, HOLDERS_MAX); i++)
     name_holder (text, holders, i);
-  if (holders->len > HOLDERS_MOST)
+  if (holders->len > HOLDERS_MAX)
     g_string_append_printf (
-        text, ", and %u elements more", holders->len - HOLDERS_MOST);
+        text, ", and %u elements more", holders->len - HOLDERS_MAX);
   if (holders->len == 0)
     g_string_append_printf (text, "%s up to %s mapped at a time",
         matter->snapshot->elements->len > 0 ? "code that runs in no element has"
@@ -523,7 +524,7 @@ is_read_in_vain (const FmMatter *matter)
 {
   guint64 unused = matter->stats[FM_STAT_PREFETCH_UNUSED_BYTES];
 
-  return !matter->mapped && !matter->turns && unused > FM_ADVICE_LEAST
+  return !matter->mapped && !matter->turns && unused > FM_ADVICE_MIN
       && unused > matter->stats[FM_STAT_PREFETCH_BYTES] / 4;
 }
 
@@ -572,7 +573,7 @@ has_small_buffers (const FmMatter *matter)
   guint64 objects = bytes_of_objects (matter);
 
   return !fm_snapshot_is_packed (matter->snapshot)
-      && mean_buffer (matter) < SMALL_MOST && objects > FM_ADVICE_LEAST
+      && mean_buffer (matter) < SMALL_MAX && objects > FM_ADVICE_MIN
       && objects > matter->stats[FM_STAT_RAM] / OBJECTS_PART;
 }
 

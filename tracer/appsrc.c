@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * appsrc.c: see appsrc.h.
@@ -46,8 +47,8 @@ typedef struct
 
 /* So many bytes of frames may wait to be let go, before a push waits for that,
  * and so long. */
-#define TO_FREE_MOST ((gsize) 4 << 20)
-#define WAIT_MOST_MS 100
+#define TO_FREE_MAX ((gsize) 4 << 20)
+#define WAIT_MAX_MS 100
 
 static GQuark quark;      /* of an appsrc's Intake */
 static GType appsrc_type; /* 0: there is none yet */
@@ -120,7 +121,7 @@ have_freed (GstElement *appsrc, Intake *intake, gboolean is_first)
 
   if (is_first)
     gst_element_call_async (appsrc, free_originals, intake, NULL);
-  for (ms = 0; ms < WAIT_MOST_MS && bytes_to_free (intake) > TO_FREE_MOST; ms++)
+  for (ms = 0; ms < WAIT_MAX_MS && bytes_to_free (intake) > TO_FREE_MAX; ms++)
     g_usleep (1000);
 }
 

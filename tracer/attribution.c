@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * attribution.c: see attribution.h.
@@ -25,7 +26,7 @@
 
 /* Loops that a thread has a tally for. One of a pool runs those of many
  * pipelines, one after the other. */
-#define LOOPS_MOST 32
+#define LOOPS_MAX 32
 
 /* Where a look at the faults is a system call: so many in a millisecond, half a
  * per cent of the time. */
@@ -53,8 +54,8 @@ static struct
 {
   GstFileMemAllocator *allocator; /* NULL: off */
   GQuark quark;
-  FmRoster elements;
-  FmRoster threads;
+  FmRegistry elements;
+  FmRegistry threads;
   guint looks_per_tick;
   /* Tallies are forgotten in the end, these grow. */
   _Atomic guint64 arena_minor, arena_major;
@@ -169,7 +170,7 @@ settle (Thread *thread)
 static void
 thread_tally_left (gpointer tally)
 {
-  fm_roster_leave (&attribution.threads, tally);
+  fm_registry_leave (&attribution.threads, tally);
 }
 
 static void
@@ -201,7 +202,7 @@ thread_new (void)
     read_counters (thread->counters, thread->seen);
   thread->faults = fm_fault_meter_new ();
   thread->thread_tally = g_hash_table_new_full (
-      NULL, NULL, fm_roster_item_unref, thread_tally_left);
+      NULL, NULL, fm_registry_item_unref, thread_tally_left);
   this_thread = thread;
   g_private_set (&end_of_thread, thread);
   return thread;
@@ -239,13 +240,13 @@ tally_of_loop (Thread *thread, FmTally *element)
   gchar name[16] = "";
 
   if (tally == NULL) {
-    if (g_hash_table_size (thread->thread_tally) >= LOOPS_MOST)
+    if (g_hash_table_size (thread->thread_tally) >= LOOPS_MAX)
       g_hash_table_remove_all (thread->thread_tally);
     (void) prctl (PR_GET_NAME, name);
     tally = fm_tally_new (&attribution.threads, element->element, name,
         (guint64) syscall (SYS_gettid));
     g_hash_table_insert (
-        thread->thread_tally, fm_roster_item_ref (element), tally);
+        thread->thread_tally, fm_registry_item_ref (element), tally);
   }
   return tally;
 }
@@ -278,7 +279,7 @@ note_loop (Thread *thread, FmTally *entry, GstPad *pad)
 static void
 element_left (gpointer tally)
 {
-  fm_roster_leave (&attribution.elements, tally);
+  fm_registry_leave (&attribution.elements, tally);
 }
 
 FmTally *
@@ -387,13 +388,13 @@ fm_attribution_is_on (void)
 GPtrArray *
 fm_attribution_elements (void)
 {
-  return fm_roster_list (&attribution.elements);
+  return fm_registry_list (&attribution.elements);
 }
 
 GPtrArray *
 fm_attribution_threads (void)
 {
-  return fm_roster_list (&attribution.threads);
+  return fm_registry_list (&attribution.threads);
 }
 
 void

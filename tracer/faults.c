@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * faults.c: see faults.h.
@@ -26,7 +27,7 @@
 #define PAGE ((gsize) sysconf (_SC_PAGESIZE))
 
 /* Where there is room for more than this nothing was lost. */
-#define RECORD_MOST 64
+#define RECORD_MAX 64
 
 static _Atomic (guint8 *) arena_base;
 static _Atomic gsize arena_length;
@@ -218,7 +219,7 @@ read_ring (FmFaultMeter *meter, FmFaults *faults)
   }
   meter->tail = head;
   __atomic_store_n (&meter->ring->data_tail, head, __ATOMIC_RELEASE);
-  if (G_UNLIKELY (length > RING_PAGES * PAGE - RECORD_MOST))
+  if (G_UNLIKELY (length > RING_PAGES * PAGE - RECORD_MAX))
     count_lost (meter, faults);
   return TRUE;
 }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * loss.c: see loss.h.
@@ -11,12 +12,12 @@
 
 #include "attribution.h"
 #include "observe.h"
-#include "roster.h"
+#include "registry.h"
 
 /* The outermost element, as a rule a pipeline. */
 typedef struct
 {
-  FmRosterItem item;
+  FmRegistryItem item;
   GWeakRef top;
   atomic_bool is_told;
 } Pipeline;
@@ -24,7 +25,7 @@ typedef struct
 static struct
 {
   GQuark quark; /* of a pipeline's Pipeline; 0: not watched */
-  FmRoster pipelines;
+  FmRegistry pipelines;
 } loss;
 
 /* ---- pipelines ---- */
@@ -59,7 +60,7 @@ pipeline_free (gpointer data)
 static void
 pipeline_left (gpointer pipeline)
 {
-  fm_roster_leave (&loss.pipelines, pipeline);
+  fm_registry_leave (&loss.pipelines, pipeline);
 }
 
 void
@@ -75,7 +76,7 @@ fm_loss_see (GstElement *element)
     return;
   pipeline = g_new0 (Pipeline, 1);
   g_weak_ref_init (&pipeline->top, top);
-  fm_roster_add (&loss.pipelines, &pipeline->item, pipeline_free);
+  fm_registry_add (&loss.pipelines, &pipeline->item, pipeline_free);
   /* Of two pads that are the first at once one does it. */
   if (!g_object_replace_qdata (
           G_OBJECT (top), loss.quark, NULL, pipeline, pipeline_left, NULL))
@@ -106,7 +107,7 @@ tell (Pipeline *pipeline, GstElement *element)
 static void
 tell_all (void)
 {
-  g_autoptr (GPtrArray) pipelines = fm_roster_list (&loss.pipelines);
+  g_autoptr (GPtrArray) pipelines = fm_registry_list (&loss.pipelines);
   guint i;
 
   for (i = 0; i < pipelines->len; i++) {

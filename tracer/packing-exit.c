@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * packing-exit.c: the reader of packing.c: what leaves the queue is seen, and
@@ -313,7 +314,7 @@ fm_packing_unref (FmPacking *packing)
   if (!g_atomic_ref_count_dec (&packing->refs))
     return;
   fm_packing_drop_rest (packing, FALSE);
-  fm_roster_item_unref (packing->owner);
+  fm_registry_item_unref (packing->owner);
   fm_mutex_clear (&packing->lock);
   fm_cond_clear (&packing->entered);
   g_free (packing);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * packing-private.h: what packing.c has in common with the files that work for
@@ -33,9 +34,9 @@ typedef struct
 
 struct _FmPacking
 {
-  gatomicrefcount refs; /* the entrance's, the probe's, that of each parcel */
-  FmRosterItem *owner;  /* of the figures */
-  GstElement *element;  /* not held: it is there while its pads are in use */
+  gatomicrefcount refs;  /* the entrance's, the probe's, that of each parcel */
+  FmRegistryItem *owner; /* of the figures */
+  GstElement *element;   /* not held: it is there while its pads are in use */
   GstPad *sink, *src;
   GstPadChainFunction chain;
   const FmPackingQueue *queue;

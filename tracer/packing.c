@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * packing.c: see packing.h.
@@ -28,9 +29,9 @@
  */
 #include "packing-private.h"
 
-#define PARCEL_MOST ((guint64) 4 << 20)
-#define PARCEL_LEAST ((guint64) 4 << 10)
-#define PARCEL_TIME_MOST GST_SECOND
+#define PARCEL_MAX ((guint64) 4 << 20)
+#define PARCEL_MIN ((guint64) 4 << 10)
+#define PARCEL_TIME_MAX GST_SECOND
 
 /* Of what a queue holds in bytes or time, and of the budget, that its parcels
  * may be. */
@@ -171,13 +172,13 @@ choose_capacity (guint64 level)
 
   /* The power of two that is not more. */
   most = G_GUINT64_CONSTANT (1) << (g_bit_storage ((gulong) most) - 1);
-  return CLAMP (most, PARCEL_LEAST, PARCEL_MOST) - SLACK;
+  return CLAMP (most, PARCEL_MIN, PARCEL_MAX) - SLACK;
 }
 
 static GstClockTime
 choose_duration (const FmPackingLevels *level, const FmPackingLevels *limit)
 {
-  GstClockTime most = PARCEL_TIME_MOST;
+  GstClockTime most = PARCEL_TIME_MAX;
 
   if (level->time > 0)
     most = MIN (most, level->time / LEVEL_PART);
@@ -441,7 +442,7 @@ src_of (GstPad *pad)
 
 FmPacking *
 fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
-    FmRosterItem *owner, _Atomic guint64 figure[FM_N_QUEUE_FIGURES])
+    FmRegistryItem *owner, _Atomic guint64 figure[FM_N_QUEUE_FIGURES])
 {
   const FmPackingQueue *queue = fm_packing_queue_of (element);
   GstPad *src = queue != NULL ? src_of (pad) : NULL;
@@ -451,7 +452,7 @@ fm_packing_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
     return NULL;
   packing = g_new0 (FmPacking, 1);
   g_atomic_ref_count_init (&packing->refs);
-  packing->owner = fm_roster_item_ref (owner);
+  packing->owner = fm_registry_item_ref (owner);
   packing->element = element;
   packing->sink = pad;
   packing->src = src;

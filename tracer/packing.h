@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * packing.h: what rests in a deep queue of small buffers rests in parcels.
@@ -14,7 +15,7 @@
 #define FM_PACKING_H
 
 #include "queue-figures.h"
-#include "roster.h"
+#include "registry.h"
 
 #include <gst/filemem/filemem.h>
 #include <stdatomic.h>
@@ -31,7 +32,7 @@ void fm_packing_start (
  * @figure, which lives as long as @owner. NULL if its buffers are never packed.
  */
 FmPacking *fm_packing_new (GstElement *element, GstPad *pad,
-    GstPadChainFunction chain, FmRosterItem *owner,
+    GstPadChainFunction chain, FmRegistryItem *owner,
     _Atomic guint64 figure[FM_N_QUEUE_FIGURES]);
 FmPacking *fm_packing_ref (FmPacking *packing);
 void fm_packing_unref (FmPacking *packing);

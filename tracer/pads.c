@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pads.c: see pads.h.
@@ -52,7 +53,7 @@ wrapped_free (gpointer data)
   Wrapped *wrapped = data;
 
   g_clear_pointer (&wrapped->entrance, fm_entrance_left);
-  g_clear_pointer (&wrapped->element, fm_roster_item_unref);
+  g_clear_pointer (&wrapped->element, fm_registry_item_unref);
   g_free (wrapped);
 }
 
@@ -60,7 +61,7 @@ static FmTally *
 element_of (GstElement *element)
 {
   return fm_attribution_is_on ()
-      ? fm_roster_item_ref (fm_attribution_of (element))
+      ? fm_registry_item_ref (fm_attribution_of (element))
       : NULL;
 }
 

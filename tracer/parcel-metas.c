@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * parcel-metas.c: what is attached to buffers, in a parcel. A meta is kept as
@@ -182,11 +183,11 @@ fm_parcel_size_of_meta (const GstMeta *meta)
 
 /* An address as bytes; of no length if it has no such form. */
 static gsize
-get_native (GSocketAddress *address, guint8 native[FM_PARCEL_NATIVE_MOST])
+get_native (GSocketAddress *address, guint8 native[FM_PARCEL_NATIVE_MAX])
 {
   gssize size = g_socket_address_get_native_size (address);
 
-  return size > 0 && size <= FM_PARCEL_NATIVE_MOST
+  return size > 0 && size <= FM_PARCEL_NATIVE_MAX
           && g_socket_address_to_native (address, native, size, NULL)
       ? (gsize) size
       : 0;
@@ -210,7 +211,7 @@ static GSocketAddress *
 keep_address (FmParcel *parcel, GSocketAddress *address)
 {
   FmParcelFilling *filling = parcel->filling;
-  guint8 native[FM_PARCEL_NATIVE_MOST];
+  guint8 native[FM_PARCEL_NATIVE_MAX];
   gsize size = get_native (address, native);
   g_autoptr (GBytes) bytes = NULL;
   gpointer kept = NULL;

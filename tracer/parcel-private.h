@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * parcel-private.h: what parcel.c has in common with parcel-metas.c, which
@@ -15,7 +16,7 @@
 G_BEGIN_DECLS
 
 /* Of addresses of the network; the longest are paths of local sockets. */
-#define FM_PARCEL_NATIVE_MOST 128
+#define FM_PARCEL_NATIVE_MAX 128
 
 /* What it takes while it is open alone. */
 typedef struct
@@ -25,7 +26,7 @@ typedef struct
   GstClockTime begin, last_begin, end; /* in DTS, or PTS where there is none */
   guint n;                             /* buffers */
   GHashTable *address_of;              /* by its native form */
-  guint8 last_native[FM_PARCEL_NATIVE_MOST];
+  guint8 last_native[FM_PARCEL_NATIVE_MAX];
   gsize last_native_size;
   GSocketAddress *last_address;
 } FmParcelFilling;

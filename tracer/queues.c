@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * queues.c: see queues.h.
@@ -11,13 +12,13 @@
  */
 #include "queues.h"
 
-#include "hoard.h"
-#include "holdings.h"
+#include "detection.h"
+#include "queue-level.h"
 #include "messages.h"
 #include "options.h"
 #include "packing.h"
 #include "queue-names.h"
-#include "roster.h"
+#include "registry.h"
 
 #include <stdatomic.h>
 
@@ -37,17 +38,17 @@ typedef struct
 /* What entered one queue. */
 struct _FmEntrance
 {
-  FmRosterItem item; /* once it has been a queue */
+  FmRegistryItem item; /* once it has been a queue */
   gchar *name;
-  gboolean is_named;  /* a queue by its name */
-  FmHoard *hoard;     /* what it sits on, if it can't tell; or NULL */
-  FmPacking *packing; /* NULL: nothing is packed */
+  gboolean is_named;      /* a queue by its name */
+  FmDetection *detection; /* what it sits on, if it can't tell; or NULL */
+  FmPacking *packing;     /* NULL: nothing is packed */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
 
   /* The streaming thread's. */
   gboolean is_queue; /* by its name, or by what it does now */
   gboolean is_told_of;
-  FmHolding *holding;
+  FmQueueLevel *level;
   gboolean keeps_originals;
   GPtrArray *originals; /* that were exchanged; or NULL */
   gsize originals_bytes;
@@ -73,7 +74,7 @@ static struct
   gboolean watches_all;
   guint64 copy_above;
   FmQueuesForeignFunc on_foreign;
-  FmRoster entrances;
+  FmRegistry entrances;
 } queues;
 
 /* What this thread copied of the buffer, or list, that it pushed last: if that
@@ -88,8 +89,8 @@ entrance_free (gpointer data)
 {
   FmEntrance *entrance = data;
 
-  g_clear_pointer (&entrance->hoard, fm_hoard_unref);
-  fm_holding_free (entrance->holding);
+  g_clear_pointer (&entrance->detection, fm_detection_unref);
+  fm_queue_level_free (entrance->level);
   g_free (entrance->name);
   g_free (entrance);
 }
@@ -102,7 +103,7 @@ fm_entrance_left (FmEntrance *entrance)
   g_clear_pointer (&entrance->originals, g_ptr_array_unref);
   g_clear_pointer (&entrance->packing, fm_packing_leave);
   if (entrance->is_told_of)
-    fm_roster_leave (&queues.entrances, entrance);
+    fm_registry_leave (&queues.entrances, entrance);
   else
     entrance_free (entrance);
 }
@@ -113,7 +114,7 @@ become_queue (FmEntrance *entrance)
 {
   entrance->is_queue = TRUE;
   if (!entrance->is_told_of)
-    fm_roster_add (&queues.entrances, &entrance->item, entrance_free);
+    fm_registry_add (&queues.entrances, &entrance->item, entrance_free);
   entrance->is_told_of = TRUE;
 }
 
@@ -124,12 +125,12 @@ entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   FmEntrance *entrance = g_new0 (FmEntrance, 1);
 
   entrance->name = gst_object_get_path_string (GST_OBJECT (pad));
-  entrance->holding = fm_holding_new (element, pad);
+  entrance->level = fm_queue_level_new (element, pad);
   entrance->lent = g_ptr_array_new ();
   entrance->is_named = is_queue;
   if (queues.watches_all
-      && !(is_queue && fm_holding_is_told (entrance->holding)))
-    entrance->hoard = fm_hoard_new ();
+      && !(is_queue && fm_queue_level_is_told (entrance->level)))
+    entrance->detection = fm_detection_new ();
   if (!is_queue)
     return entrance;
   become_queue (entrance);
@@ -190,14 +191,14 @@ note_level (FmEntrance *entrance)
 {
   const FmPassed now = passed (entrance);
   const FmPassed *then = &entrance->before_last;
-  guint64 level = fm_holding_level (entrance->holding);
+  guint64 level = fm_queue_level_now (entrance->level);
   gdouble share = 1;
 
-  if (!entrance->keeps_own && fm_holding_is_told (entrance->holding)
+  if (!entrance->keeps_own && fm_queue_level_is_told (entrance->level)
       && now.all > then->all)
     share = (gdouble) (now.foreign - then->foreign)
         / (gdouble) (now.all - then->all);
-  if (fm_holding_is_told (entrance->holding))
+  if (fm_queue_level_is_told (entrance->level))
     note_peak (entrance, FM_QUEUE_HELD_PEAK, level);
   note_foreign (entrance, (guint64) (MIN (share, 1) * (gdouble) level));
   entrance->before_last = entrance->at_last;
@@ -206,10 +207,10 @@ note_level (FmEntrance *entrance)
 }
 
 static void
-note_holding (FmEntrance *entrance)
+note_foreign_peak (FmEntrance *entrance)
 {
   note_peak (
-      entrance, FM_QUEUE_FOREIGN_PEAK, fm_holding_bytes (entrance->holding));
+      entrance, FM_QUEUE_FOREIGN_PEAK, fm_queue_level_bytes (entrance->level));
 }
 
 /* ---- buffers ---- */
@@ -332,9 +333,9 @@ copy_for (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
   GstBuffer *copy = NULL;
   gsize copied;
 
-  if (!fm_holding_exceeds (
-          entrance->holding, buffer, foreign, kept, queues.copy_above)) {
-    note_holding (entrance);
+  if (!fm_queue_level_exceeds (
+          entrance->level, buffer, foreign, kept, queues.copy_above)) {
+    note_foreign_peak (entrance);
     return NULL;
   }
   if (is_of_device (entrance, pad))
@@ -346,7 +347,7 @@ copy_for (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
         copies != NULL ? copies : copies_for (buffer), &copied, &why);
   if (copy == NULL) {
     count (&entrance->figure[why], 1);
-    fm_holding_add (entrance->holding, buffer, kept);
+    fm_queue_level_add (entrance->level, buffer, kept);
     return NULL;
   }
   count (&entrance->figure[FM_QUEUE_COPIES], copied > 0 ? 1 : 0);
@@ -357,17 +358,18 @@ copy_for (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
 
 /* What is copied at its entrance counts as well, or it would be none soon. */
 static void
-note_hoard (FmEntrance *entrance, GstBuffer *buffer, gsize bytes, gsize foreign)
+note_detection (
+    FmEntrance *entrance, GstBuffer *buffer, gsize bytes, gsize foreign)
 {
-  if (entrance->hoard == NULL) {
+  if (entrance->detection == NULL) {
     if (queues.watches_all)
-      fm_hoard_forget (buffer);
+      fm_detection_forget (buffer);
     return;
   }
-  fm_hoard_enter (entrance->hoard, buffer, bytes, foreign);
+  fm_detection_enter (entrance->detection, buffer, bytes, foreign);
   if (entrance->is_named)
     return;
-  if (!fm_hoard_is_queue (entrance->hoard))
+  if (!fm_detection_is_queue (entrance->detection))
     entrance->is_queue = FALSE;
   else if (!entrance->is_queue)
     become_queue (entrance);
@@ -391,7 +393,7 @@ let_in (
     buffer = copy;
     foreign = 0;
   }
-  note_hoard (entrance, buffer, all, foreign);
+  note_detection (entrance, buffer, all, foreign);
   return buffer;
 }
 
@@ -466,7 +468,7 @@ note_unseen (FmEntrance *entrance)
   if (entrance->left < entrance->asked_at)
     return;
   entrance->asked_at = entrance->left + ASK_EVERY;
-  level = fm_holding_level (entrance->holding);
+  level = fm_queue_level_now (entrance->level);
   note_peak (entrance, FM_QUEUE_HELD_PEAK, level);
   note_foreign (entrance,
       (guint64) ((gdouble) level * (gdouble) entrance->left_foreign
@@ -511,7 +513,7 @@ pass_list (FmEntrance *entrance, GstBufferList *list)
     GstBuffer *buffer = gst_buffer_list_get (list, i);
     gsize all, kept, foreign = look_at (entrance, buffer, &all, &kept);
 
-    note_hoard (entrance, buffer, all, foreign);
+    note_detection (entrance, buffer, all, foreign);
   }
 }
 
@@ -640,7 +642,7 @@ record_free (FmQueueRecord *record)
 
 /* Of an element that can't tell. */
 static void
-note_seen (guint64 *figure, FmHoardState seen)
+note_seen (guint64 *figure, FmDetectionState seen)
 {
   figure[FM_QUEUE_LEVEL] = MAX (figure[FM_QUEUE_LEVEL], seen.bytes);
   figure[FM_QUEUE_HELD_PEAK] = seen.peak;
@@ -661,9 +663,9 @@ record_new (FmEntrance *entrance)
   record->is_gone = atomic_load (&entrance->item.is_gone);
   for (i = 0; i < FM_N_QUEUE_FIGURES; i++)
     record->figure[i] = atomic_load (&entrance->figure[i]);
-  record->figure[FM_QUEUE_LEVEL] = fm_holding_level (entrance->holding);
-  if (entrance->hoard != NULL)
-    note_seen (record->figure, fm_hoard_look (entrance->hoard));
+  record->figure[FM_QUEUE_LEVEL] = fm_queue_level_now (entrance->level);
+  if (entrance->detection != NULL)
+    note_seen (record->figure, fm_detection_look (entrance->detection));
   return record;
 }
 
@@ -672,7 +674,7 @@ fm_queues_records (void)
 {
   GPtrArray *records =
       g_ptr_array_new_with_free_func ((GDestroyNotify) record_free);
-  g_autoptr (GPtrArray) entrances = fm_roster_list (&queues.entrances);
+  g_autoptr (GPtrArray) entrances = fm_registry_list (&queues.entrances);
   guint i;
 
   /* Who is asked for a level has locks of its own, and may go in that moment.
@@ -688,5 +690,5 @@ fm_queues_records (void)
 guint
 fm_queues_at_once (void)
 {
-  return fm_roster_most (&queues.entrances);
+  return fm_registry_peak (&queues.entrances);
 }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * recording.c: see recording.h.
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 /* Of queues, elements and threads, those that are worth room in each line. */
-#define RECORDED_MOST 64
+#define RECORDED_MAX 64
 
 static struct
 {
@@ -35,7 +36,7 @@ fm_recording_add (const gchar *to, FmSnapshot *snapshot)
   if (recording.failed && !begins)
     return;
   snapshot->tells_about = begins;
-  json = fm_report_json (snapshot, RECORDED_MOST);
+  json = fm_report_json (snapshot, RECORDED_MAX);
   line = g_strconcat (json, "\n", NULL);
   recording.pid = getpid ();
   recording.failed = !(begins && !shares ? fm_output_write (to, line)

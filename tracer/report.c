@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * report.c: see report.h. One function for each line, or group of lines; it
@@ -13,17 +14,17 @@
 #include <unistd.h>
 
 /* Queues, elements and threads that the report names, of each. */
-#define NAMED_MOST 10
+#define NAMED_MAX 10
 
 /* An element that has no more page faults than this, and nothing else, is not
  * named. */
-#define FAULTS_LEAST 100
+#define FAULTS_MIN 100
 
 /* What is less is in some thread's hands. */
-#define ELSEWHERE_LEAST ((guint64) 16 << 20)
+#define ELSEWHERE_MIN ((guint64) 16 << 20)
 
 /* In JSON, which is read by programs. */
-#define LISTED_MOST 1000
+#define LISTED_MAX 1000
 
 #define N G_GUINT64_FORMAT
 
@@ -138,7 +139,7 @@ add_allocated (GString *text, const FmSnapshot *snapshot)
   if (stats[FM_STAT_LIVE_BLOCKS] > 0 && stats[FM_STAT_OLDEST_NS] > 0)
     g_string_append_printf (text, ", the oldest for %.1f s",
         (gdouble) stats[FM_STAT_OLDEST_NS] / 1e9);
-  if (elsewhere > ELSEWHERE_LEAST)
+  if (elsewhere > ELSEWHERE_MIN)
     g_string_append_printf (
         text, "; up to %s of that in no queue", elsewhere_size);
   g_string_append_c (text, '\n');
@@ -381,9 +382,9 @@ add_queue (GString *text, const FmQueueRecord *queue)
 static void
 add_rest (GString *text, const gchar *label, guint n)
 {
-  if (n > NAMED_MOST)
+  if (n > NAMED_MAX)
     g_string_append_printf (
-        text, "  %-12s%u smaller ones\n", label, n - NAMED_MOST);
+        text, "  %-12s%u smaller ones\n", label, n - NAMED_MAX);
 }
 
 static void
@@ -392,7 +393,7 @@ add_queues (GString *text, GPtrArray *queues)
   g_autoptr (GPtrArray) sorted = fm_report_sorted_queues (queues);
   guint i;
 
-  for (i = 0; i < MIN (sorted->len, NAMED_MOST); i++)
+  for (i = 0; i < MIN (sorted->len, NAMED_MAX); i++)
     add_queue (text, g_ptr_array_index (sorted, i));
   add_rest (text, "queues", sorted->len);
 }
@@ -412,7 +413,7 @@ is_worth_a_line (FmTally *tally)
 {
   return mapped (tally) > 0 || fm_tally_get (tally, FM_TALLY_ALLOCS) > 0
       || fm_tally_sum (tally, FM_TALLY_MINOR_FAULTS, FM_TALLY_MAJOR_FAULTS)
-      >= FAULTS_LEAST;
+      >= FAULTS_MIN;
 }
 
 /* What an element has mapped one after the other is not worth a word. */
@@ -423,12 +424,12 @@ add_mapped (GString *text, FmTally *element)
   g_autofree gchar *most = NULL;
 
   fm_tally_get_mapped (element, figure);
-  if (figure[FM_MAPPED_MOST] < 2)
+  if (figure[FM_MAPPED_MAX] < 2)
     return;
-  most = fm_size_text (figure[FM_MAPPED_MOST_BYTES]);
+  most = fm_size_text (figure[FM_MAPPED_MAX_BYTES]);
   g_string_append_printf (text,
       "; had up to %" N " buffers (%s) mapped, for up to %.1f s",
-      figure[FM_MAPPED_MOST], most, ms (figure[FM_MAPPED_LONGEST_NS]) / 1e3);
+      figure[FM_MAPPED_MAX], most, ms (figure[FM_MAPPED_LONGEST_NS]) / 1e3);
 }
 
 static void
@@ -466,7 +467,7 @@ add_tallies (GString *text, const gchar *label, GPtrArray *tallies)
   for (i = 0; i < sorted->len; i++) {
     FmTally *tally = g_ptr_array_index (sorted, i);
 
-    if (is_worth_a_line (tally) && n++ < NAMED_MOST)
+    if (is_worth_a_line (tally) && n++ < NAMED_MAX)
       add_tally (text, tally);
   }
   add_rest (text, label, n);
@@ -549,7 +550,7 @@ make_text (const FmSnapshot *snapshot, gboolean as_json)
 
   if (!as_json)
     return fm_report_text (snapshot);
-  json = fm_report_json (snapshot, LISTED_MOST);
+  json = fm_report_json (snapshot, LISTED_MAX);
   return g_strconcat (json, "\n", NULL);
 }
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * tally-figures.h: what is known of an element or a thread, and of an element
@@ -33,8 +34,8 @@
 #define FM_MAPPED_FIGURES(X) \
   X (MAPPED, "mapped", GAUGE, NUMBER, MAPPED, "buffers mapped", "buffers that it has mapped") \
   X (MAPPED_BYTES, "mapped-bytes", GAUGE, BYTES, MAPPED, "mapped", "bytes of these") \
-  X (MAPPED_MOST, "mapped-most", PEAK, NUMBER, MAPPED, "buffers mapped, most at once", "buffers of mapped-most-bytes") \
-  X (MAPPED_MOST_BYTES, "mapped-most-bytes", PEAK, BYTES, MAPPED, "mapped, most at once", "most bytes that it had mapped at a time") \
+  X (MAPPED_MAX, "mapped-most", PEAK, NUMBER, MAPPED, "buffers mapped, most at once", "buffers of mapped-most-bytes") \
+  X (MAPPED_MAX_BYTES, "mapped-most-bytes", PEAK, BYTES, MAPPED, "mapped, most at once", "most bytes that it had mapped at a time") \
   X (MAPPED_LONGEST_NS, "mapped-longest-ns", PEAK, NS, MAPPED, "mapped, longest", "for how long it had a buffer mapped, the longest of those that it has unmapped, to some milliseconds; before it has unmapped any, since when it has had some mapped")
 /* clang-format on */
 

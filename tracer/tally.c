@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * tally.c: see tally.h.
@@ -32,8 +33,8 @@ tally_free (gpointer data)
 }
 
 FmTally *
-fm_tally_new (
-    FmRoster *roster, const gchar *element, const gchar *thread, guint64 tid)
+fm_tally_new (FmRegistry *registry, const gchar *element, const gchar *thread,
+    guint64 tid)
 {
   FmTally *tally = g_new0 (FmTally, 1);
 
@@ -41,7 +42,7 @@ fm_tally_new (
   tally->thread = g_strdup (thread);
   tally->tid = tid;
   g_weak_ref_init (&tally->object, NULL);
-  fm_roster_add (roster, &tally->item, tally_free);
+  fm_registry_add (registry, &tally->item, tally_free);
   return tally;
 }
 
@@ -97,7 +98,7 @@ fm_tally_get_mapped (FmTally *tally, guint64 ret_figure[FM_N_MAPPED_FIGURES])
     longest = fm_tally_now () - atomic_load (&tally->mapped_since);
   ret_figure[FM_MAPPED] = NUMBER_OF (mapped);
   ret_figure[FM_MAPPED_BYTES] = BYTES_OF (mapped);
-  ret_figure[FM_MAPPED_MOST] = NUMBER_OF (most);
-  ret_figure[FM_MAPPED_MOST_BYTES] = BYTES_OF (most);
+  ret_figure[FM_MAPPED_MAX] = NUMBER_OF (most);
+  ret_figure[FM_MAPPED_MAX_BYTES] = BYTES_OF (most);
   ret_figure[FM_MAPPED_LONGEST_NS] = longest * NS_OF_MS;
 }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * tally.h: what one element did to buffers, or what happened in one thread.
@@ -6,7 +7,7 @@
 #ifndef FM_TALLY_H
 #define FM_TALLY_H
 
-#include "roster.h"
+#include "registry.h"
 #include "statistics.h"
 #include "tally-figures.h"
 
@@ -17,7 +18,7 @@ G_BEGIN_DECLS
 /* Of an element, or of a thread while it worked for one element. */
 typedef struct
 {
-  FmRosterItem item;
+  FmRegistryItem item;
   gchar *element;  /* its path in the pipeline */
   GWeakRef object; /* the element; nothing for a thread's */
   gchar *thread;   /* name; NULL for an element's */
@@ -31,9 +32,9 @@ typedef struct
   _Atomic guint32 mapped_since;   /* ms, of the first of those now */
 } FmTally;
 
-/* With a reference for the caller, who calls fm_roster_leave() in the end. */
-FmTally *fm_tally_new (
-    FmRoster *roster, const gchar *element, const gchar *thread, guint64 tid);
+/* With a reference for the caller, who calls fm_registry_leave() in the end. */
+FmTally *fm_tally_new (FmRegistry *registry, const gchar *element,
+    const gchar *thread, guint64 tid);
 
 /* A clock that costs next to nothing, in ms; it wraps around. */
 guint32 fm_tally_now (void);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * video-meta.h: the beginning of GstVideoMeta, as it has been since 1.0, so
@@ -12,7 +13,7 @@
 G_BEGIN_DECLS
 
 #define FM_VIDEO_META_API "GstVideoMetaAPI"
-#define FM_VIDEO_PLANES_MOST 4
+#define FM_VIDEO_PLANES_MAX 4
 
 typedef struct
 {
@@ -23,8 +24,8 @@ typedef struct
   gint id;
   guint width, height;
   guint n_planes;
-  gsize offset[FM_VIDEO_PLANES_MOST];
-  gint stride[FM_VIDEO_PLANES_MOST];
+  gsize offset[FM_VIDEO_PLANES_MAX];
+  gint stride[FM_VIDEO_PLANES_MAX];
   void (*map) (void); /* compared, never called */
 } FmVideoMeta;
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * watch.c: see watch.h.
@@ -15,7 +16,7 @@
 
 #include "fork.h"
 #include "messages.h"
-#include "page.h"
+#include "status-page.h"
 #include "seam.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 /* Of queues, elements and threads, those that are on the page if it has room.
  */
-#define ON_PAGE_MOST 64
+#define ON_PAGE_MAX 64
 
 static struct
 {
@@ -47,10 +48,10 @@ answer (guint32 asked)
   gboolean fits = FALSE;
   guint most;
 
-  for (most = ON_PAGE_MOST; !fits && most > 0; most /= 2) {
+  for (most = ON_PAGE_MAX; !fits && most > 0; most /= 2) {
     g_autofree gchar *text = watch.config.make_page (most);
 
-    fits = fm_page_write (&watch.page, asked, text);
+    fits = fm_status_page_write (&watch.page, asked, text);
   }
 }
 
@@ -64,7 +65,7 @@ run (gpointer unused)
   guint32 answered = 0;
 
   while (!atomic_load (&watch.stopping)) {
-    guint32 asked = fm_page_asked (&watch.page);
+    guint32 asked = fm_status_page_asked (&watch.page);
 
     if (interval > 0 && fm_now () >= next) {
       watch.config.write_records ();
@@ -78,7 +79,7 @@ run (gpointer unused)
         answer (asked);
       answered = asked;
     } else {
-      fm_page_wait (
+      fm_status_page_wait (
           &watch.page, asked, interval > 0 ? MAX (next - fm_now (), 0) : -1);
     }
   }
@@ -91,12 +92,12 @@ fm_watch_start (void)
   fm_mutex_lock (&watch.lock);
   if (watch.thread == NULL && !watch.refused
       && !atomic_load (&watch.stopping)) {
-    if (fm_page_init (&watch.page, fm_machine_runtime_dir ()))
+    if (fm_status_page_init (&watch.page, fm_machine_runtime_dir ()))
       watch.thread = fm_seam_thread_start ("filemem-watch", run, NULL);
     if (watch.thread != NULL)
       atomic_store (&watch.is_there, TRUE);
     else
-      fm_page_clear (&watch.page);
+      fm_status_page_clear (&watch.page);
     watch.refused = watch.thread == NULL;
   }
   fm_mutex_unlock (&watch.lock);
@@ -113,13 +114,13 @@ fm_watch_stop (void)
   if (thread != NULL) {
     /* Late signals find nothing. */
     atomic_store (&watch.is_there, FALSE);
-    fm_page_poke (&watch.page);
+    fm_status_page_poke (&watch.page);
   }
   fm_mutex_unlock (&watch.lock);
   if (thread != NULL) {
     fm_thread_join (thread);
     /* Handlers that have begun may poke it still. */
-    fm_page_hide (&watch.page);
+    fm_status_page_hide (&watch.page);
   }
 }
 
@@ -132,7 +133,7 @@ on_signal (int number)
 
   atomic_store (&watch.report_wanted, TRUE);
   if (atomic_load (&watch.is_there))
-    fm_page_poke (&watch.page);
+    fm_status_page_poke (&watch.page);
   errno = error;
 }
 
@@ -176,7 +177,7 @@ in_child (void)
   watch.thread = NULL;
   atomic_store (&watch.is_there, FALSE);
   atomic_store (&watch.report_wanted, FALSE);
-  fm_page_abandon (&watch.page);
+  fm_status_page_abandon (&watch.page);
   fm_mutex_unlock (&watch.lock);
 }
 

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * watch.h: the thread that tells what is going on while the program runs:
- * records at intervals, the statistics page when somebody looks, the report
+ * records at intervals, the status page when somebody looks, the report
  * when a signal asks for it.
  *
  * It sleeps on one word, without a timer unless there is an interval, and costs

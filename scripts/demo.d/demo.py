@@ -1,4 +1,5 @@
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # demo.py: two real jobs, plain and with filemem, and a table of what came of

@@ -1,4 +1,5 @@
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # parts_fifo.py: the parts in which blocks wait in a FIFO, most of them one that
@@ -25,7 +26,7 @@ GIB = 1 << 30
 # the bytes that it is about.
 OBJECT_BYTES = 192
 # fallocate, mmap and a hole for each block: hours with smaller ones.
-SEED_LEAST_BLOCK = 65536
+SEED_MIN_BLOCK = 65536
 ALL_BLOCKS = (188, 1316, 4096, 65536, 3 * MIB, 32 * MIB)
 
 
@@ -166,7 +167,7 @@ def part_fifo(context):
                    f"raw {optimum(shape):.2f}":
                    raw_entry(context, shape, optimum(shape))}
         for name in ["system", "filemem", *others(context)]:
-            if name == "seed" and block < SEED_LEAST_BLOCK:
+            if name == "seed" and block < SEED_MIN_BLOCK:
                 context.say(f"seed is left out: blocks of {spelled(block)} "
                             "would take it hours")
                 continue

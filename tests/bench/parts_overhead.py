@@ -1,4 +1,5 @@
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # parts_overhead.py: what it costs to see what filemem does.
@@ -74,7 +75,7 @@ class Viewer:
 
     @staticmethod
     def _ask_one(path):
-        """See tracer/page-layout.h."""
+        """See tracer/status-page-layout.h."""
         with open(path, "r+b") as file:
             page = mmap.mmap(file.fileno(), 0)
         asked, = struct.unpack_from("=I", page, 16)

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * fake-kernel.c: the arena and the backing file in plain memory, so that a
@@ -183,7 +184,7 @@ fm_backing_file_set_length (FmBackingFile *file, guint64 length)
 }
 
 int
-fm_backing_file_reserve (
+fm_backing_file_allocate (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing)
 {
   atomic_fetch_add (&file->bytes, missing);

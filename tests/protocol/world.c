@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * world.c: see world.h.
@@ -119,7 +120,7 @@ set_up (void)
       .extent_least = FM_PAGE,
       .n_streams = 1,
       .patience = 5 * G_USEC_PER_SEC,
-      .idle = 10 * G_USEC_PER_SEC,
+      .keep_unused = 10 * G_USEC_PER_SEC,
   };
   guint i;
 
@@ -139,7 +140,7 @@ set_up (void)
   scheduler_compare_state (w.pager->stream, sizeof (FmStream));
   scheduler_compare_state (&w.a, sizeof w.a);
 #endif
-  /* Nothing is idle for long enough here to need the keeper. */
+  /* Nothing is unused for long enough here to need the keeper. */
   atomic_store (&w.pager->keeper_awake, TRUE);
   /* As if a fork were about to happen: the writer starts, but begins nothing.
    */

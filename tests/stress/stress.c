@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * stress.c: everything at once, under a budget that is far too small.
@@ -34,12 +35,12 @@
 #include <sys/statvfs.h>
 
 #define SIZE "1G"
-#define DISK_LEAST (3 * (guint64) 1024 * MIB)
+#define DISK_MIN (3 * (guint64) 1024 * MIB)
 #define MOST_THREADS 64
 
 /* What ram=0 comes to, and how many things a thread does until it changes
  * that. */
-#define BUDGET_LEAST (4 * MIB)
+#define BUDGET_MIN (4 * MIB)
 #define BUDGET_CHANGES 1000
 
 typedef struct
@@ -54,7 +55,7 @@ static Inbox inbox[MOST_THREADS];
 static guint n_threads = 6;
 static gint64 live_most = 128 * (gint64) MIB;
 static gint64 deadline;
-static _Atomic guint64 budget_most = BUDGET_LEAST;
+static _Atomic guint64 budget_most = BUDGET_MIN;
 
 /* ---- what can be done ---- */
 
@@ -334,7 +335,7 @@ handle (Worker *worker, Item *item)
 static void
 change_budget (Worker *worker)
 {
-  guint64 bytes = BUDGET_LEAST + below (worker, BUDGET_LEAST);
+  guint64 bytes = BUDGET_MIN + below (worker, BUDGET_MIN);
   guint64 most = atomic_load (&budget_most);
 
   while (most < bytes
@@ -470,7 +471,7 @@ disk_has_room (const gchar *dir)
   struct statvfs info;
 
   return statvfs (dir, &info) == 0
-      && (guint64) info.f_bavail * info.f_frsize >= DISK_LEAST;
+      && (guint64) info.f_bavail * info.f_frsize >= DISK_MIN;
 }
 
 int

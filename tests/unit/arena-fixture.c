@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * arena-fixture.c: see arena-fixture.h.
@@ -176,7 +177,7 @@ fixture_setup (void **state)
   if (setup_files (state) != 0)
     return -1;
   fixture = *state;
-  fixture->arena = fm_arena_new (SIZE, SIZE, GRAIN, fixture->fd, TRUE);
+  fixture->arena = fm_arena_new (SIZE, SIZE, GRANULE, fixture->fd, TRUE);
   return fixture->arena != NULL ? 0 : -1;
 }
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * arena-fixture.h: an arena with a file, a part of it that the tests change,
@@ -14,11 +15,11 @@
 #include "seam.h"
 #include "testing.h"
 
-#define GRAIN (256 * TESTING_KIB)
-#define GRAINS 16
-#define SIZE (GRAINS * GRAIN)
+#define GRANULE (256 * TESTING_KIB)
+#define GRANULES 16
+#define SIZE (GRANULES * GRANULE)
 /* The part that the tests change; its neighbours are watched. */
-#define PART (4 * GRAIN)
+#define PART (4 * GRANULE)
 
 typedef enum { NOTHING, MEMORY, FILE_SHOWN, READ_ONLY_FILE, GAP, MIXED } Shows;
 

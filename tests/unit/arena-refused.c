@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * arena-refused.c: tests what the arena shows after each way in which the
@@ -226,7 +227,7 @@ static void
 test_stranger (void **state)
 {
   Fixture *fixture = *state;
-  static const gsize places[] = {0, GRAIN, PART - TESTING_PAGE};
+  static const gsize places[] = {0, GRANULE, PART - TESTING_PAGE};
   guint i, j;
 
   for (i = 0; i < G_N_ELEMENTS (changes); i++) {
@@ -268,10 +269,10 @@ static void
 test_stranger_outlives_arena (void **state)
 {
   Fixture *fixture = *state;
-  guint8 *stranger = part_of (fixture) + GRAIN;
+  guint8 *stranger = part_of (fixture) + GRANULE;
 
   make_anonymous (fixture);
-  expect_stranger (FM_CALL_MMAP, GRAIN, TESTING_PAGE, PROT_READ | PROT_WRITE);
+  expect_stranger (FM_CALL_MMAP, GRANULE, TESTING_PAGE, PROT_READ | PROT_WRITE);
   assert_int_equal (show_part (fixture), FM_ARENA_LOST);
   *stranger = 42;
   fm_seam_set_hook (NULL);

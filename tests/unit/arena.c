@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * arena.c: tests what each part of the arena shows after each call, and where
@@ -21,7 +22,7 @@ test_reserved (void **state)
   Fixture *fixture = *state;
 
   assert_int_equal (fixture->arena->size, SIZE);
-  assert_int_equal ((guintptr) fixture->arena->base % GRAIN, 0);
+  assert_int_equal ((guintptr) fixture->arena->base % GRANULE, 0);
   assert_int_equal (shows (fixture, 0, SIZE), NOTHING);
   assert_false (is_readable (fixture->arena->base));
   assert_false (is_readable (fixture->arena->base + SIZE - 1));
@@ -31,7 +32,7 @@ static void
 test_size_and_alignment (void **state)
 {
   static const gsize alignments[] = {
-      TESTING_PAGE, GRAIN, 512 * TESTING_KIB, FM_HUGE_PAGE};
+      TESTING_PAGE, GRANULE, 512 * TESTING_KIB, FM_HUGE_PAGE};
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (alignments); i++) {
@@ -156,13 +157,14 @@ test_replace_in_pieces (void **state)
   show_file (fixture);
   staging = new_staging (fixture, 3);
   assert_int_equal (
-      fm_arena_replace (fixture->arena, PART + GRAIN, &staging, GRAIN),
+      fm_arena_replace (fixture->arena, PART + GRANULE, &staging, GRANULE),
       FM_ARENA_DONE);
-  assert_int_equal (shows (fixture, PART, GRAIN), FILE_SHOWN);
-  assert_int_equal (shows (fixture, PART + GRAIN, GRAIN), MEMORY);
-  assert_int_equal (shows (fixture, PART + 2 * GRAIN, 2 * GRAIN), FILE_SHOWN);
-  assert_true (testing_is_filled (part_of (fixture), GRAIN, 2));
-  assert_true (testing_is_filled (part_of (fixture) + GRAIN, GRAIN, 3));
+  assert_int_equal (shows (fixture, PART, GRANULE), FILE_SHOWN);
+  assert_int_equal (shows (fixture, PART + GRANULE, GRANULE), MEMORY);
+  assert_int_equal (
+      shows (fixture, PART + 2 * GRANULE, 2 * GRANULE), FILE_SHOWN);
+  assert_true (testing_is_filled (part_of (fixture), GRANULE, 2));
+  assert_true (testing_is_filled (part_of (fixture) + GRANULE, GRANULE, 3));
   if (staging != NULL)
     fm_arena_staging_free (staging, PART);
 }
@@ -319,16 +321,16 @@ test_address_space_refused (void **state)
 {
   FmArena *arena;
 
-  refuse_above = 20 * GRAIN;
+  refuse_above = 20 * GRANULE;
   fm_seam_set_hook (refuse_large);
-  arena = fm_arena_new (64 * GRAIN, GRAIN, GRAIN, -1, FALSE);
+  arena = fm_arena_new (64 * GRANULE, GRANULE, GRANULE, -1, FALSE);
   assert_non_null (arena);
-  assert_int_equal (arena->size, 16 * GRAIN);
+  assert_int_equal (arena->size, 16 * GRANULE);
   fm_arena_free (arena);
 
-  assert_null (fm_arena_new (64 * GRAIN, 32 * GRAIN, GRAIN, -1, FALSE));
+  assert_null (fm_arena_new (64 * GRANULE, 32 * GRANULE, GRANULE, -1, FALSE));
   refuse_above = 0;
-  assert_null (fm_arena_new (64 * GRAIN, GRAIN, GRAIN, -1, FALSE));
+  assert_null (fm_arena_new (64 * GRANULE, GRANULE, GRANULE, -1, FALSE));
   fm_seam_set_hook (NULL);
 }
 
@@ -364,9 +366,9 @@ small_address_space (gconstpointer data)
 
   limit_address_space (40 * TESTING_MIB);
   testing_check (
-      fm_arena_new (TESTING_MIB << 10, TESTING_MIB << 10, GRAIN, -1, FALSE)
+      fm_arena_new (TESTING_MIB << 10, TESTING_MIB << 10, GRANULE, -1, FALSE)
       == NULL);
-  arena = fm_arena_new (TESTING_MIB << 10, GRAIN, GRAIN, -1, FALSE);
+  arena = fm_arena_new (TESTING_MIB << 10, GRANULE, GRANULE, -1, FALSE);
   testing_check (arena != NULL);
   testing_check (arena->size == 32 * TESTING_MIB);
   fm_arena_free (arena);

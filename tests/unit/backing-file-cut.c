@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * backing-file-cut.c: tests a temporary file that somebody cuts short. What was
@@ -42,7 +43,7 @@ assert_lost (Fixture *fixture, guint64 offset)
   assert_int_equal (
       fm_backing_file_write (file, offset, fixture->data, EXTENT), ENODATA);
   assert_int_equal (
-      fm_backing_file_reserve (file, offset, EXTENT, EXTENT), ENODATA);
+      fm_backing_file_allocate (file, offset, EXTENT, EXTENT), ENODATA);
   assert_int_equal (
       fm_backing_file_punch (file, offset, EXTENT, EXTENT), ENODATA);
 }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * backing-file-fixture.c: see backing-file-fixture.h.
@@ -94,7 +95,7 @@ round_trip (Fixture *fixture, guint64 offset)
 {
   memset (fixture->back, 0, EXTENT);
   assert_int_equal (
-      fm_backing_file_reserve (fixture->file, offset, EXTENT, EXTENT), 0);
+      fm_backing_file_allocate (fixture->file, offset, EXTENT, EXTENT), 0);
   assert_int_equal (
       fm_backing_file_write (fixture->file, offset, fixture->data, EXTENT), 0);
   assert_int_equal (

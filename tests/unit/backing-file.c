@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * backing-file.c: tests the temporary file: that nobody else can see it, what
@@ -227,16 +228,16 @@ test_limit (void **state)
   FmBackingFile *file = fixture->file;
 
   file->limit = 4 * EXTENT;
-  assert_int_equal (fm_backing_file_reserve (file, 0, EXTENT, EXTENT), 0);
+  assert_int_equal (fm_backing_file_allocate (file, 0, EXTENT, EXTENT), 0);
   assert_int_equal (fm_backing_file_bytes (file), EXTENT);
   assert_int_equal (
-      fm_backing_file_reserve (file, EXTENT, 4 * EXTENT, 4 * EXTENT), ENOBUFS);
+      fm_backing_file_allocate (file, EXTENT, 4 * EXTENT, 4 * EXTENT), ENOBUFS);
   assert_int_equal (fm_backing_file_bytes (file), EXTENT);
   assert_int_equal (
-      fm_backing_file_reserve (file, EXTENT, 2 * EXTENT, 2 * EXTENT), 0);
+      fm_backing_file_allocate (file, EXTENT, 2 * EXTENT, 2 * EXTENT), 0);
   assert_int_equal (fm_backing_file_bytes (file), 3 * EXTENT);
   /* What has its space already takes no more. */
-  assert_int_equal (fm_backing_file_reserve (file, 0, 2 * EXTENT, 0), 0);
+  assert_int_equal (fm_backing_file_allocate (file, 0, 2 * EXTENT, 0), 0);
   assert_int_equal (fm_backing_file_bytes (file), 3 * EXTENT);
   assert_true (bytes_on_disk (file) >= 3 * EXTENT);
   assert_true (bytes_on_disk (file) <= file->limit);
@@ -255,7 +256,7 @@ fill_to_the_limit (Fixture *fixture, gsize piece, gsize stride)
   for (i = 0; i < n && error == 0; i++) {
     guint64 offset = (guint64) (i * 5471 % n) * stride;
 
-    error = fm_backing_file_reserve (file, offset, piece, piece);
+    error = fm_backing_file_allocate (file, offset, piece, piece);
     if (error == 0) {
       taken++;
       assert_int_equal (
@@ -290,13 +291,13 @@ test_reserve_of_free_space (void **state)
   FmBackingFile *file = fixture->file;
 
   file->reserve = file->total_bytes;
-  assert_int_equal (fm_backing_file_reserve (file, 0, EXTENT, EXTENT), ENOSPC);
+  assert_int_equal (fm_backing_file_allocate (file, 0, EXTENT, EXTENT), ENOSPC);
   assert_int_equal (fm_backing_file_bytes (file), 0);
   assert_true (bytes_on_disk (file) < EXTENT);
   file->reserve = G_MAXUINT64;
-  assert_int_equal (fm_backing_file_reserve (file, 0, EXTENT, EXTENT), ENOSPC);
+  assert_int_equal (fm_backing_file_allocate (file, 0, EXTENT, EXTENT), ENOSPC);
   file->reserve = 0;
-  assert_int_equal (fm_backing_file_reserve (file, 0, EXTENT, EXTENT), 0);
+  assert_int_equal (fm_backing_file_allocate (file, 0, EXTENT, EXTENT), 0);
 }
 
 static void
@@ -348,12 +349,12 @@ test_reservation_refused (void **state)
   for (i = 0; i < G_N_ELEMENTS (errors); i++) {
     expect_fault (FM_CALL_FALLOCATE, 1, errors[i]);
     assert_int_equal (
-        fm_backing_file_reserve (fixture->file, 0, EXTENT, EXTENT), errors[i]);
+        fm_backing_file_allocate (fixture->file, 0, EXTENT, EXTENT), errors[i]);
     assert_int_equal (fm_backing_file_bytes (fixture->file), 0);
   }
   expect_fault (FM_CALL_FSTATFS, 1, EIO);
   assert_int_equal (
-      fm_backing_file_reserve (fixture->file, 0, EXTENT, EXTENT), EIO);
+      fm_backing_file_allocate (fixture->file, 0, EXTENT, EXTENT), EIO);
   assert_int_equal (fm_backing_file_bytes (fixture->file), 0);
 }
 
@@ -374,7 +375,7 @@ reserve_many (gpointer data)
   guint i;
 
   for (i = 0; i < 200; i++) {
-    if (fm_backing_file_reserve (file, 0, EXTENT, EXTENT) == 0)
+    if (fm_backing_file_allocate (file, 0, EXTENT, EXTENT) == 0)
       fm_backing_file_uncount (file, EXTENT);
   }
   return NULL;
@@ -425,10 +426,10 @@ small_files (gconstpointer data)
   limit_file_size (2 * EXTENT + 2 * TESTING_PAGE);
   testing_check (fm_backing_file_set_length (file, LENGTH) == EFBIG);
   testing_check (fm_backing_file_set_length (file, 2 * EXTENT) == 0);
-  testing_check (fm_backing_file_reserve (file, 0, EXTENT, EXTENT) == 0);
+  testing_check (fm_backing_file_allocate (file, 0, EXTENT, EXTENT) == 0);
   testing_check (fm_backing_file_bytes (file) == EXTENT);
   testing_check (
-      fm_backing_file_reserve (file, 2 * EXTENT, EXTENT, EXTENT) == EFBIG);
+      fm_backing_file_allocate (file, 2 * EXTENT, EXTENT, EXTENT) == EFBIG);
   testing_check (fm_backing_file_bytes (file) == EXTENT);
   testing_check (
       fm_backing_file_write (file, EXTENT, fixture->data, EXTENT) == 0);
@@ -495,7 +496,7 @@ test_not_ours (void **state)
                         EXTENT / 2, fixture->back + EXTENT / 2, EXTENT / 2),
       EBADF);
   assert_int_equal (
-      fm_backing_file_reserve (file, EXTENT, EXTENT, EXTENT), EBADF);
+      fm_backing_file_allocate (file, EXTENT, EXTENT, EXTENT), EBADF);
   assert_int_equal (fm_backing_file_punch (file, 0, EXTENT, EXTENT), EBADF);
   assert_int_equal (fstat (other, &status), 0);
   assert_int_equal (status.st_size, strlen ("precious"));

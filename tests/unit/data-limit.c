@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * data-limit.c: tests that a program which lives with a limit on its data
@@ -22,7 +23,7 @@
 #define OWN (30 * TESTING_MIB)
 #define LIVE (24 * TESTING_MIB)
 #define N_SIZES 12
-#define N_BLOCKS_MOST 64
+#define N_BLOCKS_MAX 64
 
 typedef struct
 {
@@ -61,7 +62,7 @@ is_ours (GstBuffer *buffer)
 static void
 use_size (gsize size, gboolean ours)
 {
-  GstBuffer *buffers[N_BLOCKS_MOST];
+  GstBuffer *buffers[N_BLOCKS_MAX];
   const guint n = (guint) (LIVE / size);
   guint i;
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-child.c: tests that a check of gst-filemem-doctor may do what it
@@ -35,7 +36,7 @@ run (DoctorCheck check, guint seconds, DoctorCounts *counts)
   memset (counts, 0, sizeof *counts);
   fflush (stdout);
   dup2 (fileno (said), STDOUT_FILENO);
-  doctor_run_check ("subject", check, seconds, "the cure", &doctor, counts);
+  doctor_run_check ("subject", check, seconds, "the fix", &doctor, counts);
   fflush (stdout);
   dup2 (before, STDOUT_FILENO);
   close (before);
@@ -86,19 +87,19 @@ test_lines (void **state)
   assert_string_equal (text,
       "ok       one           100%\n"
       "note     two           a\\012b\\033\\303\\244\n"
-      "                       cure: do\\011this\n"
+      "                       fix: do\\011this\n"
       "problem  three         4 KiB\n"
-      "                       cure: do that\n");
+      "                       fix: do that\n");
 }
 
-/* In a cure, a shell makes of it what it was. */
+/* In a fix, a shell makes of it what it was. */
 static void
 say_quoted (const Doctor *doctor)
 {
   g_autofree gchar *quoted = doctor_shell_quote (ODD);
-  g_autofree gchar *cure = g_strconcat ("printf %s ", quoted, NULL);
+  g_autofree gchar *fix = g_strconcat ("printf %s ", quoted, NULL);
 
-  doctor_note ("one", cure, "text");
+  doctor_note ("one", fix, "text");
 }
 
 static void
@@ -153,7 +154,7 @@ test_crash (void **state)
   assert_int_equal (counts.n[DOCTOR_OK], 1);
   assert_int_equal (counts.n[DOCTOR_PROBLEM], 1);
   assert_has (text, "problem  subject       the check was ended by signal 6");
-  assert_has (text, "cure: report it");
+  assert_has (text, "fix: report it");
 }
 
 /* As a seccomp filter ends it; cmocka would catch it. */
@@ -171,7 +172,7 @@ test_forbidden (void **state)
   g_autofree gchar *text = run (be_forbidden, 20, &counts);
 
   assert_int_equal (counts.n[DOCTOR_PROBLEM], 1);
-  assert_has (text, "cure: allow the system calls of filemem");
+  assert_has (text, "fix: allow the system calls of filemem");
 }
 
 static void
@@ -209,7 +210,7 @@ test_hang (void **state)
   assert_int_equal (counts.n[DOCTOR_OK], 1);
   assert_int_equal (counts.n[DOCTOR_PROBLEM], 1);
   assert_has (text, "problem  subject       no answer within 1 seconds");
-  assert_has (text, "cure: the cure");
+  assert_has (text, "fix: the fix");
   assert_is_gone (pids[0]);
   /* Killed as well; the kernel may need a moment. */
   while (kill (pids[1], 0) == 0) {

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * fork-order.c: tests the registrar of fork handlers: the order of the places
@@ -18,9 +19,9 @@
 #include <unistd.h>
 
 #define PLACES(X) \
-  X (WATCH) X (TRACER) X (ATTRIBUTION) X (ROSTER) X (HOARD) X (PAGER)
+  X (WATCH) X (TRACER) X (ATTRIBUTION) X (REGISTRY) X (DETECTION) X (PAGER)
 
-#define MOST 64
+#define STEPS_MAX 64
 
 typedef enum { PREPARE = 'b', PARENT = 'p', CHILD = 'c' } Phase;
 
@@ -31,7 +32,7 @@ typedef struct
   {
     Phase phase;
     FmForkPlace place;
-  } step[MOST];
+  } step[STEPS_MAX];
 } Log;
 
 static Log *logs; /* the parent's and the child's */
@@ -44,7 +45,7 @@ static atomic_uint n_wrong;
 static void
 note (Phase phase, FmForkPlace place)
 {
-  if (mine->n < MOST) {
+  if (mine->n < STEPS_MAX) {
     mine->step[mine->n].phase = phase;
     mine->step[mine->n].place = place;
     mine->n++;
@@ -149,8 +150,8 @@ check_logs (const FmForkHandlers *const *handlers)
 static void
 test_order (void **state)
 {
-  static const FmForkPlace order[FM_N_FORK_PLACES] = {FM_FORK_HOARD,
-      FM_FORK_PAGER, FM_FORK_WATCH, FM_FORK_ROSTER, FM_FORK_ATTRIBUTION,
+  static const FmForkPlace order[FM_N_FORK_PLACES] = {FM_FORK_DETECTION,
+      FM_FORK_PAGER, FM_FORK_WATCH, FM_FORK_REGISTRY, FM_FORK_ATTRIBUTION,
       FM_FORK_TRACER};
   const FmForkHandlers *handlers[FM_N_FORK_PLACES];
   guint i;
@@ -172,9 +173,9 @@ test_again (void **state)
 
   for (i = 0; i < FM_N_FORK_PLACES; i++)
     handlers[i] = &none;
-  handlers[FM_FORK_ROSTER] = &all[FM_FORK_ROSTER];
+  handlers[FM_FORK_REGISTRY] = &all[FM_FORK_REGISTRY];
   for (i = 0; i < 3; i++)
-    fm_fork_register (FM_FORK_ROSTER, &all[FM_FORK_ROSTER]);
+    fm_fork_register (FM_FORK_REGISTRY, &all[FM_FORK_REGISTRY]);
   assert_true (fork_well ());
   check_logs (handlers);
 }

@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap-again.c: tests which extents take blocks again.
  */
 #include "heap-fixture.h"
 
-/* Fills an extent with blocks of a chunk each; no lane has it open then. */
+/* Fills an extent with blocks of a chunk each; no stream has it open then. */
 static FmExtent *
 make_filled (Fixture *fixture, guint row, FmBlock *blocks)
 {
@@ -14,7 +15,7 @@ make_filled (Fixture *fixture, guint row, FmBlock *blocks)
 
   for (i = 0; i < FM_CHUNKS; i++)
     blocks[i] = cut (fixture, 0, CHUNK);
-  assert_false (close_lane (fixture, 0));
+  assert_false (close_stream (fixture, 0));
   return extent;
 }
 
@@ -73,7 +74,7 @@ test_open_is_not_listed (void **state)
 
   assert_false (give (fixture, &a));
   assert_null (take (fixture, 1));
-  assert_false (close_lane (fixture, 0));
+  assert_false (close_stream (fixture, 0));
   assert_ptr_equal (take (fixture, 1), extent);
   /* Whoever has it now has to give it up as well. */
   assert_false (give (fixture, &b));
@@ -99,7 +100,7 @@ test_never_open_twice (void **state)
   change_open (fixture, 0, extent);
   assert_false (give (fixture, &blocks[i++]));
   assert_null (take (fixture, 1));
-  assert_false (close_lane (fixture, 0));
+  assert_false (close_stream (fixture, 0));
   assert_ptr_equal (take (fixture, 1), extent);
   assert_null (take (fixture, 1));
 }

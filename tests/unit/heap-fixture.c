@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap-fixture.c: see heap-fixture.h.
@@ -14,7 +15,7 @@ fixture_setup (void **state)
 
   if (!fm_extent_table_init (&fixture->table, LIMIT, EXTENT))
     return -1;
-  fixture->heap = fm_heap_new (&fixture->table, EXTENT / 2, LANES, LIMIT);
+  fixture->heap = fm_heap_new (&fixture->table, EXTENT / 2, STREAMS, LIMIT);
   *state = fixture;
   return 0;
 }
@@ -48,7 +49,7 @@ assert_free_chunks (FmExtent *extent, guint64 bits)
 guint
 row_of (Fixture *fixture, FmExtent *extent)
 {
-  return fm_extent_grain (&fixture->table, extent);
+  return fm_extent_granule (&fixture->table, extent);
 }
 
 FmExtent *
@@ -58,7 +59,7 @@ acquire (Fixture *fixture, guint row, gboolean shared)
 
   assert_false (fixture->in_use[row]);
   fixture->in_use[row] = TRUE;
-  extent->n_grains = 1;
+  extent->n_granules = 1;
   extent->length = EXTENT;
   extent->chunk_bits = g_bit_storage (EXTENT / FM_CHUNKS) - 1;
   extent->shared = shared;
@@ -78,13 +79,13 @@ release (Fixture *fixture, FmExtent *extent)
 }
 
 gboolean
-change_open (Fixture *fixture, guint lane, FmExtent *extent)
+change_open (Fixture *fixture, guint stream, FmExtent *extent)
 {
   FmExtent *before;
 
   if (extent != NULL)
     atomic_store (&extent->full, FALSE);
-  before = fm_heap_open (fixture->heap, lane, extent);
+  before = fm_heap_open (fixture->heap, stream, extent);
   if (before == NULL)
     return FALSE;
   atomic_store (&before->full, TRUE);
@@ -95,18 +96,18 @@ change_open (Fixture *fixture, guint lane, FmExtent *extent)
 }
 
 FmExtent *
-open_fresh (Fixture *fixture, guint lane, guint row)
+open_fresh (Fixture *fixture, guint stream, guint row)
 {
   FmExtent *extent = acquire (fixture, row, TRUE);
 
-  change_open (fixture, lane, extent);
+  change_open (fixture, stream, extent);
   return extent;
 }
 
 gboolean
-close_lane (Fixture *fixture, guint lane)
+close_stream (Fixture *fixture, guint stream)
 {
-  return change_open (fixture, lane, NULL);
+  return change_open (fixture, stream, NULL);
 }
 
 FmBlock
@@ -117,7 +118,7 @@ cut_aligned (
   FmBlock block;
 
   memset (&block, 0xee, sizeof block);
-  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (LANES - 1),
+  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (STREAMS - 1),
                         size, align, &block, ret_offset, &left),
       FM_CUT_DONE);
   assert_null (left);
@@ -140,7 +141,7 @@ assert_not_cut (Fixture *fixture, guint thread, gsize size, gsize align,
   FmBlock block;
   gsize offset;
 
-  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (LANES - 1),
+  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (STREAMS - 1),
                         size, align, &block, &offset, &left),
       expected);
   assert_null (left);

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap-fixture.h: a heap whose pager is the test: its extents are rows of a
@@ -14,7 +15,7 @@
 #define EXTENT (256 * TESTING_KIB)
 #define CHUNK (EXTENT / FM_CHUNKS)
 #define EXTENTS 64
-#define LANES 4
+#define STREAMS 4
 #define LIMIT (EXTENTS * EXTENT)
 
 #define ALL_FREE (~(guint64) 0)
@@ -41,10 +42,10 @@ FmExtent *acquire (Fixture *fixture, guint row, gboolean shared);
 void release (Fixture *fixture, FmExtent *extent);
 
 /* What store.c does with an extent that is fresh, or taken again. TRUE if the
- * one that the lane had open before is free now. */
-gboolean change_open (Fixture *fixture, guint lane, FmExtent *extent);
-FmExtent *open_fresh (Fixture *fixture, guint lane, guint row);
-gboolean close_lane (Fixture *fixture, guint lane);
+ * one that the stream had open before is free now. */
+gboolean change_open (Fixture *fixture, guint stream, FmExtent *extent);
+FmExtent *open_fresh (Fixture *fixture, guint stream, guint row);
+gboolean close_stream (Fixture *fixture, guint stream);
 
 /* Where a cut leaves an extent free, the test calls the heap itself. */
 FmBlock cut_aligned (

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap-model.c: compares the block heap, step by step at random, with a model
@@ -32,9 +33,9 @@ typedef struct
   Fixture *fixture;
   GRand *rand;
   GArray *live;
-  FmExtent *open[LANES];
-  FmExtent *taken; /* and not yet open in a lane */
-  Rest rest[FM_THREADS + LANES];
+  FmExtent *open[STREAMS];
+  FmExtent *taken; /* and not yet open in a stream */
+  Rest rest[FM_THREADS + STREAMS];
   GQueue listed; /* that can be opened again; the latest at its end */
   guint most;    /* free chunks from which on one is listed */
 } Model;
@@ -48,10 +49,10 @@ random_below (Model *model, gsize n)
 static gboolean
 somebody_has (Model *model, FmExtent *extent)
 {
-  guint lane;
+  guint stream;
 
-  for (lane = 0; lane < LANES; lane++) {
-    if (model->open[lane] == extent)
+  for (stream = 0; stream < STREAMS; stream++) {
+    if (model->open[stream] == extent)
       return TRUE;
   }
   return model->taken == extent;
@@ -179,13 +180,13 @@ settle (Model *model, FmExtent *extent, gboolean died)
 }
 
 static void
-model_open (Model *model, guint lane, FmExtent *extent)
+model_open (Model *model, guint stream, FmExtent *extent)
 {
-  FmExtent *before = model->open[lane];
+  FmExtent *before = model->open[stream];
   gboolean died;
 
-  model->open[lane] = extent;
-  died = change_open (model->fixture, lane, extent);
+  model->open[stream] = extent;
+  died = change_open (model->fixture, stream, extent);
   if (before != NULL)
     settle (model, before, died);
   else
@@ -242,7 +243,7 @@ model_take (Model *model, gsize size, gsize align)
 
 /* What store.c does when nothing that is open has room. */
 static gboolean
-open_with_room (Model *model, guint lane, gsize size, gsize align)
+open_with_room (Model *model, guint stream, gsize size, gsize align)
 {
   FmExtent *extent = model_take (model, size, align);
   guint row;
@@ -256,7 +257,7 @@ open_with_room (Model *model, guint lane, gsize size, gsize align)
       return FALSE;
     extent = acquire (model->fixture, row, TRUE);
   }
-  model_open (model, lane, extent);
+  model_open (model, stream, extent);
   return TRUE;
 }
 
@@ -311,11 +312,11 @@ check_taken (Rest *rest, FmExtent *open, guint64 bits, gsize size, gsize align)
 }
 
 static void
-check_refused (Model *model, const Rest *rest, guint lane, guint64 bits,
+check_refused (Model *model, const Rest *rest, guint stream, guint64 bits,
     gsize size, gsize align, FmCutResult result)
 {
   guint wanted = chunks_for (size + align);
-  guint more = chunks_to_go_on (rest, model->open[lane], bits, size, align);
+  guint more = chunks_to_go_on (rest, model->open[stream], bits, size, align);
 
   assert_held (model->fixture, model_held (model));
   if (result == FM_CUT_NO_EXTENT) {
@@ -330,10 +331,10 @@ check_refused (Model *model, const Rest *rest, guint lane, guint64 bits,
 static FmCutResult
 cut_once (Model *model, guint thread, gsize size, gsize align)
 {
-  guint lane = thread % LANES;
-  Rest *rest = &model->rest[thread < FM_THREADS ? thread : FM_THREADS + lane];
+  guint stream = thread % STREAMS;
+  Rest *rest = &model->rest[thread < FM_THREADS ? thread : FM_THREADS + stream];
   Rest before = *rest;
-  FmExtent *open = model->open[lane], *left;
+  FmExtent *open = model->open[stream], *left;
   gsize needed = MAX (size, 1);
   gboolean moved;
   Live live = {.size = needed, .align = align};
@@ -344,12 +345,12 @@ cut_once (Model *model, guint thread, gsize size, gsize align)
       ? model_free_chunks (model, open)
       : 0;
   FmCutResult result = fm_heap_cut (model->fixture->heap, thread,
-      thread & (LANES - 1), size, align, &live.block, &live.offset, &left);
+      thread & (STREAMS - 1), size, align, &live.block, &live.offset, &left);
 
   if (result != FM_CUT_DONE) {
     assert_false (fits);
     assert_null (left);
-    check_refused (model, rest, lane, bits, needed, align, result);
+    check_refused (model, rest, stream, bits, needed, align, result);
     return result;
   }
   moved = !fits && check_taken (rest, open, bits, needed, align);
@@ -376,12 +377,12 @@ cut_once (Model *model, guint thread, gsize size, gsize align)
 static void
 model_cut (Model *model, gsize size, gsize align)
 {
-  static const guint threads[] = {0, 1, 2, LANES, LANES + 1, FM_THREADS,
-      FM_THREADS + 2, FM_THREADS + LANES};
+  static const guint threads[] = {0, 1, 2, STREAMS, STREAMS + 1, FM_THREADS,
+      FM_THREADS + 2, FM_THREADS + STREAMS};
   guint thread = threads[random_below (model, G_N_ELEMENTS (threads))];
 
   while (cut_once (model, thread, size, align) == FM_CUT_NO_EXTENT) {
-    if (!open_with_room (model, thread % LANES, size, align))
+    if (!open_with_room (model, thread % STREAMS, size, align))
       return;
   }
 }
@@ -434,7 +435,7 @@ take_or_open (Model *model)
   if (random_below (model, 2) == 0)
     put_back (model, extent);
   else
-    model_open (model, random_below (model, LANES), extent);
+    model_open (model, random_below (model, STREAMS), extent);
 }
 
 static void
@@ -442,16 +443,17 @@ model_step (Model *model, gboolean wants_more)
 {
   static const gsize aligns[] = {0, 0, 7, 15, 63, 4095, 4 * CHUNK - 1};
   gsize align = aligns[random_below (model, G_N_ELEMENTS (aligns))];
-  guint dice = random_below (model, 200), lane = random_below (model, LANES);
+  guint dice = random_below (model, 200),
+        stream = random_below (model, STREAMS);
 
   if (dice < 2)
     model_own (model);
   else if (dice < 4)
-    model_open (model, lane, NULL);
+    model_open (model, stream, NULL);
   else if (dice < 8)
     take_or_open (model);
-  else if (dice < 9 && model->open[lane] != NULL)
-    atomic_store (&model->open[lane]->full, TRUE); /* as for a spill */
+  else if (dice < 9 && model->open[stream] != NULL)
+    atomic_store (&model->open[stream]->full, TRUE); /* as for a spill */
   else if (dice < 12)
     model_cut (model, EXTENT / 2 - align, align);
   else if (model->live->len > 0 && dice < (wants_more ? 80 : 140))
@@ -471,7 +473,7 @@ find_most (Fixture *fixture)
 
   for (i = 0; i < FM_CHUNKS; i++)
     blocks[i] = cut (fixture, 0, CHUNK);
-  close_lane (fixture, 0);
+  close_stream (fixture, 0);
   while (taken == NULL) {
     assert_true (most < FM_CHUNKS - 1);
     assert_false (give (fixture, &blocks[most++]));
@@ -528,7 +530,7 @@ test_against_model (void **state)
   }
   if (model.taken != NULL)
     take_or_open (&model);
-  for (i = 0; i < LANES; i++)
+  for (i = 0; i < STREAMS; i++)
     model_open (&model, i, NULL);
   model_end (&model);
   while (model.live->len > 0)

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap-threads.c: tests the block heap under threads that cut, hand blocks to
@@ -34,7 +35,7 @@ typedef struct
 {
   Fixture *fixture;
   FmMutex rows_lock;  /* of in_use and had */
-  gboolean had[ROWS]; /* by a lane, or about to be */
+  gboolean had[ROWS]; /* by a stream, or about to be */
   guint8 cells[ROWS * CELLS];
   _Atomic (Held *) slot[SLOTS]; /* blocks on their way to anybody */
   _Atomic (const gchar *) wrong;
@@ -77,7 +78,8 @@ give_row (FmExtent *extent, gpointer data)
   fm_mutex_lock (&stress->rows_lock);
   check (
       stress, stress->fixture->in_use[row], "an extent was given back twice");
-  check (stress, !stress->had[row], "an extent was given back that a lane had");
+  check (
+      stress, !stress->had[row], "an extent was given back that a stream had");
   stress->fixture->in_use[row] = FALSE;
   fm_mutex_unlock (&stress->rows_lock);
 }
@@ -108,12 +110,12 @@ set_had (Stress *stress, FmExtent *extent, gboolean had)
   fm_mutex_lock (&stress->rows_lock);
   check (
       stress, stress->fixture->in_use[row], "an extent was opened when dead");
-  check (stress, stress->had[row] != had, "an extent was open in two lanes");
+  check (stress, stress->had[row] != had, "an extent was open in two streams");
   stress->had[row] = had;
   fm_mutex_unlock (&stress->rows_lock);
 }
 
-/* A spill closes it, whether a lane has it open or not. */
+/* A spill closes it, whether a stream has it open or not. */
 static void
 close_row (Stress *stress, guint row)
 {
@@ -128,9 +130,9 @@ close_row (Stress *stress, guint row)
 /* ---- what store.c does ---- */
 
 static void
-open_in_lane (Stress *stress, guint lane, FmExtent *extent)
+open_in_stream (Stress *stress, guint stream, FmExtent *extent)
 {
-  FmExtent *before = fm_heap_open (stress->fixture->heap, lane, extent);
+  FmExtent *before = fm_heap_open (stress->fixture->heap, stream, extent);
 
   if (before == NULL)
     return;
@@ -169,8 +171,8 @@ open_with_room (Worker *worker, gsize size, gsize align)
     extent = get_row (worker->stress);
   if (extent == NULL)
     return FALSE;
-  open_in_lane (worker->stress,
-      fm_heap_lane (worker->stress->fixture->heap, worker->number), extent);
+  open_in_stream (worker->stress,
+      fm_heap_stream (worker->stress->fixture->heap, worker->number), extent);
   return TRUE;
 }
 
@@ -184,7 +186,7 @@ alloc (Worker *worker, gsize size, gsize align)
 
   do {
     result = fm_heap_cut (stress->fixture->heap, worker->number,
-        worker->number & (LANES - 1), size, align, &held.block, &held.offset,
+        worker->number & (STREAMS - 1), size, align, &held.block, &held.offset,
         &left);
     if (left != NULL)
       give_row (left, stress);
@@ -265,10 +267,10 @@ static void
 step (Worker *worker, gboolean wants_more)
 {
   guint dice = (guint) g_rand_int_range (worker->rand, 0, 200);
-  guint lane = dice % fm_heap_n_lanes (worker->stress->fixture->heap);
+  guint stream = dice % fm_heap_n_streams (worker->stress->fixture->heap);
 
   if (dice < 4)
-    open_in_lane (worker->stress, lane, NULL);
+    open_in_stream (worker->stress, stream, NULL);
   else if (dice < 6)
     close_row (
         worker->stress, (guint) g_rand_int_range (worker->rand, 0, ROWS));
@@ -302,8 +304,8 @@ end_of_stress (Stress *stress)
     if (held != NULL)
       give_held (stress, held);
   }
-  for (i = 0; i < LANES; i++)
-    open_in_lane (stress, i, NULL);
+  for (i = 0; i < STREAMS; i++)
+    open_in_stream (stress, i, NULL);
   fm_heap_end (stress->fixture->heap, give_row, stress);
   for (i = 0; i < ROWS; i++)
     check (
@@ -346,9 +348,9 @@ run_stress (Fixture *fixture, const guint *numbers)
 }
 
 static void
-test_one_lane (void **state)
+test_one_stream (void **state)
 {
-  static const guint numbers[THREADS] = {0, LANES, 2 * LANES, 3 * LANES};
+  static const guint numbers[THREADS] = {0, STREAMS, 2 * STREAMS, 3 * STREAMS};
 
   run_stress (*state, numbers);
 }
@@ -357,7 +359,7 @@ static void
 test_shared_numbers (void **state)
 {
   static const guint numbers[THREADS] = {
-      FM_THREADS, FM_THREADS, FM_THREADS + LANES, FM_THREADS + 1};
+      FM_THREADS, FM_THREADS, FM_THREADS + STREAMS, FM_THREADS + 1};
 
   run_stress (*state, numbers);
 }
@@ -365,7 +367,7 @@ test_shared_numbers (void **state)
 static void
 test_all_kinds (void **state)
 {
-  static const guint numbers[THREADS] = {0, LANES, FM_THREADS, 1};
+  static const guint numbers[THREADS] = {0, STREAMS, FM_THREADS, 1};
 
   run_stress (*state, numbers);
 }
@@ -375,7 +377,7 @@ test_all_kinds (void **state)
 typedef struct
 {
   FmHeap *heap;
-  guint lane;
+  guint stream;
   FmExtent *extent;
   atomic_bool has_started, stop;
 } Reopening;
@@ -387,9 +389,9 @@ reopen (gpointer data)
 
   while (!atomic_load (&reopening->stop)) {
     atomic_store (&reopening->extent->full, TRUE);
-    fm_heap_open (reopening->heap, reopening->lane, NULL);
+    fm_heap_open (reopening->heap, reopening->stream, NULL);
     atomic_store (&reopening->extent->full, FALSE);
-    fm_heap_open (reopening->heap, reopening->lane, reopening->extent);
+    fm_heap_open (reopening->heap, reopening->stream, reopening->extent);
     atomic_store (&reopening->has_started, TRUE);
   }
   return NULL;
@@ -400,10 +402,10 @@ reopen (gpointer data)
 static void
 cut_while_reopened (Fixture *fixture, guint number)
 {
-  guint lane = number % LANES, n_done = 0;
+  guint stream = number % STREAMS, n_done = 0;
   Reopening reopening = {.heap = fixture->heap,
-      .lane = lane,
-      .extent = open_fresh (fixture, lane, number)};
+      .stream = stream,
+      .extent = open_fresh (fixture, stream, number)};
   GThread *thread;
   gsize offset;
 
@@ -415,7 +417,7 @@ cut_while_reopened (Fixture *fixture, guint number)
     FmExtent *left;
     FmBlock block;
     FmCutResult result = fm_heap_cut (fixture->heap, number,
-        number & (LANES - 1), 1, 0, &block, &offset, &left);
+        number & (STREAMS - 1), 1, 0, &block, &offset, &left);
 
     if (result == FM_CUT_FULL)
       break;
@@ -441,7 +443,7 @@ main (void)
 #define TEST(name) \
   cmocka_unit_test_setup_teardown (name, fixture_setup, fixture_teardown)
   const struct CMUnitTest tests[] = {
-      TEST (test_one_lane),
+      TEST (test_one_stream),
       TEST (test_shared_numbers),
       TEST (test_all_kinds),
       TEST (test_cut_while_reopened),

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * heap.c: tests which bytes of which extent belong to which block, and what
@@ -41,7 +42,7 @@ test_nothing_open (void **state)
 {
   Fixture *fixture = *state;
 
-  assert_int_equal (fm_heap_n_lanes (fixture->heap), LANES);
+  assert_int_equal (fm_heap_n_streams (fixture->heap), STREAMS);
   assert_not_cut (fixture, 0, 1, 0, FM_CUT_NO_EXTENT);
   assert_held (fixture, 0);
   open_fresh (fixture, 0, 0);
@@ -157,7 +158,7 @@ test_last_block_frees (void **state)
   for (i = 0; i < 3; i++)
     blocks[i] = cut (fixture, 0, i < 2 ? 100 : CHUNK - 200);
   assert_false (give (fixture, &blocks[1]));
-  assert_false (close_lane (fixture, 0));
+  assert_false (close_stream (fixture, 0));
   assert_false (give (fixture, &blocks[0]));
   assert_true (give (fixture, &blocks[2]));
   assert_held (fixture, 0);
@@ -170,7 +171,7 @@ test_leave_frees (void **state)
   FmBlock block;
 
   open_fresh (fixture, 0, 0);
-  assert_true (close_lane (fixture, 0));
+  assert_true (close_stream (fixture, 0));
   assert_held (fixture, 0);
 
   open_fresh (fixture, 0, 0);
@@ -178,7 +179,7 @@ test_leave_frees (void **state)
   assert_held (fixture, EXTENT / 2);
   assert_false (give (fixture, &block));
   assert_held (fixture, 0);
-  assert_true (close_lane (fixture, 0));
+  assert_true (close_stream (fixture, 0));
 }
 
 /* A block of no bytes has a place, and lives as long as it. */
@@ -195,7 +196,7 @@ test_no_bytes (void **state)
     assert_int_equal (blocks[i].start, i);
   }
   assert_held (fixture, CHUNK);
-  assert_false (close_lane (fixture, 0));
+  assert_false (close_stream (fixture, 0));
   for (i = 0; i < CHUNK - 1; i++)
     assert_false (give (fixture, &blocks[i]));
   assert_held (fixture, CHUNK);
@@ -278,7 +279,7 @@ test_block_over_chunks (void **state)
   give (fixture, &a);
   assert_free_chunks (extent, ALL_FREE);
   assert_held (fixture, 0);
-  assert_true (close_lane (fixture, 0));
+  assert_true (close_stream (fixture, 0));
 }
 
 static void
@@ -337,7 +338,7 @@ test_no_run (void **state)
 }
 
 /* Threads with a number of their own have a chunk each; those that share
- * theirs cut from one chunk in each lane. */
+ * theirs cut from one chunk in each stream. */
 static void
 test_who_cuts_where (void **state)
 {
@@ -346,14 +347,14 @@ test_who_cuts_where (void **state)
     guint thread, row, start;
   } cuts[] = {
       {0, 0, 0},
-      {LANES, 0, CHUNK},
+      {STREAMS, 0, CHUNK},
       {FM_THREADS, 0, 2 * CHUNK},
       {0, 0, 10},
-      {FM_THREADS + LANES, 0, 2 * CHUNK + 10},
+      {FM_THREADS + STREAMS, 0, 2 * CHUNK + 10},
       {FM_THREADS + 1, 1, 0},
       {FM_THREADS, 0, 2 * CHUNK + 20},
-      {FM_THREADS - LANES, 0, 3 * CHUNK},
-      {FM_THREADS + LANES + 1, 1, 10},
+      {FM_THREADS - STREAMS, 0, 3 * CHUNK},
+      {FM_THREADS + STREAMS + 1, 1, 10},
       {1, 1, CHUNK},
   };
   Fixture *fixture = *state;
@@ -379,7 +380,7 @@ cut_and_leave (Fixture *fixture, guint thread, gsize size)
   FmBlock block;
   gsize offset;
 
-  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (LANES - 1),
+  assert_int_equal (fm_heap_cut (fixture->heap, thread, thread & (STREAMS - 1),
                         size, 0, &block, &offset, &left),
       FM_CUT_DONE);
   return left;
@@ -441,7 +442,7 @@ test_left_without_rest (void **state)
 
   open_fresh (fixture, 0, 0);
   block = cut (fixture, 0, CHUNK);
-  assert_false (close_lane (fixture, 0));
+  assert_false (close_stream (fixture, 0));
   assert_true (give (fixture, &block));
   open_fresh (fixture, 1, 0);
   assert_not_cut (fixture, 0, 1, 0, FM_CUT_NO_EXTENT);
@@ -468,14 +469,14 @@ test_end (void **state)
   FmBlock blocks[5];
 
   blocks[0] = cut (fixture, 0, 10);
-  blocks[1] = cut (fixture, LANES, CHUNK);
+  blocks[1] = cut (fixture, STREAMS, CHUNK);
   blocks[2] = cut (fixture, FM_THREADS, 100);
   open_fresh (fixture, 1, 1);
   blocks[3] = cut (fixture, 1, 10);
   open_fresh (fixture, 2, 2);
   blocks[4] = cut (fixture, 2, 10);
-  assert_false (close_lane (fixture, 0));
-  assert_false (close_lane (fixture, 1));
+  assert_false (close_stream (fixture, 0));
+  assert_false (close_stream (fixture, 1));
   assert_false (give (fixture, &blocks[0]));
   assert_false (give (fixture, &blocks[1]));
   assert_false (give (fixture, &blocks[2]));
@@ -489,7 +490,7 @@ test_end (void **state)
   fm_heap_end (fixture->heap, count_left, fixture);
   assert_held (fixture, CHUNK);
   assert_true (give (fixture, &blocks[3]));
-  assert_true (close_lane (fixture, 2));
+  assert_true (close_stream (fixture, 2));
   assert_held (fixture, 0);
 }
 

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * ordinary-memory.c: tests what a person gets to see where buffers become
- * ordinary memory: one line for each reason, with the cure, however many
+ * ordinary memory: one line for each reason, with the fix, however many
  * buffers it were; and what it came to, at the end.
  *
  * Each case is a child with GStreamer of its own, whose stderr is a file. With

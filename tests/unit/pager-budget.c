@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-budget.c: tests a budget that changes while the pager is at work: up at
@@ -154,7 +155,7 @@ test_proportions (void **state)
   fm_pager_set_budget (pager, SMALL);
   assert_int_equal (pager->extent_size, SMALL / 16);
   assert_true (pager->window <= SMALL / 4);
-  assert_true (pager->reserve <= SMALL / 8);
+  assert_true (pager->fill_room <= SMALL / 8);
   fm_pager_set_budget (pager, IN_BUDGET * EXTENT);
   assert_int_equal (pager->extent_size, EXTENT);
 }

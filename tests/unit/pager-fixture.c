@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-fixture.c: see pager-fixture.h.
@@ -7,9 +8,9 @@
 #include "seam.h"
 
 #define ARENA (256 * TESTING_MIB)
-#define GRAIN (128 * TESTING_KIB)
+#define GRANULE (128 * TESTING_KIB)
 
-/* Nobody is to run out of it here, nor anything to be idle for that long. */
+/* Nobody is to run out of it here, nor anything to be unused for that long. */
 #define FOR_EVER ((gint64) 600 * G_USEC_PER_SEC)
 
 static void
@@ -23,10 +24,10 @@ fixture_setup (void **state)
   const FmPagerConfig config = {
       .budget = IN_BUDGET * EXTENT,
       .extent_size = EXTENT,
-      .extent_least = GRAIN,
+      .extent_least = GRANULE,
       .n_streams = STREAMS,
       .patience = FOR_EVER,
-      .idle = FOR_EVER,
+      .keep_unused = FOR_EVER,
   };
   Fixture *fixture = g_new0 (Fixture, 1);
 
@@ -41,7 +42,7 @@ fixture_setup (void **state)
   assert_non_null (fixture->arena);
   /* These extents have no whole ones. */
   fixture->arena->huge_pages = FALSE;
-  assert_true (fm_extent_table_init (&fixture->table, ARENA, GRAIN));
+  assert_true (fm_extent_table_init (&fixture->table, ARENA, GRANULE));
   fixture->pager = fm_pager_new (
       &config, &fixture->table, fixture->arena, fixture->file, fixture->stats);
   assert_non_null (fixture->pager);

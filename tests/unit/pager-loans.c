@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-loans.c: tests which blocks of spilled extents are used where they are,
@@ -304,17 +305,17 @@ test_returned (void **state)
       look_at (fixture, i, 3 * k);
   }
   assert_int_equal (figure (fixture, FM_STAT_MAPS_LENT), n);
-  assert_true (n > FM_MOST_LOANS);
-  assert_int_equal (fixture->pager->lent_bytes, FM_MOST_LOANS * BLOCK);
+  assert_true (n > FM_LOANS_MAX);
+  assert_int_equal (fixture->pager->lent_bytes, FM_LOANS_MAX * BLOCK);
   for (k = 0; k < BLOCKS / 3; k++)
     assert_false (is_cached (fixture, NEAR, 3 * k));
   /* What comes back is on loan again. */
   for (k = 0; k < 3; k++)
     look_at (fixture, NEAR, 3 * k);
-  assert_int_equal (fixture->pager->lent_bytes, FM_MOST_LOANS * BLOCK);
+  assert_int_equal (fixture->pager->lent_bytes, FM_LOANS_MAX * BLOCK);
   release_all (fixture);
   assert_int_equal (fixture->pager->lent_bytes, 0);
-  /* Idle memory is what was filled. */
+  /* Cached memory is what was filled. */
   assert_int_equal (figure (fixture, FM_STAT_RESIDENT_BYTES), EXTENT);
 }
 

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * pager-order.c: tests the policy: which extent is spilled next, and which read
@@ -59,7 +60,7 @@ typedef struct
 /* ---- the pager ---- */
 
 static FmExtent extents[ITEMS];
-static FmExtentTable table = {.extent = extents, .n_grains = ITEMS};
+static FmExtentTable table = {.extent = extents, .n_granules = ITEMS};
 static FmStream streams[STREAMS];
 static FmPager pager;
 static gint64 start; /* when the situation was made */

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * runs.c: tests which grains are free: best fit, alignment, merging,
- * exhaustion, agreement with a model that looks at every grain, and how many
+ * runs.c: tests which granules are free: best fit, alignment, merging,
+ * exhaustion, agreement with a model that looks at every granule, and how many
  * addresses a long run with extents of all lengths takes.
  */
 #include "runs.h"
@@ -10,7 +11,7 @@
 
 #include <math.h>
 
-#define GRAINS 512
+#define GRANULES 512
 #define STEPS 20000
 
 static guint
@@ -43,7 +44,7 @@ test_take_in_order (void **state)
 }
 
 static void
-test_one_grain (void **state)
+test_one_granule (void **state)
 {
   FmRuns *runs = fm_runs_new (1);
 
@@ -193,10 +194,10 @@ test_aligned_refused (void **state)
 static void
 test_aligned_behind_many (void **state)
 {
-  FmRuns *runs = fm_runs_new (GRAINS);
+  FmRuns *runs = fm_runs_new (GRANULES);
   guint i;
 
-  assert_int_equal (take (runs, GRAINS), 0);
+  assert_int_equal (take (runs, GRANULES), 0);
   for (i = 0; i < 40; i++)
     fm_runs_give (runs, 8 * i + 1, 4);
   assert_aligned_refused (runs, 4, 8);
@@ -234,8 +235,8 @@ model_take (gboolean *taken, guint n, guint *ret_first)
 {
   guint start, end, best = G_MAXUINT, i;
 
-  for (start = 0; start < GRAINS; start = end + 1) {
-    for (end = start; end < GRAINS && !taken[end]; end++)
+  for (start = 0; start < GRANULES; start = end + 1) {
+    for (end = start; end < GRANULES && !taken[end]; end++)
       continue;
     if (end - start >= n && end - start < best) {
       best = end - start;
@@ -275,10 +276,10 @@ give_one (FmRuns *runs, gboolean *taken, GArray *live, GRand *rand)
 static void
 test_against_model (void **state)
 {
-  FmRuns *runs = fm_runs_new (GRAINS);
+  FmRuns *runs = fm_runs_new (GRANULES);
   GRand *rand = g_rand_new_with_seed (691299);
   GArray *live = g_array_new (FALSE, FALSE, sizeof (Taken));
-  gboolean taken[GRAINS] = {FALSE};
+  gboolean taken[GRANULES] = {FALSE};
   guint step, refused = 0;
 
   for (step = 0; step < STEPS; step++) {
@@ -305,7 +306,7 @@ test_against_model (void **state)
   assert_true (refused > 0);
   while (live->len > 0)
     give_one (runs, taken, live, rand);
-  assert_int_equal (take (runs, GRAINS), 0);
+  assert_int_equal (take (runs, GRANULES), 0);
 
   g_array_unref (live);
   g_rand_free (rand);
@@ -315,15 +316,16 @@ test_against_model (void **state)
 /* ---- fragmentation ---- */
 
 /* As filemem has it: four times as many addresses as bytes that may be live,
- * extents from one grain to 64 MiB, those of 2 MiB and more at a huge page, and
- * some that live very much longer than others. Half as much again is enough. */
-#define MANY_GRAINS 16384
+ * extents from one granule to 64 MiB, those of 2 MiB and more at a huge page,
+ * and some that live very much longer than others. Half as much again is
+ * enough. */
+#define MANY_GRANULES 16384
 #define FRAGMENTS 100000
 
 static void
 test_fragmentation (void **state)
 {
-  FmRuns *runs = fm_runs_new (4 * MANY_GRAINS);
+  FmRuns *runs = fm_runs_new (4 * MANY_GRANULES);
   GRand *rand = g_rand_new_with_seed (4711);
   GArray *live = g_array_new (FALSE, FALSE, sizeof (Taken));
   guint step, n_live = 0, highest = 0;
@@ -331,7 +333,7 @@ test_fragmentation (void **state)
   for (step = 0; step < FRAGMENTS; step++) {
     Taken run = {0, (guint) exp2 (g_rand_double_range (rand, 0, 9))};
 
-    while (n_live + run.n > MANY_GRAINS) {
+    while (n_live + run.n > MANY_GRANULES) {
       /* Mostly one of those that came last. */
       guint i = (guint) (live->len * (1 - pow (g_rand_double (rand), 4)));
       Taken gone;
@@ -347,7 +349,7 @@ test_fragmentation (void **state)
     n_live += run.n;
     g_array_append_val (live, run);
   }
-  assert_in_range (highest, MANY_GRAINS / 2, 2 * MANY_GRAINS);
+  assert_in_range (highest, MANY_GRANULES / 2, 2 * MANY_GRANULES);
 
   g_array_unref (live);
   g_rand_free (rand);
@@ -359,7 +361,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (test_take_in_order),
-      cmocka_unit_test (test_one_grain),
+      cmocka_unit_test (test_one_granule),
       cmocka_unit_test (test_best_fit),
       cmocka_unit_test (test_merge_with_both),
       cmocka_unit_test (test_merge_with_one),

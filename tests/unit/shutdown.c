@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * shutdown.c: tests a store whose file system shuts down, as one does whose
@@ -33,7 +34,7 @@
 /* With ram=0: a budget of 4 MiB. */
 #define BLOCK (256 * TESTING_KIB)
 #define N_BLOCKS 96
-#define N_WARNINGS_MOST 16
+#define N_WARNINGS_MAX 16
 
 typedef struct
 {
@@ -49,7 +50,7 @@ typedef struct
 } Fixture;
 
 static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
-static gchar *warnings[N_WARNINGS_MOST];
+static gchar *warnings[N_WARNINGS_MAX];
 static atomic_uint n_warnings;
 
 static void
@@ -61,7 +62,7 @@ keep_warning (FmMessageLevel level, const gchar *text)
     return;
   pthread_mutex_lock (&warnings_lock);
   n = atomic_load (&n_warnings);
-  testing_check (n < N_WARNINGS_MOST);
+  testing_check (n < N_WARNINGS_MAX);
   warnings[n] = g_strdup (text);
   atomic_store (&n_warnings, n + 1);
   pthread_mutex_unlock (&warnings_lock);

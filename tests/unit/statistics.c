@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * statistics.c: tests the table of figures, the counters, the percentiles, and
@@ -51,8 +52,8 @@ test_counters (void **state)
   assert_int_equal (values[FM_STAT_ALLOCS], 0);
 
   fm_stats_add (stats, FM_STAT_SPILLS, 5);
-  fm_stats_add (stats, FM_STAT_EXTENTS_IDLE, 7);
-  fm_stats_sub (stats, FM_STAT_EXTENTS_IDLE, 3);
+  fm_stats_add (stats, FM_STAT_EXTENTS_CACHED, 7);
+  fm_stats_sub (stats, FM_STAT_EXTENTS_CACHED, 3);
   fm_stats_set (stats, FM_STAT_SIZE, G_MAXUINT64);
   fm_stats_raise (stats, FM_STAT_DISK_PEAK, 10);
   fm_stats_raise (stats, FM_STAT_DISK_PEAK, 9);
@@ -60,7 +61,7 @@ test_counters (void **state)
 
   fm_stats_snapshot (stats, values);
   assert_int_equal (values[FM_STAT_SPILLS], 5);
-  assert_int_equal (values[FM_STAT_EXTENTS_IDLE], 4);
+  assert_int_equal (values[FM_STAT_EXTENTS_CACHED], 4);
   assert_true (values[FM_STAT_SIZE] == G_MAXUINT64);
   assert_int_equal (values[FM_STAT_DISK_PEAK], 10);
   fm_stats_raise (stats, FM_STAT_DISK_PEAK, 11);

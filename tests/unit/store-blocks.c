@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * store-blocks.c: tests heap, pager, arena and backing file put together:
@@ -165,7 +166,7 @@ test_full (void **state)
     GArray *blocks = alloc_until_full (fixture, block_sizes[i]);
 
     /* All of the size can be had, but for the ends of extents and the one
-     * that a lane has open. */
+     * that a stream has open. */
     assert_true (blocks->len * block_sizes[i] <= 8 * TESTING_MIB);
     assert_true (blocks->len * block_sizes[i]
         >= 8 * TESTING_MIB - 2 * LEAST_EXTENT - block_sizes[i]);

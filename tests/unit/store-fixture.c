@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * store-fixture.c: see store-fixture.h.
@@ -8,12 +9,12 @@
 #include <pthread.h>
 #include <string.h>
 
-#define N_WARNINGS_MOST 16
+#define N_WARNINGS_MAX 16
 #define WARNING_SECONDS 60
 
 /* Not GLib's, which the thread sanitizer does not see. */
 static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
-static gchar *warnings[N_WARNINGS_MOST];
+static gchar *warnings[N_WARNINGS_MAX];
 static atomic_uint warnings_kept;
 
 int
@@ -174,7 +175,7 @@ keep_warning (FmMessageLevel level, const gchar *text)
     return;
   pthread_mutex_lock (&warnings_lock);
   n = atomic_load (&warnings_kept);
-  if (n < N_WARNINGS_MOST) {
+  if (n < N_WARNINGS_MAX) {
     warnings[n] = g_strdup (text);
     atomic_store (&warnings_kept, n + 1);
   }

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * store-stats.c: tests that the figures of a store tell what happened to its
@@ -192,7 +193,7 @@ test_disk_and_mappings (void **state)
   empty_store (fixture);
   assert_int_equal (statistic (fixture, FM_STAT_EXTENTS_SPILLED), 0);
   /* The disk space of spilled blocks that are gone is kept for a while. */
-  assert_true (statistic (fixture, FM_STAT_EXTENTS_VACANT) > 0);
+  assert_true (statistic (fixture, FM_STAT_EXTENTS_RETAINED) > 0);
 }
 
 /* As the kernel sees them. */

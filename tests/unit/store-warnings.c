@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * store-warnings.c: tests what a person gets to see of a store in trouble: each
- * kind of trouble once, none hidden by another, with the cure for its cause.
+ * kind of trouble once, none hidden by another, with the fix for its cause.
  */
 #include "store-fixture.h"
 
@@ -115,7 +116,7 @@ test_each_kind (void **state)
 }
 
 static void
-check_threads (Fixture *fixture, int error, const gchar *cure)
+check_threads (Fixture *fixture, int error, const gchar *fix)
 {
   g_autofree gchar *reason = g_strdup_printf ("(%s)", g_strerror (error));
 
@@ -124,7 +125,7 @@ check_threads (Fixture *fixture, int error, const gchar *cure)
   write_before (fixture);
   assert_warned (1, "no thread can be started");
   assert_warned (1, reason);
-  assert_warned (1, cure);
+  assert_warned (1, fix);
   assert_int_equal (count_lost_before (fixture), 0);
   assert_int_equal (n_warnings (), 1);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # qt-player.py: a player of Qt Multimedia, whose backend is GStreamer. It plays a

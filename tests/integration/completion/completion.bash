@@ -1,5 +1,6 @@
 #!/bin/bash
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # completion.bash: what bash would offer after each beginning of a command line.

@@ -1,4 +1,5 @@
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # asked.py: gst-filemem doctor, as the tests beside this file ask it, and what it
@@ -25,7 +26,7 @@ import harness  # noqa: E402
 from harness import Failed, Skipped  # noqa: E402
 
 LINE = re.compile(r"(ok     |note   |problem)  (.{13}) \S.*")
-CURE = re.compile(r" {23}cure: \S.*")
+FIX = re.compile(r" {23}fix: \S.*")
 VERSION = re.compile(r"\S.{12} \S.*")
 LAST = re.compile(r"(\d+) problems?, (\d+) notes?")
 
@@ -43,8 +44,8 @@ class Answer:
         self.errors = errors
         self.lines = text.splitlines()
 
-    def find(self, level, subject, words, cure=None):
-        """The line is there, with its cure in the next one."""
+    def find(self, level, subject, words, fix=None):
+        """The line is there, with its fix in the next one."""
         for number, line in enumerate(self.lines):
             match = LINE.fullmatch(line)
             if (not match or match[1].strip() != level
@@ -52,21 +53,21 @@ class Answer:
                 continue
             after = self.lines[number + 1]
             if level == "ok":
-                if CURE.fullmatch(after):
-                    fail(f"a cure where all is well: {after}", self.text)
-            elif not CURE.fullmatch(after) or (cure or "") not in after:
-                fail(f"no cure \"{cure}\" after: {line}", self.text)
+                if FIX.fullmatch(after):
+                    fail(f"a fix where all is well: {after}", self.text)
+            elif not FIX.fullmatch(after) or (fix or "") not in after:
+                fail(f"no fix \"{fix}\" after: {line}", self.text)
             return line
         fail(f"no line: {level} {subject} … {words}", self.text)
 
     def checks(self):
-        """Level, subject and text of each line, and its cure, if it has one."""
+        """Level, subject and text of each line, and its fix, if it has one."""
         checks = []
         for line in self.lines[self.lines.index("") + 1:-2]:
             if LINE.fullmatch(line):
                 checks.append([line[:7].strip(), line[9:22].strip(), line[23:]])
             else:
-                checks[-1].append(line.split("cure: ", 1)[1])
+                checks[-1].append(line.split("fix: ", 1)[1])
         return checks
 
     def has_no(self, level, subject):
@@ -129,7 +130,7 @@ class Doctor:
             match = LINE.fullmatch(line)
             if match:
                 counted[match[1].strip()] += 1
-            elif not CURE.fullmatch(line):
+            elif not FIX.fullmatch(line):
                 fail(f"not aligned: {line}", answer.text)
         last = LAST.fullmatch(answer.lines[-1])
         if (not last or int(last[1]) != counted["problem"]

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # doctor.py: gst-filemem doctor on what starts filemem: plugin, shim, registry,
 # tracers, options; and its own command line and output.
 #
-# Each test breaks one thing, and looks for the line that says so, its cure, and
+# Each test breaks one thing, and looks for the line that says so, its fix, and
 # the exit status.
 #
 # Exit code: 0 all well, 1 not, 77 where the situation can't be made here.
@@ -281,7 +282,7 @@ def test_whitelist(doctor):
     answer.find("problem", "plugin", "GST_PLUGIN_LOADING_WHITELIST=coreelements "
                 "keeps filemem out",
                 "export GST_PLUGIN_LOADING_WHITELIST='coreelements:filemem'")
-    # The cure is one.
+    # The fix is one.
     doctor.set(GST_PLUGIN_LOADING_WHITELIST="coreelements:filemem")
     answer = doctor.run(0)
     answer.find("ok", "plugin", "lets it in")

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # machine.py: gst-filemem doctor on what filemem finds on the machine: directory,
 # disk, limits, kernel, memory.
 #
-# Each test breaks one thing, and looks for the line that says so, its cure, and
+# Each test breaks one thing, and looks for the line that says so, its fix, and
 # the exit status.
 #
 # Exit code: 0 all well, 1 not, 77 where the situation can't be made here.
@@ -50,12 +51,12 @@ def test_directory(doctor):
         if "mkdir" in answer.text:
             fail(f"{path} is there", answer.text)
 
-    # The cure is one, whatever the name.
+    # The fix is one, whatever the name.
     odd = f"{doctor.scratch}/\u00e4 'b"
     answer = doctor.run(1, dir=odd)
     answer.find("problem", "directory", "No such file", "mkdir -p $'")
-    cure = re.search("cure: (mkdir .*), or choose", answer.text)[1]
-    subprocess.run([need("bash"), "-c", cure], check=True)
+    fix = re.search("fix: (mkdir .*), or choose", answer.text)[1]
+    subprocess.run([need("bash"), "-c", fix], check=True)
     doctor.run(0, dir=odd).find("ok", "directory", "can be written")
 
     # What a terminal or a mail would not survive.
@@ -136,7 +137,7 @@ def test_limits(doctor):
     answer.find("problem", "size", "of 4.0 GiB", "ulimit -v unlimited")
     answer.find("note", "limits", "addresses: 1.0 GiB (ulimit -v)",
                 "ulimit -v unlimited")
-    # The cure is one.
+    # The fix is one.
     answer.find("problem", "size", "of 4.0 GiB", "or set GST_FILEMEM_SIZE to "
                 "32M and GST_FILEMEM_RAM to 16M")
     doctor.set(GST_FILEMEM_SIZE="32M", GST_FILEMEM_RAM="16M")
@@ -171,7 +172,7 @@ def test_limits(doctor):
 
 
 def test_causes(doctor):
-    """It is a limit that makes something else fail, and the cure says so."""
+    """It is a limit that makes something else fail, and the fix says so."""
     build = doctor.options.build
     answer = doctor.run_command(
         [f"{build}/commands/gst-filemem-doctor", "--dir", doctor.dir,
@@ -187,13 +188,13 @@ def test_causes(doctor):
     doctor.run(0, **data).find("ok", "threads", "can be started")
     doctor.set(GST_FILEMEM_RAM="64M")
     doctor.run(1, **data).find("problem", "ram", "limit on data (ulimit -d)",
-                               "cure: ulimit -d unlimited")
+                               "fix: ulimit -d unlimited")
     del doctor.environment["GST_FILEMEM_RAM"]
     answer = doctor.run(1, **limited(resource.RLIMIT_AS, 40000 * 1024))
     answer.find("problem", "choice", "stay ordinary memory",
-                "cure: ulimit -v unlimited")
+                "fix: ulimit -v unlimited")
     if "-u" in answer.text or "ulimit -f unlimited" in answer.text:
-        fail("a cure of another limit", answer.text)
+        fail("a fix of another limit", answer.text)
 
 
 def test_core_dumps(doctor):

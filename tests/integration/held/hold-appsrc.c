@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * hold-appsrc.c: a program that pushes its own frames into an appsrc which

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * ask.c: asks the shim for GST_PLUGIN_FEATURE_RANK and then GST_TRACERS, as

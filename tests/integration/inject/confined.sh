@@ -1,5 +1,6 @@
 #!/bin/sh
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # confined.sh: a queue six times as deep as its budget, in a program that may do

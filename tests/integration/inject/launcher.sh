@@ -1,5 +1,6 @@
 #!/bin/sh
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # launcher.sh: gst-filemem, from the build tree unless a test says otherwise.

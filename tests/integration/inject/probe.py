@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # probe.py: a Python program with GStreamer. Does what probe.c does, and prints

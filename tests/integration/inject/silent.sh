@@ -1,5 +1,6 @@
 #!/bin/sh
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # silent.sh: until GStreamer asks, the shim allocates nothing, makes no system

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # limits.py: a queue of 3 GiB in a memory cgroup of 384 MiB.
@@ -32,7 +33,7 @@ GIB = 1 << 30
 LIMIT = 384 * MIB
 BUDGET = 128 * MIB
 DEPTH = 3 * GIB
-DISK_LEAST = 8 * GIB
+DISK_MIN = 8 * GIB
 
 
 def run(options, directory):
@@ -62,7 +63,7 @@ def run(options, directory):
 def test(options):
     os.makedirs(options.scratch, exist_ok=True)
     space = os.statvfs(options.scratch)
-    if space.f_bavail * space.f_frsize < DISK_LEAST:
+    if space.f_bavail * space.f_frsize < DISK_MIN:
         raise Skipped("less than 8 GiB free on disk")
     with tempfile.TemporaryDirectory(dir=options.scratch) as directory:
         status, text, peak = run(options, directory)

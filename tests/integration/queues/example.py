@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # example.py: an example keeps its buffers in a file, and its output is the same
@@ -26,7 +27,7 @@ from harness import MIB, Failed, bytes_of  # noqa: E402
 
 TIMEOUT = 280
 LEAST_KEPT = 16 * MIB
-OUTSIDE_MOST = 2 * MIB
+OUTSIDE_MAX = 2 * MIB
 
 # 20 seconds, more than 2 MiB in each
 VIDEO = ("videotestsrc pattern=snow num-buffers=500 ! video/x-raw,format=I420,"
@@ -55,7 +56,7 @@ def check_report(text):
     outside = held * (100 - int(queue[2])) / 100
     if passed < LEAST_KEPT:
         raise Failed("too little came to the appsink to show anything")
-    if outside > OUTSIDE_MOST:
+    if outside > OUTSIDE_MAX:
         raise Failed("too much was held outside filemem")
     disk = re.search(r"disk +in use now .*, most ([\d.]+\s\w+)", text)
     if not disk or bytes_of(disk.group(1)) < LEAST_KEPT / 2:

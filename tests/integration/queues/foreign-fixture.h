@@ -1,9 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * foreign-fixture.h: what the tests of tracer/foreign.c and of
- * tracer/holdings.c feed them with: memory whose end is seen, memory and metas
- * that are like those of a device or of another library, and a pool that
+ * tracer/queue-level.c feed them with: memory whose end is seen, memory and
+ * metas that are like those of a device or of another library, and a pool that
  * counts.
  */
 #ifndef FM_FOREIGN_FIXTURE_H

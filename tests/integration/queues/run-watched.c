@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * run-watched.c: runs one pipeline, and tells what was in its queues, by
@@ -45,7 +46,7 @@
 #define RUN_MAX (300 * GST_SECOND)
 /* packets on the way when the next, or the next list of them, is sent: a socket
  * has room for some 90 */
-#define ON_THE_WAY_MOST 8
+#define ON_THE_WAY_MAX 8
 
 /* What goes through a queue, from one of its sink pads on. */
 typedef struct
@@ -280,7 +281,7 @@ static void
 wait_to_send (GstPadProbeInfo *info)
 {
   g_mutex_lock (&lock);
-  while (n_sent - n_received > ON_THE_WAY_MOST)
+  while (n_sent - n_received > ON_THE_WAY_MAX)
     g_cond_wait (&cond, &lock);
   n_sent += (info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0
       ? gst_buffer_list_length (GST_PAD_PROBE_INFO_BUFFER_LIST (info))

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # wrapped-app.py: as run-watched, for a program in Python that pushes its own

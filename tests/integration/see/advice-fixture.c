@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * advice-fixture.c: see advice-fixture.h.
@@ -23,7 +24,7 @@ advice_setup (void **state)
   fixture->stats = stats;
   fixture->snapshot.queues = g_ptr_array_new_with_free_func (queue_free);
   fixture->snapshot.elements =
-      g_ptr_array_new_with_free_func (fm_roster_item_unref);
+      g_ptr_array_new_with_free_func (fm_registry_item_unref);
   fixture->snapshot.threads = g_ptr_array_new ();
   stats[FM_STAT_SIZE] = 1024 * MIB;
   stats[FM_STAT_RAM] = 64 * MIB;

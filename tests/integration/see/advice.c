@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * advice.c: tests what advice is given for which figures, and that none is
@@ -15,7 +16,7 @@
   "the disk was full 7 times, with 400.0\302\240MiB of buffers on it: free " \
   "some space, or choose another disk (dir)"
 
-static FmRoster elements; /* as in the tracer: it never goes */
+static FmRegistry elements; /* as in the tracer: it never goes */
 
 /* One that has had @n buffers of @bytes in all mapped, for so many ms. */
 static FmTally *
@@ -195,7 +196,7 @@ add_streams (Fixture *fixture)
   fixture->stats[FM_STAT_ALLOCS] = 4000;
 }
 
-/* Where others need the memory more ram is no cure. */
+/* Where others need the memory more ram is no fix. */
 static void
 test_yields (void **state)
 {

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * report-json.c: tests which queues a report of limited length has, as that on
- * the statistics page is; and what reports say of the wear of the disk.
+ * the status page is; and what reports say of the wear of the disk.
  */
 #include "report.h"
 #include "../../unit/testing.h"

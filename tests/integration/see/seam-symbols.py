@@ -1,4 +1,5 @@
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # seam-symbols.py: only the seam calls the kernel for memory, files or threads.
@@ -57,7 +58,7 @@ EXCEPTIONS = {
     "report-json": {"g_file_read_link": READS_PROC},
     "faults": {"ioctl": "of the descriptor that the seam has opened",
                "read": "of the descriptor that the seam has opened"},
-    "page-files": dict.fromkeys(
+    "status-page-files": dict.fromkeys(
         ["open", "openat", "fdopendir", "fstat", "fstatat", "pread", "fcntl",
          "unlinkat"], VIEWERS_TOO),
 }
@@ -72,7 +73,7 @@ def plain_name(symbol):
 
 
 def object_name(member):
-    """Of ".._.._tracer_page-files.c.o", "page-files"."""
+    """Of ".._.._tracer_page-files.c.o", "status-page-files"."""
     return re.sub(r"^.*[_/:]", "", member).removesuffix(".o").removesuffix(".c")
 
 

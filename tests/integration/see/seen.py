@@ -1,4 +1,5 @@
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # seen.py: what the tests of what is seen share: programs run with filemem, in

@@ -1,4 +1,5 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * tally.c: tests what is known of the buffers that an element has mapped.
@@ -20,16 +21,16 @@ assert_mapped (FmTally *tally, guint64 n, guint64 bytes, guint64 n_most,
   fm_tally_get_mapped (tally, figure);
   assert_int_equal (figure[FM_MAPPED], n);
   assert_int_equal (figure[FM_MAPPED_BYTES], bytes);
-  assert_int_equal (figure[FM_MAPPED_MOST], n_most);
-  assert_int_equal (figure[FM_MAPPED_MOST_BYTES], most);
+  assert_int_equal (figure[FM_MAPPED_MAX], n_most);
+  assert_int_equal (figure[FM_MAPPED_MAX_BYTES], most);
   assert_int_equal (figure[FM_MAPPED_LONGEST_NS], longest);
 }
 
 static void
 test_mapped (void **state)
 {
-  static FmRoster roster; /* as in the tracer: it never goes */
-  FmTally *tally = fm_tally_new (&roster, "/x", NULL, 0);
+  static FmRegistry registry; /* as in the tracer: it never goes */
+  FmTally *tally = fm_tally_new (&registry, "/x", NULL, 0);
 
   assert_mapped (tally, 0, 0, 0, 0, 0);
   fm_tally_map (tally, 3 * MIB, 1000);
@@ -51,14 +52,14 @@ test_mapped (void **state)
   fm_tally_map (tally, 1, G_MAXUINT32 - 99);
   fm_tally_unmap (tally, 1, G_MAXUINT32 - 99, 900);
   assert_mapped (tally, 0, 0, 4, 5 * MIB + 1, 1000 * MS);
-  fm_roster_leave (&roster, tally);
+  fm_registry_leave (&registry, tally);
 }
 
 static void
 test_never_unmapped (void **state)
 {
-  static FmRoster roster;
-  FmTally *tally = fm_tally_new (&roster, "/x", NULL, 0);
+  static FmRegistry registry;
+  FmTally *tally = fm_tally_new (&registry, "/x", NULL, 0);
   guint64 figure[FM_N_MAPPED_FIGURES];
 
   fm_tally_map (tally, 1, fm_tally_now () - 2000);
@@ -68,21 +69,21 @@ test_never_unmapped (void **state)
   assert_true (figure[FM_MAPPED_LONGEST_NS] < 60000 * MS);
   fm_tally_unmap (tally, 1, fm_tally_now (), fm_tally_now ());
   fm_tally_unmap (tally, 1, fm_tally_now (), fm_tally_now ());
-  fm_roster_leave (&roster, tally);
+  fm_registry_leave (&registry, tally);
 }
 
 /* An element goes, its buffers do not; and then they do. */
 static void
 test_outlived (void **state)
 {
-  static FmRoster roster;
-  FmTally *tally = fm_tally_new (&roster, "/x", NULL, 0);
+  static FmRegistry registry;
+  FmTally *tally = fm_tally_new (&registry, "/x", NULL, 0);
   guint i;
 
   fm_tally_map (tally, MIB, 1000);
-  fm_roster_leave (&roster, tally);
+  fm_registry_leave (&registry, tally);
   for (i = 0; i < 300; i++)
-    fm_roster_leave (&roster, fm_tally_new (&roster, "/y", NULL, 0));
+    fm_registry_leave (&registry, fm_tally_new (&registry, "/y", NULL, 0));
   fm_tally_unmap (tally, MIB, 1000, 2000);
   assert_mapped (tally, 0, 0, 1, MIB, 1000 * MS);
   /* Nobody else has it any more. */

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # watch.py: what a program tells while it runs: the report on a signal, records
-# at intervals, the statistics page; and what forks and the end do to them.
+# at intervals, the status page; and what forks and the end do to them.
 
 import ctypes
 import json

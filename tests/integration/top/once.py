@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # once.py: gst-filemem top --once, for people and as JSON: who is listed, what is
@@ -72,7 +73,7 @@ class Once(viewing.TopTest):
                          "50%: 1.2 ms +99%: 3.4 ms +99.9%: 10 ms +longest: 12 ms")
         self.assertIn("raise ram", self.line(text, "Advice"))
         self.assertRegex(self.line(text, "Extents"),
-                         "24 resident +4 idle +1 being written +2 being read "
+                         "24 resident +4 cached +1 being written +2 being read "
                          "+560 spilled$")
         self.assertRegex(self.line(text, "Fallbacks"),
                          "5 to system memory, 1.0 MiB +5 size reached")

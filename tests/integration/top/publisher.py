@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # filemem: GStreamer's buffers on disk
+# SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # publisher.py: a program that uses filemem, as far as a viewer can tell: it has
-# a statistics page (tracer/page-layout.h), locked, and answers through it.
+# a status page (tracer/status-page-layout.h), locked, and answers through it.
 #
 # Each answer is a second older than the one before, and each counter in it has
 # grown by its step, however much time has really passed: so rates are known.
@@ -35,7 +36,7 @@ GAUGES = {
     "size": 8192 * MIB, "budget": 128 * MIB, "live-bytes": 1300 * MIB,
     "resident-bytes": 96 * MIB, "resident-peak": 120 * MIB,
     "disk-bytes": 2048 * MIB, "disk-peak": 4096 * MIB,
-    "extents-resident": 24, "extents-idle": 4, "extents-writing": 1,
+    "extents-resident": 24, "extents-cached": 4, "extents-writing": 1,
     "extents-filling": 2, "extents-spilled": 560, "extents-retired": 0,
     "map-wait-p50-ns": 1200000, "map-wait-p99-ns": 3400000,
     "map-wait-p999-ns": 10200000, "map-wait-max-ns": 12000000,

@@ -1,9 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * holdings.c: see holdings.h.
+ * queue-level.c: see queue-level.h.
  */
-#include "holdings.h"
+#include "queue-level.h"
 
 #define LEVEL "current-level-bytes"
 
@@ -17,7 +18,7 @@ typedef struct
   guint64 total;
 } InUse;
 
-struct _FmHolding
+struct _FmQueueLevel
 {
   GWeakRef teller;  /* who has the property */
   GType level_type; /* of the property; 0 if nobody has it */
@@ -114,15 +115,15 @@ tells_level (GObject *object, GType *ret_type)
 }
 
 static guint64
-ask_level (FmHolding *holding)
+ask_level (FmQueueLevel *queue)
 {
-  g_autoptr (GObject) teller = g_weak_ref_get (&holding->teller);
+  g_autoptr (GObject) teller = g_weak_ref_get (&queue->teller);
   guint64 large = 0;
   guint small = 0;
 
   if (teller == NULL)
     return 0;
-  if (holding->level_type == G_TYPE_UINT64) {
+  if (queue->level_type == G_TYPE_UINT64) {
     g_object_get (teller, LEVEL, &large, NULL);
     return large;
   }
@@ -130,42 +131,42 @@ ask_level (FmHolding *holding)
   return small;
 }
 
-FmHolding *
-fm_holding_new (GstElement *element, GstPad *pad)
+FmQueueLevel *
+fm_queue_level_new (GstElement *element, GstPad *pad)
 {
-  FmHolding *holding = g_new0 (FmHolding, 1);
+  FmQueueLevel *queue = g_new0 (FmQueueLevel, 1);
 
   /* A multiqueue has one level for each of its pads. */
-  if (tells_level (G_OBJECT (pad), &holding->level_type))
-    g_weak_ref_init (&holding->teller, pad);
-  else if (tells_level (G_OBJECT (element), &holding->level_type))
-    g_weak_ref_init (&holding->teller, element);
-  if (holding->level_type == 0) {
-    holding->in_use = g_new0 (InUse, 1);
-    g_atomic_ref_count_init (&holding->in_use->refs);
-    g_mutex_init (&holding->in_use->lock);
-    holding->in_use->bytes = g_hash_table_new (NULL, NULL);
-    holding->in_use->pooled = g_hash_table_new (NULL, NULL);
+  if (tells_level (G_OBJECT (pad), &queue->level_type))
+    g_weak_ref_init (&queue->teller, pad);
+  else if (tells_level (G_OBJECT (element), &queue->level_type))
+    g_weak_ref_init (&queue->teller, element);
+  if (queue->level_type == 0) {
+    queue->in_use = g_new0 (InUse, 1);
+    g_atomic_ref_count_init (&queue->in_use->refs);
+    g_mutex_init (&queue->in_use->lock);
+    queue->in_use->bytes = g_hash_table_new (NULL, NULL);
+    queue->in_use->pooled = g_hash_table_new (NULL, NULL);
   }
-  return holding;
+  return queue;
 }
 
 void
-fm_holding_free (FmHolding *holding)
+fm_queue_level_free (FmQueueLevel *queue)
 {
-  if (holding->level_type != 0)
-    g_weak_ref_clear (&holding->teller);
-  g_clear_pointer (&holding->in_use, in_use_unref);
-  g_free (holding);
+  if (queue->level_type != 0)
+    g_weak_ref_clear (&queue->teller);
+  g_clear_pointer (&queue->in_use, in_use_unref);
+  g_free (queue);
 }
 
 /* What is kept for each byte of the level, from what came since it was asked
  * last and in the time before that. */
 static guint64
-kept_at_level (FmHolding *holding, guint64 level)
+kept_at_level (FmQueueLevel *queue, guint64 level)
 {
-  guint64 bytes = holding->bytes + holding->bytes_before;
-  guint64 kept = holding->kept + holding->kept_before;
+  guint64 bytes = queue->bytes + queue->bytes_before;
+  guint64 kept = queue->kept + queue->kept_before;
 
   if (kept <= bytes || bytes == 0)
     return level;
@@ -173,45 +174,45 @@ kept_at_level (FmHolding *holding, guint64 level)
 }
 
 static void
-ask (FmHolding *holding)
+ask (FmQueueLevel *queue)
 {
-  holding->level = kept_at_level (holding, ask_level (holding));
-  holding->bytes_before = holding->bytes;
-  holding->kept_before = holding->kept;
-  holding->bytes = holding->kept = 0;
+  queue->level = kept_at_level (queue, ask_level (queue));
+  queue->bytes_before = queue->bytes;
+  queue->kept_before = queue->kept;
+  queue->bytes = queue->kept = 0;
 }
 
 gboolean
-fm_holding_exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes,
+fm_queue_level_exceeds (FmQueueLevel *queue, GstBuffer *buffer, gsize bytes,
     gsize kept, guint64 limit)
 {
   gboolean exceeds;
 
   if (limit == 0)
     return TRUE;
-  if (holding->in_use != NULL)
-    return exceeds_in_use (holding->in_use, buffer, kept, limit);
-  exceeds = holding->level + holding->kept + kept > limit;
+  if (queue->in_use != NULL)
+    return exceeds_in_use (queue->in_use, buffer, kept, limit);
+  exceeds = queue->level + queue->kept + kept > limit;
   if (exceeds) {
-    ask (holding);
-    exceeds = holding->level > 0 && holding->level + kept > limit;
+    ask (queue);
+    exceeds = queue->level > 0 && queue->level + kept > limit;
   }
-  holding->bytes += bytes;
-  holding->kept += kept;
+  queue->bytes += bytes;
+  queue->kept += kept;
   return exceeds;
 }
 
 void
-fm_holding_add (FmHolding *holding, GstBuffer *buffer, gsize kept)
+fm_queue_level_add (FmQueueLevel *queue, GstBuffer *buffer, gsize kept)
 {
-  if (holding->in_use != NULL)
-    (void) exceeds_in_use (holding->in_use, buffer, kept, G_MAXUINT64);
+  if (queue->in_use != NULL)
+    (void) exceeds_in_use (queue->in_use, buffer, kept, G_MAXUINT64);
 }
 
 gboolean
-fm_holding_is_told (FmHolding *holding)
+fm_queue_level_is_told (FmQueueLevel *queue)
 {
-  return holding->in_use == NULL;
+  return queue->in_use == NULL;
 }
 
 static guint64
@@ -226,15 +227,15 @@ total_in_use (InUse *in_use)
 }
 
 guint64
-fm_holding_bytes (FmHolding *holding)
+fm_queue_level_bytes (FmQueueLevel *queue)
 {
-  return holding->in_use != NULL ? total_in_use (holding->in_use)
-                                 : holding->level + holding->kept;
+  return queue->in_use != NULL ? total_in_use (queue->in_use)
+                               : queue->level + queue->kept;
 }
 
 guint64
-fm_holding_level (FmHolding *holding)
+fm_queue_level_now (FmQueueLevel *queue)
 {
-  return holding->in_use != NULL ? total_in_use (holding->in_use)
-                                 : ask_level (holding);
+  return queue->in_use != NULL ? total_in_use (queue->in_use)
+                               : ask_level (queue);
 }

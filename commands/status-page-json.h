@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-json.h: the text of a page, parsed, and its members looked up, whatever
- * they are.
+ * status-page-json.h: the text of a page, parsed, and its members looked up,
+ * whatever they are.
  *
  * The text is another program's. A member that is missing or of another type is
  * the same to a caller: not there. json-glib takes more than JSON and calls
@@ -10,8 +11,8 @@
  * is refused before it gets to see it. Nor does a number that is none, 1e999,
  * get through to where it would be written as such.
  */
-#ifndef FM_PAGE_JSON_H
-#define FM_PAGE_JSON_H
+#ifndef FM_STATUS_PAGE_JSON_H
+#define FM_STATUS_PAGE_JSON_H
 
 #include <json-glib/json-glib.h>
 

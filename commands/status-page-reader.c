@@ -1,7 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-reader.c: see page-reader.h and tracer/page-layout.h.
+ * status-page-reader.c: see status-page-reader.h and
+ * tracer/status-page-layout.h.
  *
  * The sequence lock's reader: the sequence, the text, the sequence again, each
  * by a pread() of its own, with fences that keep them in this order. The number
@@ -11,9 +13,9 @@
  *
  * Single-threaded; other processes are what has to be reckoned with.
  */
-#include "page-reader.h"
+#include "status-page-reader.h"
 
-#include "page-files.h"
+#include "status-page-files.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,7 +30,7 @@
 #include <unistd.h>
 
 /* A text that is longer than this is none of ours. */
-#define TEXT_MOST (1024 * 1024)
+#define TEXT_MAX (1024 * 1024)
 
 #define POLL_US 1000
 
@@ -42,7 +44,7 @@ typedef struct
   gboolean waiting; /* for the answer, in this round */
 } Page;
 
-struct FmPages
+struct FmStatusPages
 {
   gchar *directory;
   GPtrArray *list; /* Page */
@@ -53,7 +55,7 @@ static void
 page_free (Page *page)
 {
   if (page->mapping)
-    munmap (page->mapping, sizeof (FmPage));
+    munmap (page->mapping, sizeof (FmStatusPage));
   close (page->fd);
   g_free (page->public.text);
   g_free (page->public.name);
@@ -62,28 +64,28 @@ page_free (Page *page)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Page, page_free)
 
 static gboolean
-read_header (int fd, FmPage *ret_header)
+read_header (int fd, FmStatusPage *ret_header)
 {
   return pread (fd, ret_header, sizeof *ret_header, 0)
       == (gssize) sizeof *ret_header;
 }
 
 /* Whether the figures in @header make sense for the file as it is now. */
-static FmPageState
-check_header (int fd, const FmPage *header)
+static FmStatusPageState
+check_header (int fd, const FmStatusPage *header)
 {
   struct stat status;
 
-  if (memcmp (header->magic, FM_PAGE_MAGIC, sizeof header->magic) != 0)
-    return FM_PAGE_DAMAGED;
-  if (header->version != FM_PAGE_VERSION)
-    return FM_PAGE_OTHER_VERSION;
+  if (memcmp (header->magic, FM_STATUS_PAGE_MAGIC, sizeof header->magic) != 0)
+    return FM_STATUS_PAGE_DAMAGED;
+  if (header->version != FM_STATUS_PAGE_VERSION)
+    return FM_STATUS_PAGE_OTHER_VERSION;
   if (fstat (fd, &status) != 0 || header->size < sizeof *header
       || header->size > status.st_size
       || header->length > header->size - sizeof *header
-      || header->length > TEXT_MOST)
-    return FM_PAGE_DAMAGED;
-  return FM_PAGE_READABLE;
+      || header->length > TEXT_MAX)
+    return FM_STATUS_PAGE_DAMAGED;
+  return FM_STATUS_PAGE_READABLE;
 }
 
 /* The page behind @name if it is one, and somebody's; removes it if it is one
@@ -92,21 +94,21 @@ static Page *
 open_page (int dir, const gchar *name)
 {
   g_autoptr (Page) page = NULL;
-  FmPage header;
+  FmStatusPage header;
   void *mapping;
-  int fd = fm_page_open (dir, name);
+  int fd = fm_status_page_open (dir, name);
 
   if (fd < 0)
     return NULL;
   page = g_new0 (Page, 1);
   page->fd = fd;
-  page->public.pid = fm_page_owner (fd);
+  page->public.pid = fm_status_page_owner (fd);
   if (page->public.pid < 0) {
-    fm_page_remove_dead (dir, name, fd);
+    fm_status_page_remove_dead (dir, name, fd);
     return NULL;
   }
   if (!read_header (fd, &header)
-      || memcmp (header.magic, FM_PAGE_MAGIC, sizeof header.magic) != 0)
+      || memcmp (header.magic, FM_STATUS_PAGE_MAGIC, sizeof header.magic) != 0)
     return NULL;
 
   page->public.pid_is_ours = page->public.pid > 0;
@@ -125,22 +127,22 @@ open_page (int dir, const gchar *name)
 static gboolean
 read_text (Page *page, gboolean fresh)
 {
-  FmPage before, after;
+  FmStatusPage before, after;
   g_autofree gchar *text = NULL;
   gssize length;
 
   if (!read_header (page->fd, &before)) {
-    page->public.state = FM_PAGE_DAMAGED;
+    page->public.state = FM_STATUS_PAGE_DAMAGED;
     return FALSE;
   }
   page->public.state = check_header (page->fd, &before);
-  if (page->public.state != FM_PAGE_READABLE || before.sequence % 2 != 0
+  if (page->public.state != FM_STATUS_PAGE_READABLE || before.sequence % 2 != 0
       || (fresh && (gint32) (before.answered - page->asked) <= 0))
     return FALSE;
 
   text = g_malloc (before.length + 1);
   atomic_thread_fence (memory_order_acquire);
-  length = pread (page->fd, text, before.length, offsetof (FmPage, text));
+  length = pread (page->fd, text, before.length, offsetof (FmStatusPage, text));
   atomic_thread_fence (memory_order_acquire);
   if (length != before.length || !read_header (page->fd, &after)
       || after.sequence != before.sequence || after.length != before.length)
@@ -156,7 +158,7 @@ read_text (Page *page, gboolean fresh)
 static void
 ask (Page *page)
 {
-  FmPage header;
+  FmStatusPage header;
 
   page->public.answering = FALSE;
   page->waiting = FALSE;
@@ -166,15 +168,15 @@ ask (Page *page)
     page->asked = header.asked;
   page->pending = TRUE;
   page->public.state = check_header (page->fd, &header);
-  if (page->public.state != FM_PAGE_READABLE)
+  if (page->public.state != FM_STATUS_PAGE_READABLE)
     return;
   /* The comparison, which decides whether to wake once more, has no use here:
    * both addresses are the same. */
-  page->waiting =
-      syscall (SYS_futex, (gchar *) page->mapping + offsetof (FmPage, asked),
-          FUTEX_WAKE_OP, INT_MAX, NULL,
-          (gchar *) page->mapping + offsetof (FmPage, asked),
-          FUTEX_OP (FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0))
+  page->waiting = syscall (SYS_futex,
+                      (gchar *) page->mapping + offsetof (FmStatusPage, asked),
+                      FUTEX_WAKE_OP, INT_MAX, NULL,
+                      (gchar *) page->mapping + offsetof (FmStatusPage, asked),
+                      FUTEX_OP (FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0))
       >= 0;
 }
 
@@ -190,7 +192,7 @@ compare_pids (gconstpointer a, gconstpointer b)
 }
 
 static gboolean
-has_page (FmPages *pages, const gchar *name)
+has_page (FmStatusPages *pages, const gchar *name)
 {
   for (guint i = 0; i < pages->list->len; i++) {
     const Page *page = g_ptr_array_index (pages->list, i);
@@ -202,23 +204,23 @@ has_page (FmPages *pages, const gchar *name)
 }
 
 static void
-forget_dead (FmPages *pages, int dir)
+forget_dead (FmStatusPages *pages, int dir)
 {
   for (guint i = pages->list->len; i-- > 0;) {
     Page *page = g_ptr_array_index (pages->list, i);
 
-    if (fm_page_owner (page->fd) >= 0)
+    if (fm_status_page_owner (page->fd) >= 0)
       continue;
     if (dir >= 0)
-      fm_page_remove_dead (dir, page->public.name, page->fd);
+      fm_status_page_remove_dead (dir, page->public.name, page->fd);
     g_ptr_array_remove_index (pages->list, i);
   }
 }
 
-FmPages *
-fm_pages_new (const gchar *directory)
+FmStatusPages *
+fm_status_pages_new (const gchar *directory)
 {
-  FmPages *pages = g_new0 (FmPages, 1);
+  FmStatusPages *pages = g_new0 (FmStatusPages, 1);
 
   pages->directory = g_strdup (directory);
   pages->list = g_ptr_array_new_with_free_func ((GDestroyNotify) page_free);
@@ -226,7 +228,7 @@ fm_pages_new (const gchar *directory)
 }
 
 void
-fm_pages_free (FmPages *pages)
+fm_status_pages_free (FmStatusPages *pages)
 {
   g_ptr_array_unref (pages->list);
   g_free (pages->directory);
@@ -234,7 +236,7 @@ fm_pages_free (FmPages *pages)
 }
 
 int
-fm_pages_scan (FmPages *pages)
+fm_status_pages_scan (FmStatusPages *pages)
 {
   int dir =
       open (pages->directory, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
@@ -254,7 +256,8 @@ fm_pages_scan (FmPages *pages)
   while ((entry = readdir (stream)) != NULL) {
     Page *page;
 
-    if (!fm_page_is_name (entry->d_name) || has_page (pages, entry->d_name))
+    if (!fm_status_page_is_name (entry->d_name)
+        || has_page (pages, entry->d_name))
       continue;
     page = open_page (dir, entry->d_name);
     if (page)
@@ -266,14 +269,14 @@ fm_pages_scan (FmPages *pages)
 }
 
 gchar *
-fm_pages_obstacle (FmPages *pages, int error)
+fm_status_pages_obstacle (FmStatusPages *pages, int error)
 {
   g_autofree gchar *parent = g_path_get_dirname (pages->directory);
   g_autofree gchar *owner = NULL;
   struct stat status;
 
-  /* Where programs of this user would not publish anything (page.c), and may
-   * have done so elsewhere. */
+  /* Where programs of this user would not publish anything (status-page.c), and
+   * may have done so elsewhere. */
   if (stat (parent, &status) == 0 && status.st_uid != geteuid ())
     owner = g_strdup_printf (
         "%s belongs to another user (%u)", parent, (guint) status.st_uid);
@@ -284,15 +287,15 @@ fm_pages_obstacle (FmPages *pages, int error)
 }
 
 void
-fm_pages_ask (FmPages *pages)
+fm_status_pages_ask (FmStatusPages *pages)
 {
   for (guint i = 0; i < pages->list->len; i++)
     ask (g_ptr_array_index (pages->list, i));
-  pages->deadline = g_get_monotonic_time () + FM_PAGES_WAIT_US;
+  pages->deadline = g_get_monotonic_time () + FM_STATUS_PAGES_WAIT_US;
 }
 
 gboolean
-fm_pages_collect (FmPages *pages)
+fm_status_pages_collect (FmStatusPages *pages)
 {
   gboolean over = g_get_monotonic_time () >= pages->deadline;
   gboolean waiting = FALSE;
@@ -315,15 +318,15 @@ fm_pages_collect (FmPages *pages)
 }
 
 void
-fm_pages_refresh (FmPages *pages)
+fm_status_pages_refresh (FmStatusPages *pages)
 {
-  fm_pages_ask (pages);
-  while (!fm_pages_collect (pages))
+  fm_status_pages_ask (pages);
+  while (!fm_status_pages_collect (pages))
     g_usleep (POLL_US);
 }
 
 const GPtrArray *
-fm_pages_list (FmPages *pages)
+fm_status_pages_list (FmStatusPages *pages)
 {
   return pages->list;
 }

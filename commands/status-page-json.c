@@ -1,15 +1,16 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-json.c: see page-json.h.
+ * status-page-json.c: see status-page-json.h.
  */
-#include "page-json.h"
+#include "status-page-json.h"
 
 #include <math.h>
 #include <string.h>
 
 /* The format needs 5. */
-#define DEPTH_MOST 32
+#define DEPTH_MAX 32
 
 /* Outside of strings: white space, punctuation, numbers, true, false, null. */
 #define ALPHABET " \t\r\n[]{}:,+-.0123456789Etruefalsn"
@@ -35,7 +36,7 @@ is_tame (const gchar *text, gsize length)
     } else if (!strchr (ALPHABET, c)) {
       return FALSE;
     } else if (c == '[' || c == '{') {
-      if (++depth > DEPTH_MOST)
+      if (++depth > DEPTH_MAX)
         return FALSE;
     } else if ((c == ']' || c == '}') && depth-- == 0) {
       return FALSE;

@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-files.c: see page-files.h. A file without a magic may be one that is
- * being made, so it has to be old as well.
+ * status-page-files.c: see status-page-files.h. A file without a magic may be
+ * one that is being made, so it has to be old as well.
  */
-#include "page-files.h"
+#include "status-page-files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 #define UNFINISHED_S 60
 
 gboolean
-fm_page_is_name (const gchar *name)
+fm_status_page_is_name (const gchar *name)
 {
   gsize digits = strspn (name, "0123456789");
 
@@ -27,7 +28,7 @@ fm_page_is_name (const gchar *name)
 }
 
 int
-fm_page_open (int dir, const gchar *name)
+fm_status_page_open (int dir, const gchar *name)
 {
   struct stat status;
   int fd = openat (
@@ -40,7 +41,7 @@ fm_page_open (int dir, const gchar *name)
   return fd;
 }
 
-/* As fm_page_owner(), of one byte. */
+/* As fm_status_page_owner(), of one byte. */
 static gint64
 lock_holder (int fd, off_t byte)
 {
@@ -53,27 +54,28 @@ lock_holder (int fd, off_t byte)
 }
 
 gint64
-fm_page_owner (int fd)
+fm_status_page_owner (int fd)
 {
-  gint64 process = lock_holder (fd, FM_PAGE_LOCK_PROCESS);
+  gint64 process = lock_holder (fd, FM_STATUS_PAGE_LOCK_PROCESS);
 
-  return process >= 0 ? process : lock_holder (fd, FM_PAGE_LOCK_FILE);
+  return process >= 0 ? process : lock_holder (fd, FM_STATUS_PAGE_LOCK_FILE);
 }
 
 static gboolean
 looks_like_page (int fd, const struct stat *status)
 {
-  gchar magic[sizeof FM_PAGE_MAGIC] = {0};
+  gchar magic[sizeof FM_STATUS_PAGE_MAGIC] = {0};
   gssize length = pread (fd, magic, sizeof magic, 0);
 
-  if (length == sizeof magic && memcmp (magic, FM_PAGE_MAGIC, length) == 0)
+  if (length == sizeof magic
+      && memcmp (magic, FM_STATUS_PAGE_MAGIC, length) == 0)
     return TRUE;
   return (length == 0 || (length == sizeof magic && magic[0] == '\0'))
       && time (NULL) - status->st_mtime > UNFINISHED_S;
 }
 
 void
-fm_page_remove_dead (int dir, const gchar *name, int fd)
+fm_status_page_remove_dead (int dir, const gchar *name, int fd)
 {
   struct stat file, path;
 
@@ -85,7 +87,7 @@ fm_page_remove_dead (int dir, const gchar *name, int fd)
 }
 
 void
-fm_page_remove_all_dead (const gchar *path)
+fm_status_page_remove_all_dead (const gchar *path)
 {
   int dir = open (path, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
   DIR *stream = dir >= 0 ? fdopendir (dir) : NULL;
@@ -98,16 +100,16 @@ fm_page_remove_all_dead (const gchar *path)
   }
   while ((entry = readdir (stream)) != NULL) {
     const gchar *name = entry->d_name;
-    gboolean is_unfinished = g_str_has_prefix (name, FM_PAGE_UNFINISHED);
-    int fd = fm_page_is_name (
-                 name + (is_unfinished ? strlen (FM_PAGE_UNFINISHED) : 0))
-        ? fm_page_open (dir, name)
+    gboolean is_unfinished = g_str_has_prefix (name, FM_STATUS_PAGE_UNFINISHED);
+    int fd = fm_status_page_is_name (name
+                 + (is_unfinished ? strlen (FM_STATUS_PAGE_UNFINISHED) : 0))
+        ? fm_status_page_open (dir, name)
         : -1;
 
     if (fd < 0)
       continue;
-    if (fm_page_owner (fd) < 0)
-      fm_page_remove_dead (dir, name, fd);
+    if (fm_status_page_owner (fd) < 0)
+      fm_status_page_remove_dead (dir, name, fd);
     close (fd);
   }
   closedir (stream);

@@ -1,7 +1,8 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * hoard.h: how many bytes of buffers an element sits on.
+ * detection.h: how many bytes of buffers an element sits on.
  *
  * A sample of the buffers is followed, about one in a MiB, which stands for
  * those that came before it. It is with the element that it entered last, as
@@ -11,19 +12,19 @@
  * small are left out: one that is followed has data attached, with which a
  * queue can't pack it.
  *
- * Locking: a hoard is for one streaming thread at a time. A sample may go in
- * any thread: one lock for all of them and for hoards, taken around a fork(). A
- * sample belongs to one hoard at a time, behind a tee to that which it entered
- * last.
+ * Locking: a detection is for one streaming thread at a time. A sample may go
+ * in any thread: one lock for all of them and for detections, taken around a
+ * fork(). A sample belongs to one detection at a time, behind a tee to that
+ * which it entered last.
  */
-#ifndef FM_HOARD_H
-#define FM_HOARD_H
+#ifndef FM_DETECTION_H
+#define FM_DETECTION_H
 
 #include <gst/gst.h>
 
 G_BEGIN_DECLS
 
-typedef struct _FmHoard FmHoard;
+typedef struct _FmDetection FmDetection;
 
 typedef struct
 {
@@ -32,26 +33,26 @@ typedef struct
   guint64 foreign_at_peak; /* how many of these were foreign */
   gint64 oldest_us;        /* for so long the oldest has been there */
   gboolean keeps_all;      /* nothing has left since that came */
-} FmHoardState;
+} FmDetectionState;
 
-FmHoard *fm_hoard_new (void);
-void fm_hoard_unref (FmHoard *hoard);
+FmDetection *fm_detection_new (void);
+void fm_detection_unref (FmDetection *detection);
 
 /* @buffer enters, of @bytes, of which @foreign are in foreign memory. */
-void fm_hoard_enter (
-    FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign);
+void fm_detection_enter (
+    FmDetection *detection, GstBuffer *buffer, gsize bytes, gsize foreign);
 
 /* @buffer enters something of which it need not be known. */
-void fm_hoard_forget (GstBuffer *buffer);
+void fm_detection_forget (GstBuffer *buffer);
 
 /* How many bytes are there now, about. Any thread. */
-guint64 fm_hoard_bytes (FmHoard *hoard);
+guint64 fm_detection_bytes (FmDetection *detection);
 
 /* Whether so much has been there for so long that it is a queue. */
-gboolean fm_hoard_is_queue (FmHoard *hoard);
+gboolean fm_detection_is_queue (FmDetection *detection);
 
 /* What is there now, and was. Any thread. */
-FmHoardState fm_hoard_look (FmHoard *hoard);
+FmDetectionState fm_detection_look (FmDetection *detection);
 
 G_END_DECLS
 #endif

@@ -1,9 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * roster.c: tests the lists of what there is to tell about.
+ * registry.c: tests the lists of what there is to tell about.
  */
-#include "roster.h"
+#include "registry.h"
 #include "../../unit/testing.h"
 
 #include <stdatomic.h>
@@ -14,7 +15,7 @@
 
 typedef struct
 {
-  FmRosterItem item;
+  FmRegistryItem item;
   guint number;
 } Item;
 
@@ -28,13 +29,13 @@ item_free (gpointer item)
 }
 
 static Item *
-add (FmRoster *roster, guint number)
+add (FmRegistry *registry, guint number)
 {
   Item *item = g_new0 (Item, 1);
 
   item->number = number;
   atomic_fetch_add (&n_alive, 1);
-  fm_roster_add (roster, &item->item, item_free);
+  fm_registry_add (registry, &item->item, item_free);
   return item;
 }
 
@@ -47,8 +48,8 @@ number_at (GPtrArray *list, guint i)
 static void
 test_empty (void **state)
 {
-  static FmRoster roster; /* as in the tracer: it never goes */
-  g_autoptr (GPtrArray) list = fm_roster_list (&roster);
+  static FmRegistry registry; /* as in the tracer: it never goes */
+  g_autoptr (GPtrArray) list = fm_registry_list (&registry);
 
   assert_int_equal (list->len, 0);
 }
@@ -56,17 +57,17 @@ test_empty (void **state)
 static void
 test_order (void **state)
 {
-  static FmRoster roster; /* as in the tracer: it never goes */
+  static FmRegistry registry; /* as in the tracer: it never goes */
   g_autoptr (GPtrArray) list = NULL;
   Item *items[5];
   guint i;
 
   for (i = 0; i < 5; i++)
-    items[i] = add (&roster, i);
+    items[i] = add (&registry, i);
   /* Who has gone stays where he was. */
-  fm_roster_leave (&roster, items[2]);
-  fm_roster_leave (&roster, items[0]);
-  list = fm_roster_list (&roster);
+  fm_registry_leave (&registry, items[2]);
+  fm_registry_leave (&registry, items[0]);
+  list = fm_registry_list (&registry);
   assert_int_equal (list->len, 5);
   for (i = 0; i < 5; i++)
     assert_int_equal (number_at (list, i), i);
@@ -75,18 +76,18 @@ test_order (void **state)
 static void
 test_gone (void **state)
 {
-  static FmRoster roster; /* as in the tracer: it never goes */
+  static FmRegistry registry; /* as in the tracer: it never goes */
   g_autoptr (GPtrArray) before = NULL, after = NULL;
   int others = atomic_load (&n_alive);
-  Item *stays = add (&roster, MANY), *items[MANY];
+  Item *stays = add (&registry, MANY), *items[MANY];
   guint i;
 
   for (i = 0; i < MANY; i++)
-    items[i] = add (&roster, i);
-  before = fm_roster_list (&roster);
+    items[i] = add (&registry, i);
+  before = fm_registry_list (&registry);
   for (i = 0; i < MANY; i++)
-    fm_roster_leave (&roster, items[i]);
-  after = fm_roster_list (&roster);
+    fm_registry_leave (&registry, items[i]);
+  after = fm_registry_list (&registry);
   assert_int_equal (after->len, KEPT + 1);
   assert_ptr_equal (g_ptr_array_index (after, 0), stays);
   for (i = 0; i < KEPT; i++)
@@ -102,18 +103,18 @@ test_gone (void **state)
 static void
 test_references (void **state)
 {
-  static FmRoster roster; /* as in the tracer: it never goes */
+  static FmRegistry registry; /* as in the tracer: it never goes */
   int others = atomic_load (&n_alive);
-  Item *first = add (&roster, 0);
+  Item *first = add (&registry, 0);
   guint i;
 
-  fm_roster_item_ref (first);
-  fm_roster_leave (&roster, first);
+  fm_registry_item_ref (first);
+  fm_registry_leave (&registry, first);
   for (i = 0; i < MANY; i++)
-    fm_roster_leave (&roster, add (&roster, i));
+    fm_registry_leave (&registry, add (&registry, i));
   assert_int_equal (first->number, 0);
   assert_int_equal (atomic_load (&n_alive) - others, KEPT + 1);
-  fm_roster_item_unref (first);
+  fm_registry_item_unref (first);
   assert_int_equal (atomic_load (&n_alive) - others, KEPT);
 }
 
@@ -124,10 +125,10 @@ come_and_go (gpointer data)
 
   for (i = 0; i < 2000; i++) {
     Item *item = add (data, i);
-    g_autoptr (GPtrArray) list = fm_roster_list (data);
+    g_autoptr (GPtrArray) list = fm_registry_list (data);
 
     assert_true (list->len > 0);
-    fm_roster_leave (data, item);
+    fm_registry_leave (data, item);
   }
   return NULL;
 }
@@ -135,29 +136,29 @@ come_and_go (gpointer data)
 static void
 test_threads (void **state)
 {
-  static FmRoster roster; /* as in the tracer: it never goes */
+  static FmRegistry registry; /* as in the tracer: it never goes */
   int others = atomic_load (&n_alive);
   GThread *threads[4];
   g_autoptr (GPtrArray) list = NULL;
   guint i;
 
   for (i = 0; i < 4; i++)
-    threads[i] = g_thread_new ("comes", come_and_go, &roster);
+    threads[i] = g_thread_new ("comes", come_and_go, &registry);
   for (i = 0; i < 4; i++)
     g_thread_join (threads[i]);
-  list = fm_roster_list (&roster);
+  list = fm_registry_list (&registry);
   assert_int_equal (list->len, KEPT);
   assert_int_equal (atomic_load (&n_alive) - others, KEPT);
 }
 
-static FmRoster busy;
+static FmRegistry busy;
 static atomic_bool done;
 
 static gpointer
 keep_busy (gpointer unused)
 {
   while (!atomic_load (&done))
-    fm_roster_leave (&busy, add (&busy, 0));
+    fm_registry_leave (&busy, add (&busy, 0));
   return NULL;
 }
 
@@ -165,11 +166,11 @@ keep_busy (gpointer unused)
 static void
 use (gconstpointer unused)
 {
-  g_autoptr (GPtrArray) inherited = fm_roster_list (&busy), list = NULL;
+  g_autoptr (GPtrArray) inherited = fm_registry_list (&busy), list = NULL;
 
   testing_check (inherited->len == 0);
-  fm_roster_leave (&busy, add (&busy, 1));
-  list = fm_roster_list (&busy);
+  fm_registry_leave (&busy, add (&busy, 1));
+  list = fm_registry_list (&busy);
   testing_check (list->len == 1);
   testing_check (number_at (list, 0) == 1);
 }

@@ -1,8 +1,10 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-layout.h: the statistics page, through which a program that uses filemem
- * and a viewer talk. What both sides have to agree on, and nothing else.
+ * status-page-layout.h: the status page, through which a program that uses
+ * filemem and a viewer talk. What both sides have to agree on, and nothing
+ * else.
  *
  * The page is a file $XDG_RUNTIME_DIR/gst-filemem/PID-XXXXXX (with a dot before
  * it until it is finished), mapped shared by its owner, who holds a write lock
@@ -19,8 +21,8 @@
  * was on its way already is none to this question. The owner never reads
  * anything here but `asked`, and the viewer believes nothing.
  */
-#ifndef FM_PAGE_LAYOUT_H
-#define FM_PAGE_LAYOUT_H
+#ifndef FM_STATUS_PAGE_LAYOUT_H
+#define FM_STATUS_PAGE_LAYOUT_H
 
 #include "machine.h"
 
@@ -28,15 +30,15 @@
 
 G_BEGIN_DECLS
 
-#define FM_PAGE_DIRECTORY FM_RUNTIME_DIRECTORY /* in XDG_RUNTIME_DIR */
-#define FM_PAGE_UNFINISHED "."                 /* before the name of a page */
-#define FM_PAGE_MAGIC "filemem"                /* with its NUL: 8 bytes */
-#define FM_PAGE_VERSION 1
-#define FM_PAGE_SIZE (128 * 1024)
+#define FM_STATUS_PAGE_DIRECTORY FM_RUNTIME_DIRECTORY /* in XDG_RUNTIME_DIR */
+#define FM_STATUS_PAGE_UNFINISHED "."  /* before the name of a page */
+#define FM_STATUS_PAGE_MAGIC "filemem" /* with its NUL: 8 bytes */
+#define FM_STATUS_PAGE_VERSION 1
+#define FM_STATUS_PAGE_SIZE (128 * 1024)
 
 /* The bytes that the two locks are on. */
-#define FM_PAGE_LOCK_PROCESS 0
-#define FM_PAGE_LOCK_FILE 1
+#define FM_STATUS_PAGE_LOCK_PROCESS 0
+#define FM_STATUS_PAGE_LOCK_FILE 1
 
 typedef struct
 {
@@ -48,9 +50,9 @@ typedef struct
   guint32 length;           /* of the text in bytes */
   guint32 answered;         /* wraps around, like `asked` */
   gchar text[];             /* UTF-8, JSON */
-} FmPage;
+} FmStatusPage;
 
-G_STATIC_ASSERT (sizeof (FmPage) == 32);
+G_STATIC_ASSERT (sizeof (FmStatusPage) == 32);
 
 G_END_DECLS
 #endif

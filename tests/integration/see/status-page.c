@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page.c: tests the program's side of the statistics page, with viewers that
+ * status-page.c: tests the program's side of the status page, with viewers that
  * are children: a lock is not seen by who has it.
  */
-#include "page.h"
+#include "status-page.h"
 #include "../../unit/testing.h"
 
 #include <errno.h>
@@ -21,26 +22,27 @@
 
 /* ---- what a viewer does ---- */
 
-static const FmPage *
+static const FmStatusPage *
 open_page (const gchar *path)
 {
   int fd = open (path, O_RDONLY);
   void *page;
 
   testing_check (fd >= 0);
-  page = mmap (NULL, FM_PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+  page = mmap (NULL, FM_STATUS_PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0);
   testing_check (page != MAP_FAILED);
   return page;
 }
 
 /* The text, if it was not being written. */
 static gboolean
-read_text (const FmPage *page, gchar text[FM_PAGE_SIZE], guint32 *ret_length)
+read_text (const FmStatusPage *page, gchar text[FM_STATUS_PAGE_SIZE],
+    guint32 *ret_length)
 {
   guint32 before = atomic_load ((_Atomic guint32 *) &page->sequence);
   guint32 length = page->length;
 
-  if (before % 2 != 0 || length > FM_PAGE_SIZE - sizeof *page)
+  if (before % 2 != 0 || length > FM_STATUS_PAGE_SIZE - sizeof *page)
     return FALSE;
   memcpy (text, page->text, length);
   atomic_thread_fence (memory_order_acquire);
@@ -56,7 +58,7 @@ owner_of (const gchar *path)
 {
   struct flock lock = {.l_type = F_WRLCK,
       .l_whence = SEEK_SET,
-      .l_start = FM_PAGE_LOCK_PROCESS,
+      .l_start = FM_STATUS_PAGE_LOCK_PROCESS,
       .l_len = 1};
   int fd = open (path, O_RDWR);
 
@@ -86,35 +88,36 @@ mode_of (const gchar *path)
 static void
 test_file (void **state)
 {
-  g_autofree gchar *dir = g_build_filename (*state, FM_PAGE_DIRECTORY, NULL);
+  g_autofree gchar *dir =
+      g_build_filename (*state, FM_STATUS_PAGE_DIRECTORY, NULL);
   g_autofree gchar *start = g_strdup_printf ("%s/%d-", dir, (int) getpid ());
   g_autofree gchar *path = NULL, *said = NULL;
   FmOwnPage own;
   struct stat status;
 
-  assert_true (fm_page_init (&own, *state));
+  assert_true (fm_status_page_init (&own, *state));
   assert_non_null (own.path);
   assert_true (g_str_has_prefix (own.path, start));
   assert_int_equal (mode_of (dir), 0700);
   assert_int_equal (mode_of (own.path), 0600);
   assert_int_equal (stat (own.path, &status), 0);
-  assert_int_equal (status.st_size, FM_PAGE_SIZE);
-  assert_true (status.st_blocks * 512 >= FM_PAGE_SIZE);
+  assert_int_equal (status.st_size, FM_STATUS_PAGE_SIZE);
+  assert_true (status.st_blocks * 512 >= FM_STATUS_PAGE_SIZE);
   assert_memory_equal (own.page->magic, "filemem", 8);
-  assert_int_equal (own.page->version, FM_PAGE_VERSION);
-  assert_int_equal (own.page->size, FM_PAGE_SIZE);
+  assert_int_equal (own.page->version, FM_STATUS_PAGE_VERSION);
+  assert_int_equal (own.page->size, FM_STATUS_PAGE_SIZE);
   assert_int_equal (own.page->length, 0);
   assert_int_not_equal (fcntl (own.fd, F_GETFD) & FD_CLOEXEC, 0);
   said = testing_run_child (see_lock, own.path);
 
   path = g_strdup (own.path);
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
   assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   assert_int_equal (testing_dir_count (dir), 0);
   assert_null (own.page);
   assert_int_equal (own.fd, -1);
   /* Once more does no harm. */
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
 }
 
 static void
@@ -123,10 +126,10 @@ test_umask (void **state)
   FmOwnPage own;
   mode_t before = umask (0);
 
-  assert_true (fm_page_init (&own, *state));
+  assert_true (fm_status_page_init (&own, *state));
   umask (before);
   assert_int_equal (mode_of (own.path), 0600);
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
 }
 
 static void
@@ -134,12 +137,12 @@ test_two (void **state)
 {
   FmOwnPage one, two;
 
-  assert_true (fm_page_init (&one, *state));
-  assert_true (fm_page_init (&two, *state));
+  assert_true (fm_status_page_init (&one, *state));
+  assert_true (fm_status_page_init (&two, *state));
   assert_string_not_equal (one.path, two.path);
-  fm_page_clear (&one);
+  fm_status_page_clear (&one);
   assert_true (g_file_test (two.path, G_FILE_TEST_EXISTS));
-  fm_page_clear (&two);
+  fm_status_page_clear (&two);
 }
 
 /* ---- the text ---- */
@@ -154,8 +157,8 @@ test_two (void **state)
 static void
 read_texts (gconstpointer path)
 {
-  const FmPage *page = open_page (path);
-  g_autofree gchar *text = g_malloc (FM_PAGE_SIZE);
+  const FmStatusPage *page = open_page (path);
+  g_autofree gchar *text = g_malloc (FM_STATUS_PAGE_SIZE);
   guint32 length = 0, i;
   guint n = 0;
 
@@ -175,7 +178,7 @@ write_text (FmOwnPage *own, guint number)
   g_autofree gchar *text =
       g_strnfill (1 + number * 7919 % 60000, (gchar) ('a' + number % 26));
 
-  assert_true (fm_page_write (own, 0, text));
+  assert_true (fm_status_page_write (own, 0, text));
   assert_int_equal (own->page->sequence, 2 * (number + 1));
   if (number % TEXTS_AT_ONCE == 0)
     g_usleep (PAUSE);
@@ -189,7 +192,7 @@ test_never_torn (void **state)
   int status;
   guint i = 0;
 
-  assert_true (fm_page_init (&own, *state));
+  assert_true (fm_status_page_init (&own, *state));
   reader = fork ();
   assert_true (reader >= 0);
   if (reader == 0) {
@@ -201,29 +204,29 @@ test_never_torn (void **state)
     write_text (&own, i++);
   assert_true (WIFEXITED (status));
   assert_int_equal (WEXITSTATUS (status), EXIT_SUCCESS);
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
 }
 
 static void
 test_too_long (void **state)
 {
-  g_autofree gchar *text = g_malloc (FM_PAGE_SIZE + 1);
-  const gsize most = FM_PAGE_SIZE - sizeof (FmPage);
+  g_autofree gchar *text = g_malloc (FM_STATUS_PAGE_SIZE + 1);
+  const gsize most = FM_STATUS_PAGE_SIZE - sizeof (FmStatusPage);
   FmOwnPage own;
 
-  assert_true (fm_page_init (&own, *state));
-  assert_true (fm_page_write (&own, 0, "before"));
-  memset (text, 'x', FM_PAGE_SIZE);
+  assert_true (fm_status_page_init (&own, *state));
+  assert_true (fm_status_page_write (&own, 0, "before"));
+  memset (text, 'x', FM_STATUS_PAGE_SIZE);
   text[most + 1] = '\0';
-  assert_false (fm_page_write (&own, 0, text));
+  assert_false (fm_status_page_write (&own, 0, text));
   assert_int_equal (own.page->sequence, 2);
   assert_int_equal (own.page->length, 6);
   assert_memory_equal (own.page->text, "before", 6);
   text[most] = '\0';
-  assert_true (fm_page_write (&own, 0, text));
+  assert_true (fm_status_page_write (&own, 0, text));
   assert_int_equal (own.page->length, most);
   assert_memory_equal (own.page->text, text, most);
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
 }
 
 /* ---- no file ---- */
@@ -234,15 +237,15 @@ check_private (const gchar *runtime_dir)
 {
   FmOwnPage own;
 
-  testing_check (fm_page_init (&own, runtime_dir));
+  testing_check (fm_status_page_init (&own, runtime_dir));
   testing_check (own.path == NULL);
   testing_check (own.fd == -1);
-  testing_check (fm_page_write (&own, 0, "text"));
+  testing_check (fm_status_page_write (&own, 0, "text"));
   testing_check (own.page->length == 4);
-  fm_page_poke (&own);
-  testing_check (fm_page_asked (&own) == 1);
-  fm_page_wait (&own, 0, -1);
-  fm_page_clear (&own);
+  fm_status_page_poke (&own);
+  testing_check (fm_status_page_asked (&own) == 1);
+  fm_status_page_wait (&own, 0, -1);
+  fm_status_page_clear (&own);
 }
 
 static void
@@ -268,7 +271,8 @@ not_writable (gconstpointer dir)
 static void
 full (gconstpointer dir)
 {
-  g_autofree gchar *inside = g_build_filename (dir, FM_PAGE_DIRECTORY, NULL);
+  g_autofree gchar *inside =
+      g_build_filename (dir, FM_STATUS_PAGE_DIRECTORY, NULL);
 
   testing_mount_tmpfs (dir, "size=64k");
   check_private (dir);
@@ -332,7 +336,8 @@ see_no_lock (gconstpointer path)
 static void
 test_killed (void **state)
 {
-  g_autofree gchar *dir = g_build_filename (*state, FM_PAGE_DIRECTORY, NULL);
+  g_autofree gchar *dir =
+      g_build_filename (*state, FM_STATUS_PAGE_DIRECTORY, NULL);
   g_autofree gchar *path = NULL;
   g_autoptr (GDir) open = NULL;
   int ready[2], status;
@@ -345,7 +350,7 @@ test_killed (void **state)
   if (owner == 0) {
     FmOwnPage own;
 
-    byte = fm_page_init (&own, *state) && own.path != NULL;
+    byte = fm_status_page_init (&own, *state) && own.path != NULL;
     (void) !write (ready[1], &byte, 1);
     while (TRUE)
       pause ();
@@ -367,10 +372,10 @@ abandon (gconstpointer data)
 {
   FmOwnPage *own = (FmOwnPage *) data;
 
-  fm_page_abandon (own);
+  fm_status_page_abandon (own);
   testing_check (own->page == NULL);
   testing_check (own->fd == -1);
-  fm_page_clear (own);
+  fm_status_page_clear (own);
 }
 
 static void
@@ -378,13 +383,13 @@ test_fork (void **state)
 {
   FmOwnPage own;
 
-  assert_true (fm_page_init (&own, *state));
+  assert_true (fm_status_page_init (&own, *state));
   g_free (testing_run_child (abandon, &own));
   /* It is the parent's as before. */
   assert_true (g_file_test (own.path, G_FILE_TEST_EXISTS));
   g_free (testing_run_child (see_lock, own.path));
-  assert_true (fm_page_write (&own, 0, "text"));
-  fm_page_clear (&own);
+  assert_true (fm_status_page_write (&own, 0, "text"));
+  fm_status_page_clear (&own);
 }
 
 /* ---- who asks ---- */
@@ -392,7 +397,7 @@ test_fork (void **state)
 static void
 ask_from_outside (gconstpointer data)
 {
-  fm_page_poke ((FmOwnPage *) data);
+  fm_status_page_poke ((FmOwnPage *) data);
 }
 
 static gpointer
@@ -400,8 +405,8 @@ wait_for_one (gpointer data)
 {
   FmOwnPage *own = data;
 
-  while (fm_page_asked (own) == 0)
-    fm_page_wait (own, 0, -1);
+  while (fm_status_page_asked (own) == 0)
+    fm_status_page_wait (own, 0, -1);
   return NULL;
 }
 
@@ -412,10 +417,10 @@ test_not_ours (void **state)
   int fd, other = open ("/dev/null", O_WRONLY | O_CLOEXEC);
   FmOwnPage own;
 
-  assert_true (fm_page_init (&own, *state));
+  assert_true (fm_status_page_init (&own, *state));
   fd = own.fd;
   assert_int_equal (dup2 (other, fd), fd);
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
   assert_int_equal (close (fd), 0);
   close (other);
 }
@@ -426,25 +431,25 @@ test_asked (void **state)
   FmOwnPage own;
   GThread *thread;
 
-  assert_true (fm_page_init (&own, *state));
-  assert_int_equal (fm_page_asked (&own), 0);
+  assert_true (fm_status_page_init (&own, *state));
+  assert_int_equal (fm_status_page_asked (&own), 0);
   /* It returns though nobody asks. */
-  fm_page_wait (&own, 0, 20000);
-  fm_page_wait (&own, 0, 0);
-  assert_int_equal (fm_page_asked (&own), 0);
+  fm_status_page_wait (&own, 0, 20000);
+  fm_status_page_wait (&own, 0, 0);
+  assert_int_equal (fm_status_page_asked (&own), 0);
 
   thread = g_thread_new ("waits", wait_for_one, &own);
   g_usleep (20000);
   /* Through the file, in which the child has the same page. */
   g_free (testing_run_child (ask_from_outside, &own));
   g_thread_join (thread);
-  assert_int_equal (fm_page_asked (&own), 1);
+  assert_int_equal (fm_status_page_asked (&own), 1);
   /* It was asked since: no wait. */
-  fm_page_wait (&own, 0, -1);
+  fm_status_page_wait (&own, 0, -1);
   own.page->asked = G_MAXUINT32;
-  fm_page_poke (&own);
-  assert_int_equal (fm_page_asked (&own), 0);
-  fm_page_clear (&own);
+  fm_status_page_poke (&own);
+  assert_int_equal (fm_status_page_asked (&own), 0);
+  fm_status_page_clear (&own);
 }
 
 int

@@ -1,10 +1,11 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * hoard.c: see hoard.h. What a sample stands for, and with whom it is, hangs at
- * the buffer as qdata, which goes with it.
+ * detection.c: see detection.h. What a sample stands for, and with whom it is,
+ * hangs at the buffer as qdata, which goes with it.
  */
-#include "hoard.h"
+#include "detection.h"
 
 #include "fork.h"
 #include "mini-object.h"
@@ -16,12 +17,12 @@
 #define SAMPLE_EVERY ((gsize) 1 << 20)
 
 /* A smaller one is not: what queues pack, with default options. */
-#define SAMPLE_LEAST ((gsize) 64 << 10)
+#define SAMPLE_MIN ((gsize) 64 << 10)
 
 /* An element that sits on so many bytes, in so many buffers, is a queue as well
  * if it does so for a while, or has much more; until it has less than half. One
  * through which large frames pass has one or two in hand. */
-#define QUEUE_LEAST ((guint64) 4 << 20)
+#define QUEUE_MIN ((guint64) 4 << 20)
 #define QUEUE_MUCH ((guint64) 32 << 20)
 #define QUEUE_BUFFERS 4
 #define QUEUE_US G_USEC_PER_SEC
@@ -33,7 +34,7 @@ typedef struct
   guint n; /* buffers */
 } Share;
 
-struct _FmHoard
+struct _FmDetection
 {
   gatomicrefcount refs;
 
@@ -53,15 +54,15 @@ struct _FmHoard
 
 typedef struct
 {
-  GstBuffer *buffer; /* goes with it */
-  FmHoard *hoard;    /* with a reference; or NULL */
+  GstBuffer *buffer;      /* goes with it */
+  FmDetection *detection; /* with a reference; or NULL */
   gboolean is_pooled;
   gint64 since; /* when it came there; monotonic */
   Share share;
   GList link;
 } Sample;
 
-/* Around every look at a sample or a hoard: two threads may be the first to
+/* Around every look at a sample or a detection: two threads may be the first to
  * whom a buffer comes, and GStreamer's own lock below is not to be taken during
  * a fork. */
 static FmMutex lock;
@@ -84,30 +85,30 @@ give_lock (void)
   fm_mutex_unlock (&lock);
 }
 
-FmHoard *
-fm_hoard_new (void)
+FmDetection *
+fm_detection_new (void)
 {
   static const FmForkHandlers handlers = {take_lock, give_lock, give_lock};
-  FmHoard *hoard = g_new0 (FmHoard, 1);
+  FmDetection *detection = g_new0 (FmDetection, 1);
 
-  fm_fork_register (FM_FORK_HOARD, &handlers);
-  g_atomic_ref_count_init (&hoard->refs);
-  return hoard;
+  fm_fork_register (FM_FORK_DETECTION, &handlers);
+  g_atomic_ref_count_init (&detection->refs);
+  return detection;
 }
 
 void
-fm_hoard_unref (FmHoard *hoard)
+fm_detection_unref (FmDetection *detection)
 {
-  if (g_atomic_ref_count_dec (&hoard->refs))
-    g_free (hoard);
+  if (g_atomic_ref_count_dec (&detection->refs))
+    g_free (detection);
 }
 
 /* From where @sample is, with the lock held. What is returned is to be
  * unreferenced without it. */
-static FmHoard *
+static FmDetection *
 take_away (Sample *sample, gint64 now)
 {
-  FmHoard *from = g_steal_pointer (&sample->hoard);
+  FmDetection *from = g_steal_pointer (&sample->detection);
 
   if (from == NULL)
     return NULL;
@@ -129,48 +130,48 @@ is_released (const Sample *sample)
 
 /* With the lock held, and a reference of the caller's. */
 static void
-forget_released (FmHoard *hoard, gint64 now)
+forget_released (FmDetection *detection, gint64 now)
 {
-  GList *link = hoard->samples.head;
+  GList *link = detection->samples.head;
 
   while (link != NULL) {
     Sample *sample = link->data;
 
     link = link->next;
     if (is_released (sample))
-      fm_hoard_unref (take_away (sample, now));
+      fm_detection_unref (take_away (sample, now));
   }
 }
 
 /* With the lock held. */
 static void
-put (Sample *sample, FmHoard *hoard, gint64 now)
+put (Sample *sample, FmDetection *detection, gint64 now)
 {
-  const Share *share = &hoard->since;
+  const Share *share = &detection->since;
   guint64 bytes;
 
-  forget_released (hoard, now);
-  g_atomic_ref_count_inc (&hoard->refs);
-  sample->hoard = hoard;
+  forget_released (detection, now);
+  g_atomic_ref_count_inc (&detection->refs);
+  sample->detection = detection;
   sample->since = now;
   sample->share = *share;
   sample->is_pooled = sample->buffer->pool != NULL;
-  g_queue_push_tail_link (&hoard->samples, &sample->link);
-  atomic_fetch_add (&hoard->n, share->n);
-  bytes = atomic_fetch_add (&hoard->bytes, share->bytes) + share->bytes;
-  hoard->foreign += share->foreign;
-  if (bytes > hoard->peak) {
-    hoard->peak = bytes;
-    hoard->foreign_at_peak = hoard->foreign;
+  g_queue_push_tail_link (&detection->samples, &sample->link);
+  atomic_fetch_add (&detection->n, share->n);
+  bytes = atomic_fetch_add (&detection->bytes, share->bytes) + share->bytes;
+  detection->foreign += share->foreign;
+  if (bytes > detection->peak) {
+    detection->peak = bytes;
+    detection->foreign_at_peak = detection->foreign;
   }
 }
 
 /* It is with @to from now on, which may be NULL. */
 static void
-move (Sample *sample, FmHoard *to)
+move (Sample *sample, FmDetection *to)
 {
   gint64 now = g_get_monotonic_time ();
-  FmHoard *from;
+  FmDetection *from;
 
   fm_mutex_lock (&lock);
   from = take_away (sample, now);
@@ -178,7 +179,7 @@ move (Sample *sample, FmHoard *to)
     put (sample, to, now);
   fm_mutex_unlock (&lock);
   if (from != NULL)
-    fm_hoard_unref (from);
+    fm_detection_unref (from);
 }
 
 static void
@@ -226,22 +227,23 @@ add (Share *since, gsize bytes, gsize foreign)
 }
 
 void
-fm_hoard_enter (FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign)
+fm_detection_enter (
+    FmDetection *detection, GstBuffer *buffer, gsize bytes, gsize foreign)
 {
-  Share *since = &hoard->since;
+  Share *since = &detection->since;
   Sample *sample = find_sample (buffer);
 
   add (since, bytes, foreign);
-  if (sample == NULL && since->bytes >= SAMPLE_EVERY && bytes >= SAMPLE_LEAST)
+  if (sample == NULL && since->bytes >= SAMPLE_EVERY && bytes >= SAMPLE_MIN)
     sample = get_sample (buffer, TRUE);
   if (sample == NULL)
     return;
-  move (sample, hoard);
+  move (sample, detection);
   *since = (Share){0};
 }
 
 void
-fm_hoard_forget (GstBuffer *buffer)
+fm_detection_forget (GstBuffer *buffer)
 {
   Sample *sample = find_sample (buffer);
 
@@ -250,53 +252,53 @@ fm_hoard_forget (GstBuffer *buffer)
 }
 
 guint64
-fm_hoard_bytes (FmHoard *hoard)
+fm_detection_bytes (FmDetection *detection)
 {
-  return atomic_load_explicit (&hoard->bytes, memory_order_relaxed);
+  return atomic_load_explicit (&detection->bytes, memory_order_relaxed);
 }
 
 static gboolean
-is_deep (const FmHoard *hoard, guint64 bytes)
+is_deep (const FmDetection *detection, guint64 bytes)
 {
-  return G_UNLIKELY (bytes > QUEUE_LEAST)
-      && atomic_load_explicit (&hoard->n, memory_order_relaxed)
+  return G_UNLIKELY (bytes > QUEUE_MIN)
+      && atomic_load_explicit (&detection->n, memory_order_relaxed)
       >= QUEUE_BUFFERS;
 }
 
 gboolean
-fm_hoard_is_queue (FmHoard *hoard)
+fm_detection_is_queue (FmDetection *detection)
 {
-  guint64 bytes = fm_hoard_bytes (hoard);
+  guint64 bytes = fm_detection_bytes (detection);
   gint64 now;
 
-  if (!is_deep (hoard, bytes)) {
-    hoard->deep_since = 0;
-    hoard->is_queue = hoard->is_queue && bytes > QUEUE_LEAST / 2;
-    return hoard->is_queue;
+  if (!is_deep (detection, bytes)) {
+    detection->deep_since = 0;
+    detection->is_queue = detection->is_queue && bytes > QUEUE_MIN / 2;
+    return detection->is_queue;
   }
   now = g_get_monotonic_time ();
-  if (hoard->deep_since == 0)
-    hoard->deep_since = now;
-  if (bytes > QUEUE_MUCH || now - hoard->deep_since >= QUEUE_US)
-    hoard->is_queue = TRUE;
-  return hoard->is_queue;
+  if (detection->deep_since == 0)
+    detection->deep_since = now;
+  if (bytes > QUEUE_MUCH || now - detection->deep_since >= QUEUE_US)
+    detection->is_queue = TRUE;
+  return detection->is_queue;
 }
 
-FmHoardState
-fm_hoard_look (FmHoard *hoard)
+FmDetectionState
+fm_detection_look (FmDetection *detection)
 {
-  FmHoardState state = {0};
+  FmDetectionState state = {0};
   const Sample *oldest;
 
   fm_mutex_lock (&lock);
-  forget_released (hoard, g_get_monotonic_time ());
-  state.bytes = atomic_load (&hoard->bytes);
-  state.peak = hoard->peak;
-  state.foreign_at_peak = hoard->foreign_at_peak;
-  oldest = g_queue_peek_head (&hoard->samples);
+  forget_released (detection, g_get_monotonic_time ());
+  state.bytes = atomic_load (&detection->bytes);
+  state.peak = detection->peak;
+  state.foreign_at_peak = detection->foreign_at_peak;
+  oldest = g_queue_peek_head (&detection->samples);
   if (oldest != NULL) {
     state.oldest_us = g_get_monotonic_time () - oldest->since;
-    state.keeps_all = hoard->last_left < oldest->since;
+    state.keeps_all = detection->last_left < oldest->since;
   }
   fm_mutex_unlock (&lock);
   return state;

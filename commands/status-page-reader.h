@@ -1,70 +1,72 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-reader.h: the statistics pages of running programs, found and read.
+ * status-page-reader.h: the status pages of running programs, found and read.
  *
  * The set of pages is brought up to date by a scan, which removes those of dead
  * programs. Then all programs are asked at once, and whoever answers in time is
- * fresh: one that hangs costs a viewer FM_PAGES_WAIT_US, however many hang.
+ * fresh: one that hangs costs a viewer FM_STATUS_PAGES_WAIT_US, however many
+ * hang.
  *
  * What is in a page is the program's to choose and may change at any moment, a
  * page being cut short included. So a page is copied with pread(), which cannot
  * raise SIGBUS, and the mapping is only ever an address for the futex call.
  */
-#ifndef FM_PAGE_READER_H
-#define FM_PAGE_READER_H
+#ifndef FM_STATUS_PAGE_READER_H
+#define FM_STATUS_PAGE_READER_H
 
 #include <glib.h>
 
 G_BEGIN_DECLS
 
 /* How long a program has to answer. */
-#define FM_PAGES_WAIT_US (250 * G_TIME_SPAN_MILLISECOND)
+#define FM_STATUS_PAGES_WAIT_US (250 * G_TIME_SPAN_MILLISECOND)
 
 typedef enum {
-  FM_PAGE_READABLE,
-  FM_PAGE_OTHER_VERSION,
-  FM_PAGE_DAMAGED, /* its sizes do not fit together */
-} FmPageState;
+  FM_STATUS_PAGE_READABLE,
+  FM_STATUS_PAGE_OTHER_VERSION,
+  FM_STATUS_PAGE_DAMAGED, /* its sizes do not fit together */
+} FmStatusPageState;
 
 typedef struct
 {
   gchar *name;          /* of the file: it names one run of one program */
   gint64 pid;           /* as the caller sees it, or as the program does */
   gboolean pid_is_ours; /* the former: /proc has it under this number */
-  FmPageState state;
-  gboolean answering; /* answered the last fm_pages_ask() */
+  FmStatusPageState state;
+  gboolean answering; /* answered the last fm_status_pages_ask() */
   gchar *text;        /* the last that was read, ended by NUL; NULL: none */
   gsize length;
 } FmProgramPage;
 
-typedef struct FmPages FmPages;
+typedef struct FmStatusPages FmStatusPages;
 
 /* @directory need not be there, not yet. */
-FmPages *fm_pages_new (const gchar *directory);
-void fm_pages_free (FmPages *pages);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmPages, fm_pages_free)
+FmStatusPages *fm_status_pages_new (const gchar *directory);
+void fm_status_pages_free (FmStatusPages *pages);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmStatusPages, fm_status_pages_free)
 
 /* Finds new pages, forgets and removes those of the dead. 0, or errno if the
  * directory can't be read; one that is not there, not yet, is empty. */
-int fm_pages_scan (FmPages *pages);
+int fm_status_pages_scan (FmStatusPages *pages);
 
 /* Why there may be programs that a scan, which gave @error, can't have seen, in
  * words; NULL: it has seen all. */
-gchar *fm_pages_obstacle (FmPages *pages, int error);
+gchar *fm_status_pages_obstacle (FmStatusPages *pages, int error);
 
 /* Asks every program for fresh figures and returns at once. */
-void fm_pages_ask (FmPages *pages);
+void fm_status_pages_ask (FmStatusPages *pages);
 
 /* Reads what has been answered so far. TRUE once there is nothing more to wait
  * for: all have answered, or the time is over. */
-gboolean fm_pages_collect (FmPages *pages);
+gboolean fm_status_pages_collect (FmStatusPages *pages);
 
 /* Asks and waits. */
-void fm_pages_refresh (FmPages *pages);
+void fm_status_pages_refresh (FmStatusPages *pages);
 
 /* FmProgramPage, in the order of their pids. Valid until the next scan. */
-const GPtrArray *fm_pages_list (FmPages *pages);
+const GPtrArray *fm_status_pages_list (FmStatusPages *pages);
 
 G_END_DECLS
 #endif

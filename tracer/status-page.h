@@ -1,18 +1,19 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page.h: the program's side of the statistics page (page-layout.h).
+ * status-page.h: the program's side of the status page (status-page-layout.h).
  *
  * Where there is no directory for it the page is memory of the process's own,
  * which nobody else sees: who waits for viewers can wait there all the same.
  *
- * Locking: one writer at a time; fm_page_poke() from anywhere, signal handlers
- * included.
+ * Locking: one writer at a time; fm_status_page_poke() from anywhere, signal
+ * handlers included.
  */
 #ifndef FM_STATISTICS_PAGE_H
 #define FM_STATISTICS_PAGE_H
 
-#include "page-layout.h"
+#include "status-page-layout.h"
 #include "seam.h"
 
 #include <stdatomic.h>
@@ -21,7 +22,7 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  FmPage *page;
+  FmStatusPage *page;
   gchar *path; /* NULL: nobody else sees it */
   int fd;      /* holds the locks; not closed before the end, by us */
   FmFileIdentity identity;
@@ -29,31 +30,32 @@ typedef struct
 
 /* Makes the page, in @runtime_dir if that is not NULL. FALSE if there is not
  * even memory for it. */
-gboolean fm_page_init (FmOwnPage *own, const gchar *runtime_dir);
+gboolean fm_status_page_init (FmOwnPage *own, const gchar *runtime_dir);
 
 /* Removes the file; the memory stays, for those who poke it. */
-void fm_page_hide (FmOwnPage *own);
+void fm_status_page_hide (FmOwnPage *own);
 
 /* Removes the file, and the mapping. */
-void fm_page_clear (FmOwnPage *own);
+void fm_status_page_clear (FmOwnPage *own);
 
 /* In the child of a fork, where it is the parent's page still: lets go of it,
  * with async-signal-safe calls alone. */
-void fm_page_abandon (FmOwnPage *own);
+void fm_status_page_abandon (FmOwnPage *own);
 
 /* Puts a text there, if it fits; FALSE if it does not. Its figures were taken
- * after fm_page_asked() had been @asked. */
-gboolean fm_page_write (FmOwnPage *own, guint32 asked, const gchar *text);
+ * after fm_status_page_asked() had been @asked. */
+gboolean fm_status_page_write (
+    FmOwnPage *own, guint32 asked, const gchar *text);
 
-/* How often it was asked so far, by viewers or by fm_page_poke(). */
-guint32 fm_page_asked (FmOwnPage *own);
+/* How often it was asked so far, by viewers or by fm_status_page_poke(). */
+guint32 fm_status_page_asked (FmOwnPage *own);
 
 /* Waits until it has been asked other than @asked times, or until @timeout (us;
  * negative: for ever) has passed. May return early. */
-void fm_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout);
+void fm_status_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout);
 
 /* Asks, and wakes who waits. Async-signal-safe. */
-void fm_page_poke (FmOwnPage *own);
+void fm_status_page_poke (FmOwnPage *own);
 
 G_END_DECLS
 #endif

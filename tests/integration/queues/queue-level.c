@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * holdings.c: tests tracer/holdings.c by itself: what a queue is said to hold,
- * where that is counted by the buffers that are in use (appsink), and where the
- * queue tells its level.
+ * queue-level.c: tests tracer/queue-level.c by itself: what a queue is said to
+ * hold, where that is counted by the buffers that are in use (appsink), and
+ * where the queue tells its level.
  */
-#include "holdings.h"
+#include "queue-level.h"
 
 #include "foreign-fixture.h"
 
@@ -22,9 +23,9 @@ make (const gchar *factory)
 }
 
 static gboolean
-exceeds (FmHolding *holding, GstBuffer *buffer, gsize bytes, guint64 limit)
+exceeds (FmQueueLevel *level, GstBuffer *buffer, gsize bytes, guint64 limit)
 {
-  return fm_holding_exceeds (holding, buffer, bytes, bytes, limit);
+  return fm_queue_level_exceeds (level, buffer, bytes, bytes, limit);
 }
 
 static void
@@ -32,32 +33,32 @@ test_in_use (void **state)
 {
   GstElement *sink = make ("appsink");
   g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
-  FmHolding *holding = fm_holding_new (sink, pad);
+  FmQueueLevel *level = fm_queue_level_new (sink, pad);
   GstBuffer *buffers[10];
   guint i;
 
   for (i = 0; i < 10; i++) {
     buffers[i] = wrapped_buffer (BLOCK, i, NULL);
-    assert_false (exceeds (holding, buffers[i], BLOCK, 10 * BLOCK));
+    assert_false (exceeds (level, buffers[i], BLOCK, 10 * BLOCK));
     /* The same one once more adds nothing. */
-    assert_false (exceeds (holding, buffers[i], BLOCK, 10 * BLOCK));
-    assert_int_equal (fm_holding_bytes (holding), (i + 1) * BLOCK);
+    assert_false (exceeds (level, buffers[i], BLOCK, 10 * BLOCK));
+    assert_int_equal (fm_queue_level_bytes (level), (i + 1) * BLOCK);
   }
   for (i = 0; i < 5; i++) {
     g_autoptr (GstBuffer) next = wrapped_buffer (BLOCK, i, NULL);
     GThread *thread;
 
-    assert_true (exceeds (holding, next, BLOCK, 10 * BLOCK));
+    assert_true (exceeds (level, next, BLOCK, 10 * BLOCK));
     thread = g_thread_new (
         "free", (GThreadFunc) (GCallback) gst_buffer_unref, buffers[i]);
     g_thread_join (thread);
-    assert_int_equal (fm_holding_bytes (holding), 9 * BLOCK);
-    assert_false (exceeds (holding, next, BLOCK, 10 * BLOCK));
+    assert_int_equal (fm_queue_level_bytes (level), 9 * BLOCK);
+    assert_false (exceeds (level, next, BLOCK, 10 * BLOCK));
     buffers[i] = g_steal_pointer (&next);
   }
-  assert_true (exceeds (holding, buffers[0], 11 * BLOCK, 10 * BLOCK));
+  assert_true (exceeds (level, buffers[0], 11 * BLOCK, 10 * BLOCK));
   /* It may go before they do. */
-  fm_holding_free (holding);
+  fm_queue_level_free (level);
   for (i = 0; i < 10; i++)
     gst_buffer_unref (buffers[i]);
   gst_object_unref (sink);
@@ -69,26 +70,26 @@ test_in_use_of_pools (void **state)
 {
   GstElement *sink = make ("appsink");
   g_autoptr (GstPad) pad = gst_element_get_static_pad (sink, "sink");
-  FmHolding *holding = fm_holding_new (sink, pad);
+  FmQueueLevel *level = fm_queue_level_new (sink, pad);
   GstBufferPool *first = counting_pool_new (4), *second = counting_pool_new (4);
   GstBuffer *buffers[4], *others[4];
   guint i;
 
   for (i = 0; i < 4; i++) {
     buffers[i] = acquire (first);
-    assert_false (exceeds (holding, buffers[i], BLOCK, 4 * BLOCK));
+    assert_false (exceeds (level, buffers[i], BLOCK, 4 * BLOCK));
   }
   others[0] = acquire (second);
-  assert_true (exceeds (holding, others[0], BLOCK, 4 * BLOCK));
+  assert_true (exceeds (level, others[0], BLOCK, 4 * BLOCK));
   gst_buffer_unref (buffers[3]);
-  assert_false (exceeds (holding, others[0], BLOCK, 4 * BLOCK));
+  assert_false (exceeds (level, others[0], BLOCK, 4 * BLOCK));
   buffers[3] = acquire (first);
-  assert_true (exceeds (holding, buffers[3], BLOCK, 4 * BLOCK));
+  assert_true (exceeds (level, buffers[3], BLOCK, 4 * BLOCK));
   for (i = 0; i < 4; i++)
     gst_buffer_unref (buffers[i]);
   for (i = 1; i < 4; i++) {
     others[i] = acquire (second);
-    assert_false (exceeds (holding, others[i], BLOCK, 4 * BLOCK));
+    assert_false (exceeds (level, others[i], BLOCK, 4 * BLOCK));
   }
   for (i = 0; i < 4; i++)
     gst_buffer_unref (others[i]);
@@ -96,8 +97,8 @@ test_in_use_of_pools (void **state)
   gst_buffer_pool_set_active (second, FALSE);
   gst_object_unref (first);
   gst_object_unref (second);
-  assert_int_equal (fm_holding_bytes (holding), 0);
-  fm_holding_free (holding);
+  assert_int_equal (fm_queue_level_bytes (level), 0);
+  fm_queue_level_free (level);
   gst_object_unref (sink);
 }
 
@@ -133,7 +134,7 @@ feed_new (GstPad *entrance)
 static void
 check_level (GstElement *element, GstPad *entrance, GstPad *exit)
 {
-  FmHolding *holding = fm_holding_new (element, entrance);
+  FmQueueLevel *level = fm_queue_level_new (element, entrance);
   GstPad *feed, *end = gst_object_ref_sink (gst_pad_new ("end", GST_PAD_SINK));
   gint64 deadline = g_get_monotonic_time () + PATIENCE;
   g_autoptr (GstBuffer) next = wrapped_buffer (BLOCK, 0, NULL);
@@ -151,19 +152,19 @@ check_level (GstElement *element, GstPad *entrance, GstPad *exit)
   for (i = 0; i < 4; i++) {
     GstBuffer *buffer = wrapped_buffer (BLOCK, i, NULL);
 
-    assert_false (exceeds (holding, buffer, BLOCK, 4 * BLOCK + BLOCK / 2));
-    assert_int_equal (fm_holding_bytes (holding), (i + 1) * BLOCK);
+    assert_false (exceeds (level, buffer, BLOCK, 4 * BLOCK + BLOCK / 2));
+    assert_int_equal (fm_queue_level_bytes (level), (i + 1) * BLOCK);
     assert_int_equal (gst_pad_push (feed, buffer), GST_FLOW_OK);
   }
-  assert_true (exceeds (holding, next, BLOCK, 4 * BLOCK + BLOCK / 2));
+  assert_true (exceeds (level, next, BLOCK, 4 * BLOCK + BLOCK / 2));
   gst_pad_remove_probe (exit, held);
-  while (exceeds (holding, next, BLOCK, BLOCK)
-      && g_get_monotonic_time () < deadline)
+  while (
+      exceeds (level, next, BLOCK, BLOCK) && g_get_monotonic_time () < deadline)
     g_usleep (1000);
-  assert_int_equal (fm_holding_bytes (holding), BLOCK);
+  assert_int_equal (fm_queue_level_bytes (level), BLOCK);
 
   gst_element_set_state (element, GST_STATE_NULL);
-  fm_holding_free (holding);
+  fm_queue_level_free (level);
   gst_pad_unlink (feed, entrance);
   gst_pad_unlink (exit, end);
   gst_object_unref (feed);

@@ -1,8 +1,9 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-reader.c: a page that is written all the time is never read half old and
- * half new.
+ * status-page-reader.c: a page that is written all the time is never read half
+ * old and half new.
  *
  * A child owns the page. Each of its texts is one letter, repeated as often as
  * goes with that and its neighbour, and it writes the next one whether it has
@@ -11,8 +12,8 @@
  * letters. And a text that was written without having been asked for is not
  * taken for an answer; one that comes late is.
  */
-#include "page-layout.h"
-#include "page-reader.h"
+#include "status-page-layout.h"
+#include "status-page-reader.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -40,7 +41,7 @@ length_of (guint letter)
 }
 
 static void
-write_text (FmPage *page, guint letter, gboolean answers)
+write_text (FmStatusPage *page, guint letter, gboolean answers)
 {
   guint32 sequence =
       atomic_load_explicit (&page->sequence, memory_order_relaxed);
@@ -66,18 +67,19 @@ own_page (const gchar *path, int ready, Owner owner)
 {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   int fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  FmPage *page;
+  FmStatusPage *page;
 
   prctl (PR_SET_PDEATHSIG, SIGKILL);
   if (fd < 0 || fcntl (fd, F_SETLK, &lock) != 0
-      || ftruncate (fd, FM_PAGE_SIZE) != 0)
+      || ftruncate (fd, FM_STATUS_PAGE_SIZE) != 0)
     _exit (1);
-  page = mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  page = mmap (
+      NULL, FM_STATUS_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (page == MAP_FAILED)
     _exit (1);
-  page->version = FM_PAGE_VERSION;
-  page->size = FM_PAGE_SIZE;
-  memcpy (page->magic, FM_PAGE_MAGIC, sizeof page->magic);
+  page->version = FM_STATUS_PAGE_VERSION;
+  page->size = FM_STATUS_PAGE_SIZE;
+  memcpy (page->magic, FM_STATUS_PAGE_MAGIC, sizeof page->magic);
   if (write (ready, "", 1) != 1)
     _exit (1);
   for (guint i = 0;; i++) {
@@ -107,7 +109,7 @@ typedef struct
   gchar *directory;
   gchar *path;
   pid_t owner;
-  FmPages *pages;
+  FmStatusPages *pages;
   const FmProgramPage *page;
 } Fixture;
 
@@ -128,10 +130,10 @@ start (Fixture *fixture, Owner owner)
   assert_int_equal (read (ready[0], &byte, 1), 1);
   close (ready[0]);
 
-  fixture->pages = fm_pages_new (fixture->directory);
-  fm_pages_scan (fixture->pages);
-  assert_int_equal (fm_pages_list (fixture->pages)->len, 1);
-  fixture->page = g_ptr_array_index (fm_pages_list (fixture->pages), 0);
+  fixture->pages = fm_status_pages_new (fixture->directory);
+  fm_status_pages_scan (fixture->pages);
+  assert_int_equal (fm_status_pages_list (fixture->pages)->len, 1);
+  fixture->page = g_ptr_array_index (fm_status_pages_list (fixture->pages), 0);
 }
 
 static void
@@ -139,9 +141,9 @@ stop (Fixture *fixture)
 {
   kill (fixture->owner, SIGKILL);
   assert_int_equal (waitpid (fixture->owner, NULL, 0), fixture->owner);
-  fm_pages_scan (fixture->pages);
-  assert_int_equal (fm_pages_list (fixture->pages)->len, 0);
-  fm_pages_free (fixture->pages);
+  fm_status_pages_scan (fixture->pages);
+  assert_int_equal (fm_status_pages_list (fixture->pages)->len, 0);
+  fm_status_pages_free (fixture->pages);
   assert_int_equal (g_rmdir (fixture->directory), 0);
   g_free (fixture->path);
   g_free (fixture->directory);
@@ -155,9 +157,9 @@ count_answers (Fixture *fixture, guint reads)
   guint answers = 0;
 
   for (guint i = 0; i < reads; i++) {
-    fm_pages_refresh (fixture->pages);
+    fm_status_pages_refresh (fixture->pages);
     assert_int_equal (page->pid, fixture->owner);
-    assert_int_equal (page->state, FM_PAGE_READABLE);
+    assert_int_equal (page->state, FM_STATUS_PAGE_READABLE);
     answers += page->answering;
     if (page->text && page->length > 0)
       assert_whole (page);
@@ -190,20 +192,21 @@ static void
 a_late_answer_is_one (void **state)
 {
   Fixture fixture;
-  FmPage *page;
+  FmStatusPage *page;
   int fd;
 
   start (&fixture, OWNER_IS_SILENT);
   assert_int_equal (count_answers (&fixture, 1), 0);
   fd = open (fixture.path, O_RDWR);
-  page = mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  page = mmap (
+      NULL, FM_STATUS_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   assert_ptr_not_equal (page, MAP_FAILED);
   write_text (page, 7, TRUE);
   assert_int_equal (count_answers (&fixture, 1), 1);
   assert_int_equal (fixture.page->text[0], 'a' + 7);
   /* It answers nothing that is asked after it. */
   assert_int_equal (count_answers (&fixture, 1), 0);
-  munmap (page, FM_PAGE_SIZE);
+  munmap (page, FM_STATUS_PAGE_SIZE);
   close (fd);
   stop (&fixture);
 }

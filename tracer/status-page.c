@@ -1,16 +1,17 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page.c: see page.h.
+ * status-page.c: see status-page.h.
  *
  * All of the file has its space before it is mapped, or a full file system
  * would be a SIGBUS. It is made under a name that no viewer looks at, and gets
  * its own when it is finished: long enough, locked, with its magic. So a viewer
  * finds neither an empty page nor one that looks dead.
  */
-#include "page.h"
+#include "status-page.h"
 
-#include "page-files.h"
+#include "status-page-files.h"
 #include "seam.h"
 
 #include <errno.h>
@@ -34,8 +35,9 @@ static gboolean
 lock_file (int fd)
 {
   /* Kernels before 3.15 know only the second. */
-  return (lock_byte (fd, F_OFD_SETLK, FM_PAGE_LOCK_FILE) || errno == EINVAL)
-      && lock_byte (fd, F_SETLK, FM_PAGE_LOCK_PROCESS);
+  return (lock_byte (fd, F_OFD_SETLK, FM_STATUS_PAGE_LOCK_FILE)
+             || errno == EINVAL)
+      && lock_byte (fd, F_SETLK, FM_STATUS_PAGE_LOCK_PROCESS);
 }
 
 /* What is longer than a file may be would raise SIGXFSZ. */
@@ -46,7 +48,7 @@ may_be_used (const gchar *runtime_dir)
 
   return g_path_is_absolute (runtime_dir)
       && getrlimit (RLIMIT_FSIZE, &limit) == 0
-      && limit.rlim_cur >= FM_PAGE_SIZE;
+      && limit.rlim_cur >= FM_STATUS_PAGE_SIZE;
 }
 
 /* Its name, six letters and digits after the pid, is nobody else's. */
@@ -69,22 +71,23 @@ make_file (
     const gchar *runtime_dir, gchar **ret_unfinished, gchar **ret_finished)
 {
   g_autofree gchar *dir =
-      g_build_filename (runtime_dir, FM_PAGE_DIRECTORY, NULL);
+      g_build_filename (runtime_dir, FM_STATUS_PAGE_DIRECTORY, NULL);
   g_autofree gchar *name = make_name ();
   g_autofree gchar *path =
-      g_strconcat (dir, "/" FM_PAGE_UNFINISHED, name, NULL);
+      g_strconcat (dir, "/" FM_STATUS_PAGE_UNFINISHED, name, NULL);
   int fd;
 
   if (!may_be_used (runtime_dir) || !fm_machine_make_runtime_dir (dir))
     return -1;
   /* Before ours is there: to close a file is to lose the lock that tells our
    * pid. */
-  fm_page_remove_all_dead (dir);
+  fm_status_page_remove_all_dead (dir);
   fd = fm_seam_open (
       path, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0)
     return -1;
-  if (!lock_file (fd) || fm_seam_fallocate (fd, 0, 0, FM_PAGE_SIZE) < 0) {
+  if (!lock_file (fd)
+      || fm_seam_fallocate (fd, 0, 0, FM_STATUS_PAGE_SIZE) < 0) {
     (void) fm_seam_unlink (path);
     close (fd);
     return -1;
@@ -94,10 +97,10 @@ make_file (
   return fd;
 }
 
-static FmPage *
+static FmStatusPage *
 map (int fd)
 {
-  void *page = fm_seam_mmap (NULL, FM_PAGE_SIZE, PROT_READ | PROT_WRITE,
+  void *page = fm_seam_mmap (NULL, FM_STATUS_PAGE_SIZE, PROT_READ | PROT_WRITE,
       fd >= 0 ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, fd, 0);
 
   return page != MAP_FAILED ? page : NULL;
@@ -113,7 +116,7 @@ close_file (FmOwnPage *own)
 }
 
 void
-fm_page_hide (FmOwnPage *own)
+fm_status_page_hide (FmOwnPage *own)
 {
   if (own->fd < 0)
     return;
@@ -127,7 +130,7 @@ static void
 publish (FmOwnPage *own, gchar *finished)
 {
   if (fm_seam_rename (own->path, finished) < 0) {
-    fm_page_hide (own);
+    fm_status_page_hide (own);
     g_free (finished);
     return;
   }
@@ -136,7 +139,7 @@ publish (FmOwnPage *own, gchar *finished)
 }
 
 gboolean
-fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
+fm_status_page_init (FmOwnPage *own, const gchar *runtime_dir)
 {
   gchar *finished = NULL;
 
@@ -147,47 +150,47 @@ fm_page_init (FmOwnPage *own, const gchar *runtime_dir)
     (void) fm_seam_identify (own->fd, &own->identity);
   own->page = map (own->fd);
   if (own->page == NULL) {
-    fm_page_hide (own);
+    fm_status_page_hide (own);
     g_free (finished);
     return FALSE;
   }
-  own->page->version = FM_PAGE_VERSION;
-  own->page->size = FM_PAGE_SIZE;
-  memcpy (own->page->magic, FM_PAGE_MAGIC, sizeof FM_PAGE_MAGIC);
+  own->page->version = FM_STATUS_PAGE_VERSION;
+  own->page->size = FM_STATUS_PAGE_SIZE;
+  memcpy (own->page->magic, FM_STATUS_PAGE_MAGIC, sizeof FM_STATUS_PAGE_MAGIC);
   if (finished != NULL)
     publish (own, finished);
   return TRUE;
 }
 
 void
-fm_page_clear (FmOwnPage *own)
+fm_status_page_clear (FmOwnPage *own)
 {
-  fm_page_hide (own);
+  fm_status_page_hide (own);
   if (own->page != NULL)
-    (void) fm_seam_munmap (own->page, FM_PAGE_SIZE);
+    (void) fm_seam_munmap (own->page, FM_STATUS_PAGE_SIZE);
   own->page = NULL;
 }
 
 void
-fm_page_abandon (FmOwnPage *own)
+fm_status_page_abandon (FmOwnPage *own)
 {
   /* The path is not freed: malloc() is not to be used here. */
   own->path = NULL;
   close_file (own);
   if (own->page != NULL)
-    (void) fm_seam_munmap (own->page, FM_PAGE_SIZE);
+    (void) fm_seam_munmap (own->page, FM_STATUS_PAGE_SIZE);
   own->page = NULL;
 }
 
 /* ---- the text ---- */
 
 gboolean
-fm_page_write (FmOwnPage *own, guint32 asked, const gchar *text)
+fm_status_page_write (FmOwnPage *own, guint32 asked, const gchar *text)
 {
-  FmPage *page = own->page;
+  FmStatusPage *page = own->page;
   gsize length = strlen (text);
 
-  if (length > FM_PAGE_SIZE - sizeof *page)
+  if (length > FM_STATUS_PAGE_SIZE - sizeof *page)
     return FALSE;
   atomic_fetch_add_explicit (&page->sequence, 1, memory_order_relaxed);
   atomic_thread_fence (memory_order_release);
@@ -209,13 +212,13 @@ futex (
 }
 
 guint32
-fm_page_asked (FmOwnPage *own)
+fm_status_page_asked (FmOwnPage *own)
 {
   return atomic_load (&own->page->asked);
 }
 
 void
-fm_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout)
+fm_status_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout)
 {
   const struct timespec time = {
       timeout / G_USEC_PER_SEC, timeout % G_USEC_PER_SEC * 1000};
@@ -224,7 +227,7 @@ fm_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout)
 }
 
 void
-fm_page_poke (FmOwnPage *own)
+fm_status_page_poke (FmOwnPage *own)
 {
   atomic_fetch_add (&own->page->asked, 1);
   futex (own, FUTEX_WAKE, G_MAXINT, NULL);

@@ -1,11 +1,12 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * hoard.c: tests who sits on buffers: tracer/hoard.c alone, and an element that
- * nobody listed and that keeps what it gets. The second is a process of its
- * own, which this program starts with GST_TRACERS.
+ * detection.c: tests who sits on buffers: tracer/detection.c alone, and an
+ * element that nobody listed and that keeps what it gets. The second is a
+ * process of its own, which this program starts with GST_TRACERS.
  */
-#include "hoard.h"
+#include "detection.h"
 #include "mini-object.h"
 
 #include "../../unit/testing.h"
@@ -24,29 +25,30 @@ wrapped (void)
 }
 
 static guint64
-enter (FmHoard *hoard, GstBuffer *buffer, gsize bytes, gsize foreign)
+enter (FmDetection *detection, GstBuffer *buffer, gsize bytes, gsize foreign)
 {
-  fm_hoard_enter (hoard, buffer, bytes, foreign);
-  return fm_hoard_bytes (hoard);
+  fm_detection_enter (detection, buffer, bytes, foreign);
+  return fm_detection_bytes (detection);
 }
 
 static void
 test_enters_and_goes (void **state)
 {
-  FmHoard *hoard = fm_hoard_new ();
+  FmDetection *detection = fm_detection_new ();
   GstBuffer *a = wrapped (), *b = wrapped (), *c = wrapped ();
-  FmHoardState seen;
+  FmDetectionState seen;
 
-  assert_int_equal (enter (hoard, a, TESTING_MIB, TESTING_MIB), TESTING_MIB);
-  assert_int_equal (enter (hoard, b, TESTING_MIB, 0), 2 * TESTING_MIB);
+  assert_int_equal (
+      enter (detection, a, TESTING_MIB, TESTING_MIB), TESTING_MIB);
+  assert_int_equal (enter (detection, b, TESTING_MIB, 0), 2 * TESTING_MIB);
   gst_buffer_unref (a);
-  assert_int_equal (enter (hoard, c, TESTING_MIB, 0), 2 * TESTING_MIB);
-  seen = fm_hoard_look (hoard);
+  assert_int_equal (enter (detection, c, TESTING_MIB, 0), 2 * TESTING_MIB);
+  seen = fm_detection_look (detection);
   assert_int_equal (seen.bytes, 2 * TESTING_MIB);
   assert_int_equal (seen.peak, 2 * TESTING_MIB);
   assert_int_equal (seen.foreign_at_peak, TESTING_MIB);
   /* A buffer may outlive who watched it. */
-  fm_hoard_unref (hoard);
+  fm_detection_unref (detection);
   gst_buffer_unref (b);
   gst_buffer_unref (c);
 }
@@ -56,13 +58,13 @@ test_enters_and_goes (void **state)
 static void
 test_samples (void **state)
 {
-  FmHoard *hoard = fm_hoard_new ();
+  FmDetection *detection = fm_detection_new ();
   GstBuffer *buffers[8];
   guint i;
 
   for (i = 0; i < 8; i++) {
     buffers[i] = wrapped ();
-    assert_int_equal (enter (hoard, buffers[i], BLOCK, i < 2 ? BLOCK : 0),
+    assert_int_equal (enter (detection, buffers[i], BLOCK, i < 2 ? BLOCK : 0),
         (i + 1) / 4 * TESTING_MIB);
     assert_int_equal (
         fm_mini_object_may_have_data (GST_MINI_OBJECT_CAST (buffers[i])),
@@ -70,30 +72,31 @@ test_samples (void **state)
   }
   for (i = 0; i < 8; i++) {
     gst_buffer_unref (buffers[i]);
-    assert_int_equal (fm_hoard_bytes (hoard), (2 - (i + 1) / 4) * TESTING_MIB);
+    assert_int_equal (
+        fm_detection_bytes (detection), (2 - (i + 1) / 4) * TESTING_MIB);
   }
-  fm_hoard_unref (hoard);
+  fm_detection_unref (detection);
 }
 
 /* What may be packed is not followed, but counts with what is, up to a MiB. */
 static void
 test_small_ones (void **state)
 {
-  FmHoard *hoard = fm_hoard_new ();
+  FmDetection *detection = fm_detection_new ();
   g_autoptr (GstBuffer) small = wrapped (), large = wrapped ();
   guint i;
 
   for (i = 0; i < 2048; i++)
-    assert_int_equal (enter (hoard, small, TESTING_KIB, 0), 0);
-  assert_int_equal (enter (hoard, large, BLOCK, 0), TESTING_MIB + BLOCK);
-  fm_hoard_unref (hoard);
+    assert_int_equal (enter (detection, small, TESTING_KIB, 0), 0);
+  assert_int_equal (enter (detection, large, BLOCK, 0), TESTING_MIB + BLOCK);
+  fm_detection_unref (detection);
 }
 
 /* A buffer is with whom it entered last. */
 static void
 test_moves_on (void **state)
 {
-  FmHoard *first = fm_hoard_new (), *second = fm_hoard_new ();
+  FmDetection *first = fm_detection_new (), *second = fm_detection_new ();
   GstBuffer *buffers[BLOCKS];
   guint i;
 
@@ -103,16 +106,16 @@ test_moves_on (void **state)
     assert_int_equal (
         enter (second, buffers[i], BLOCK, BLOCK), (i + 1) / 4 * TESTING_MIB);
   }
-  assert_int_equal (fm_hoard_look (first).peak, TESTING_MIB);
-  assert_int_equal (fm_hoard_look (second).peak, BLOCKS / 4 * TESTING_MIB);
+  assert_int_equal (fm_detection_look (first).peak, TESTING_MIB);
+  assert_int_equal (fm_detection_look (second).peak, BLOCKS / 4 * TESTING_MIB);
   /* Nor is it with whom it was before where nobody counts. */
   for (i = 0; i < BLOCKS; i++)
-    fm_hoard_forget (buffers[i]);
-  assert_int_equal (fm_hoard_bytes (second), 0);
+    fm_detection_forget (buffers[i]);
+  assert_int_equal (fm_detection_bytes (second), 0);
   for (i = 0; i < BLOCKS; i++)
     gst_buffer_unref (buffers[i]);
-  fm_hoard_unref (first);
-  fm_hoard_unref (second);
+  fm_detection_unref (first);
+  fm_detection_unref (second);
 }
 
 /* One that is back in its pool is with nobody, though it exists. */
@@ -121,7 +124,7 @@ test_pool (void **state)
 {
   GstBufferPool *pool = gst_buffer_pool_new ();
   GstStructure *config = gst_buffer_pool_get_config (pool);
-  FmHoard *hoard = fm_hoard_new ();
+  FmDetection *detection = fm_detection_new ();
   GstBuffer *buffers[8];
   guint round, i;
 
@@ -131,59 +134,59 @@ test_pool (void **state)
   for (round = 0; round < 3; round++) {
     for (i = 0; i < 8; i++) {
       gst_buffer_pool_acquire_buffer (pool, &buffers[i], NULL);
-      fm_hoard_enter (hoard, buffers[i], BLOCK, 0);
+      fm_detection_enter (detection, buffers[i], BLOCK, 0);
     }
-    assert_int_equal (fm_hoard_look (hoard).bytes, 8 * BLOCK);
+    assert_int_equal (fm_detection_look (detection).bytes, 8 * BLOCK);
     /* The next time they come in another order. */
     gst_buffer_unref (buffers[3]);
     for (i = 0; i < 8; i++) {
       if (i != 3)
         gst_buffer_unref (buffers[i]);
     }
-    assert_int_equal (fm_hoard_look (hoard).bytes, 0);
-    assert_int_equal (fm_hoard_look (hoard).peak, 8 * BLOCK);
+    assert_int_equal (fm_detection_look (detection).bytes, 0);
+    assert_int_equal (fm_detection_look (detection).peak, 8 * BLOCK);
   }
   gst_buffer_pool_set_active (pool, FALSE);
   gst_object_unref (pool);
-  fm_hoard_unref (hoard);
+  fm_detection_unref (detection);
 }
 
 /* Whether all that came is there still. */
 static void
 test_keeps_all (void **state)
 {
-  FmHoard *hoard = fm_hoard_new ();
+  FmDetection *detection = fm_detection_new ();
   GstBuffer *a = wrapped (), *b = wrapped (), *c = wrapped ();
 
-  assert_false (fm_hoard_look (hoard).keeps_all);
-  assert_int_equal (fm_hoard_look (hoard).oldest_us, 0);
-  enter (hoard, a, TESTING_MIB, 0);
+  assert_false (fm_detection_look (detection).keeps_all);
+  assert_int_equal (fm_detection_look (detection).oldest_us, 0);
+  enter (detection, a, TESTING_MIB, 0);
   g_usleep (1000);
-  enter (hoard, b, TESTING_MIB, 0);
-  assert_true (fm_hoard_look (hoard).keeps_all);
-  assert_true (fm_hoard_look (hoard).oldest_us >= 1000);
+  enter (detection, b, TESTING_MIB, 0);
+  assert_true (fm_detection_look (detection).keeps_all);
+  assert_true (fm_detection_look (detection).oldest_us >= 1000);
   gst_buffer_unref (a);
-  assert_false (fm_hoard_look (hoard).keeps_all);
+  assert_false (fm_detection_look (detection).keeps_all);
   gst_buffer_unref (b);
-  assert_int_equal (fm_hoard_look (hoard).oldest_us, 0);
+  assert_int_equal (fm_detection_look (detection).oldest_us, 0);
   g_usleep (1000);
-  enter (hoard, c, TESTING_MIB, 0);
-  assert_true (fm_hoard_look (hoard).keeps_all);
+  enter (detection, c, TESTING_MIB, 0);
+  assert_true (fm_detection_look (detection).keeps_all);
   gst_buffer_unref (c);
-  fm_hoard_unref (hoard);
+  fm_detection_unref (detection);
 }
 
 /* The same one twice is there once. */
 static void
 test_comes_back (void **state)
 {
-  FmHoard *hoard = fm_hoard_new ();
+  FmDetection *detection = fm_detection_new ();
   g_autoptr (GstBuffer) buffer = wrapped (), next = wrapped ();
 
-  enter (hoard, buffer, TESTING_MIB, 0);
-  enter (hoard, buffer, TESTING_MIB, 0);
-  assert_int_equal (enter (hoard, next, TESTING_MIB, 0), 2 * TESTING_MIB);
-  fm_hoard_unref (hoard);
+  enter (detection, buffer, TESTING_MIB, 0);
+  enter (detection, buffer, TESTING_MIB, 0);
+  assert_int_equal (enter (detection, next, TESTING_MIB, 0), 2 * TESTING_MIB);
+  fm_detection_unref (detection);
 }
 
 /* ---- the process ---- */
@@ -288,7 +291,7 @@ static atomic_uint arrived;
 
 /* All enter each buffer at once, as if it was pushed into several pipelines. */
 static gpointer
-enter_all (gpointer hoard)
+enter_all (gpointer detection)
 {
   guint i;
 
@@ -296,7 +299,7 @@ enter_all (gpointer hoard)
     atomic_fetch_add (&arrived, 1);
     while (atomic_load (&arrived) < (i + 1) * THREADS)
       sched_yield ();
-    fm_hoard_enter (hoard, shared[i], TESTING_MIB, TESTING_MIB);
+    fm_detection_enter (detection, shared[i], TESTING_MIB, TESTING_MIB);
   }
   return NULL;
 }
@@ -305,7 +308,7 @@ enter_all (gpointer hoard)
 static void
 test_threads (void **state)
 {
-  FmHoard *hoards[THREADS];
+  FmDetection *detections[THREADS];
   GThread *threads[THREADS];
   guint64 left = 0;
   guint i;
@@ -313,21 +316,21 @@ test_threads (void **state)
   for (i = 0; i < ROUNDS; i++)
     shared[i] = gst_buffer_new_allocate (NULL, 1, NULL);
   for (i = 0; i < THREADS; i++) {
-    hoards[i] = fm_hoard_new ();
-    threads[i] = g_thread_new ("enters", enter_all, hoards[i]);
+    detections[i] = fm_detection_new ();
+    threads[i] = g_thread_new ("enters", enter_all, detections[i]);
   }
   for (i = 0; i < THREADS; i++)
     g_thread_join (threads[i]);
   for (i = 0; i < THREADS; i++) {
     g_autoptr (GstBuffer) last = gst_buffer_new_allocate (NULL, 1, NULL);
 
-    left += enter (hoards[i], last, TESTING_MIB, 0) - TESTING_MIB;
+    left += enter (detections[i], last, TESTING_MIB, 0) - TESTING_MIB;
   }
   assert_int_equal (left, ROUNDS * TESTING_MIB);
   for (i = 0; i < ROUNDS; i++)
     gst_buffer_unref (shared[i]);
   for (i = 0; i < THREADS; i++)
-    fm_hoard_unref (hoards[i]);
+    fm_detection_unref (detections[i]);
 }
 
 static void

@@ -1,14 +1,15 @@
 /* filemem: GStreamer's buffers on disk
+ * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * page-publish.c: tests how the statistics page comes into being: nobody who
+ * status-page-publish.c: tests how the status page comes into being: nobody who
  * looks into the directory finds one that is not finished, whatever happens
  * meanwhile, and what a program leaves that dies before goes with the next one.
  */
-#include "page.h"
+#include "status-page.h"
 
 #include "../../unit/testing.h"
-#include "page-files.h"
+#include "status-page-files.h"
 #include "seam.h"
 
 #include <errno.h>
@@ -45,7 +46,7 @@ setup (void **state)
 
   fixture->runtime_dir = testing_dir_new ();
   fixture->dir =
-      g_build_filename (fixture->runtime_dir, FM_PAGE_DIRECTORY, NULL);
+      g_build_filename (fixture->runtime_dir, FM_STATUS_PAGE_DIRECTORY, NULL);
   memset (&seen, 0, sizeof seen);
   seen.dir = fixture->dir;
   seen.refused = FM_CALL_THREAD; /* which a page does without */
@@ -83,7 +84,7 @@ only_name (const gchar *path, guint *ret_n)
 static void
 tidy_up (gconstpointer dir)
 {
-  fm_page_remove_all_dead (dir);
+  fm_status_page_remove_all_dead (dir);
 }
 
 static void
@@ -99,7 +100,8 @@ look (void)
   if (seen.name == NULL
       || !g_file_get_contents (path, &contents, &seen.size, NULL))
     return;
-  memcpy (seen.magic, ((const FmPage *) contents)->magic, sizeof seen.magic);
+  memcpy (
+      seen.magic, ((const FmStatusPage *) contents)->magic, sizeof seen.magic);
 }
 
 static int
@@ -123,21 +125,21 @@ test_finished (void **state)
   guint n;
 
   fm_seam_set_hook (hook);
-  assert_true (fm_page_init (&own, fixture->runtime_dir));
+  assert_true (fm_status_page_init (&own, fixture->runtime_dir));
   assert_int_equal (seen.n_calls, 1);
   assert_int_equal (seen.n_names, 1);
   assert_int_equal (seen.name[0], '.');
-  assert_false (fm_page_is_name (seen.name));
-  assert_int_equal (seen.size, FM_PAGE_SIZE);
-  assert_memory_equal (seen.magic, FM_PAGE_MAGIC, sizeof seen.magic);
+  assert_false (fm_status_page_is_name (seen.name));
+  assert_int_equal (seen.size, FM_STATUS_PAGE_SIZE);
+  assert_memory_equal (seen.magic, FM_STATUS_PAGE_MAGIC, sizeof seen.magic);
 
   name = only_name (fixture->dir, &n);
   assert_int_equal (n, 1);
-  assert_true (fm_page_is_name (name));
+  assert_true (fm_status_page_is_name (name));
   /* The same but for the dot. */
   assert_string_equal (name, seen.name + 1);
   assert_true (g_str_has_suffix (own.path, name));
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
   assert_int_equal (testing_dir_count (fixture->dir), 0);
 }
 
@@ -155,13 +157,13 @@ test_refused (void **state)
   fm_seam_set_hook (hook);
   for (i = 0; i < G_N_ELEMENTS (calls); i++) {
     seen.refused = calls[i];
-    assert_true (fm_page_init (&own, fixture->runtime_dir));
+    assert_true (fm_status_page_init (&own, fixture->runtime_dir));
     assert_null (own.path);
     assert_non_null (own.page);
-    assert_true (fm_page_write (&own, 0, "text"));
+    assert_true (fm_status_page_write (&own, 0, "text"));
     if (g_file_test (fixture->dir, G_FILE_TEST_IS_DIR))
       assert_int_equal (testing_dir_count (fixture->dir), 0);
-    fm_page_clear (&own);
+    fm_status_page_clear (&own);
   }
 }
 
@@ -181,7 +183,7 @@ die_unfinished (Fixture *fixture)
 
     seen.dies = TRUE;
     fm_seam_set_hook (hook);
-    fm_page_init (&own, fixture->runtime_dir);
+    fm_status_page_init (&own, fixture->runtime_dir);
     _exit (EXIT_FAILURE);
   }
   assert_int_equal (waitpid (pid, &status, 0), pid);
@@ -198,7 +200,7 @@ test_left_unfinished (void **state)
   Fixture *fixture = *state;
 
   g_free (die_unfinished (fixture));
-  fm_page_remove_all_dead (fixture->dir);
+  fm_status_page_remove_all_dead (fixture->dir);
   assert_int_equal (testing_dir_count (fixture->dir), 0);
 }
 
@@ -206,7 +208,7 @@ test_left_unfinished (void **state)
 static void
 test_left_empty (void **state)
 {
-  static const gsize sizes[] = {0, FM_PAGE_SIZE};
+  static const gsize sizes[] = {0, FM_STATUS_PAGE_SIZE};
   static const struct utimbuf long_ago = {0, 0};
   Fixture *fixture = *state;
   g_autofree gchar *path = g_build_filename (fixture->dir, ".123-abcdef", NULL);
@@ -216,10 +218,10 @@ test_left_empty (void **state)
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
     assert_true (g_file_set_contents (path, "", 0, NULL));
     assert_int_equal (truncate (path, (off_t) sizes[i]), 0);
-    fm_page_remove_all_dead (fixture->dir);
+    fm_status_page_remove_all_dead (fixture->dir);
     assert_int_equal (testing_dir_count (fixture->dir), 1);
     assert_int_equal (utime (path, &long_ago), 0);
-    fm_page_remove_all_dead (fixture->dir);
+    fm_status_page_remove_all_dead (fixture->dir);
     assert_int_equal (testing_dir_count (fixture->dir), 0);
   }
 }
@@ -240,7 +242,7 @@ test_not_a_page (void **state)
     n += g_file_set_contents (path, "", 0, NULL);
     (void) utime (path, &long_ago);
   }
-  fm_page_remove_all_dead (fixture->dir);
+  fm_status_page_remove_all_dead (fixture->dir);
   assert_int_equal (n, G_N_ELEMENTS (names));
   assert_int_equal (testing_dir_count (fixture->dir), n);
 }
@@ -254,12 +256,12 @@ test_next_one (void **state)
   FmOwnPage own;
   guint n;
 
-  assert_true (fm_page_init (&own, fixture->runtime_dir));
+  assert_true (fm_status_page_init (&own, fixture->runtime_dir));
   name = only_name (fixture->dir, &n);
   assert_int_equal (n, 1);
   assert_string_not_equal (name, left);
   assert_string_not_equal (name, left + 1);
-  fm_page_clear (&own);
+  fm_status_page_clear (&own);
 }
 
 int
@@ -276,5 +278,5 @@ main (void)
   };
 #undef TEST
 
-  return cmocka_run_group_tests_name ("page-publish", tests, NULL, NULL);
+  return cmocka_run_group_tests_name ("status-page-publish", tests, NULL, NULL);
 }
