@@ -27,8 +27,10 @@
  * Most programs need not know of it: `GST_TRACERS=filemem` makes it the default
  * allocator of any GStreamer program.
  *
- * The options of filemem are construct-only string properties, in the form that
- * the environment uses ("64M", "50%"); reading one gives the value in force.
+ * The options that concern one allocator are construct-only string properties,
+ * in the form that the environment uses ("64M", "50%"); reading one gives the
+ * value in force. The others, such as `report`, belong to the default allocator
+ * and the tracer that watches it.
  */
 #include "gstfilememallocator-private.h"
 
@@ -365,6 +367,8 @@ gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
   for (id = 0; id < FM_N_OPTIONS; id++) {
     const FmOptionSpec *option = fm_option_spec ((FmOptionId) id);
 
+    if (option->scope != FM_OPTION_SCOPE_ALLOCATOR)
+      continue;
     g_object_class_install_property (object_class, PROP_OPTION + id,
         g_param_spec_string (option->name, option->name, option->description,
             NULL,
@@ -444,21 +448,30 @@ gst_file_mem_allocator_init (GstFileMemAllocator *self)
  * does not say is taken from the environment, then from the defaults. The file
  * is made by the first allocation. Any thread may call this after gst_init().
  *
+ * Reports, records and `gst-filemem top` tell of the default allocator alone;
+ * of this one, gst_file_mem_allocator_get_stats() does. So @options takes those
+ * that are properties of the allocator, and no others.
+ *
  * Returns: (transfer full) (nullable): the allocator, or %NULL with @error set
- * if an option can't be read
+ * if an option can't be read or is not one of an allocator
  *
  * Since: 0.1
  */
 GstAllocator *
 gst_file_mem_allocator_new (const gchar *options, GError **error)
 {
-  g_autoptr (GstFileMemAllocator) self =
-      g_object_new (GST_TYPE_FILE_MEM_ALLOCATOR, NULL);
+  GstFileMemAllocator *self = NULL;
+  FmOptions given;
 
-  gst_object_ref_sink (self);
-  if (!fm_options_set_from_string (&self->options, options, error))
-    return NULL;
-  return GST_ALLOCATOR_CAST (g_steal_pointer (&self));
+  fm_options_init (&given);
+  if (fm_options_set_from_string (&given, options, error)
+      && fm_options_check_scope (&given, error)) {
+    self = g_object_new (GST_TYPE_FILE_MEM_ALLOCATOR, NULL);
+    gst_object_ref_sink (self);
+    fm_options_take_given (&self->options, &given);
+  }
+  fm_options_clear (&given);
+  return GST_ALLOCATOR_CAST (self);
 }
 
 static gboolean
@@ -487,8 +500,9 @@ check_variables (void)
  *
  * Makes a #GstFileMemAllocator the default allocator of this process, once: a
  * second call changes nothing. An option that can't be read is left at its
- * default, with a warning. To be called after gst_init() has begun, by one
- * thread at a time.
+ * default, with a warning. The tracer calls this; where it is not loaded, the
+ * options that are its own have no effect. To be called after gst_init() has
+ * begun, by one thread at a time.
  *
  * Returns: (transfer none) (nullable): the allocator, or %NULL if the `exe`
  * option leaves this program out
@@ -498,6 +512,13 @@ check_variables (void)
 GstAllocator *
 gst_file_mem_allocator_install (const gchar *options)
 {
+  return gst_file_mem_allocator_install_given (options, NULL);
+}
+
+GstAllocator *
+gst_file_mem_allocator_install_given (
+    const gchar *params, const FmOptions *given)
+{
   GstFileMemAllocator *self;
 
   if (installed != NULL)
@@ -505,7 +526,9 @@ gst_file_mem_allocator_install (const gchar *options)
 
   self = g_object_new (GST_TYPE_FILE_MEM_ALLOCATOR, NULL);
   gst_object_ref_sink (self);
-  fm_options_set_from_params (&self->options, options);
+  fm_options_set_from_params (&self->options, params);
+  if (given != NULL)
+    fm_options_take_given (&self->options, given);
   if (!is_this_program (fm_options_text (&self->options, FM_OPTION_EXE))) {
     GST_INFO ("not for this program, by the option exe");
     gst_object_unref (self);
@@ -653,4 +676,10 @@ gst_file_mem_allocator_limited_by (GstFileMemAllocator *allocator)
   FmStore *store = atomic_load (&allocator->store);
 
   return store != NULL ? fm_store_limited_by (store) : NULL;
+}
+
+const FmOptions *
+gst_file_mem_allocator_options (GstFileMemAllocator *allocator)
+{
+  return &allocator->options;
 }

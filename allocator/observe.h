@@ -11,11 +11,23 @@
 #ifndef FM_OBSERVE_H
 #define FM_OBSERVE_H
 
+#include "options.h"
 #include "statistics.h"
 
 #include <gst/filemem/filemem.h>
 
 G_BEGIN_DECLS
+
+/* gst_file_mem_allocator_install() with @params; what was set in @given, or
+ * NULL, wins. */
+GST_FILEMEM_API
+GstAllocator *gst_file_mem_allocator_install_given (
+    const gchar *params, const FmOptions *given);
+
+/* Its options as they were given. They live as long as the allocator. */
+GST_FILEMEM_API
+const FmOptions *gst_file_mem_allocator_options (
+    GstFileMemAllocator *allocator);
 
 /* A memory of @allocator's own; NULL if there is none to be had, of which
  * people are told as of an allocation. Nothing falls back to system memory, and

@@ -23,9 +23,10 @@ static const gchar *const other_variables[] = {
     VARIABLE_PREFIX "PLUGIN", VARIABLE_PREFIX "BUILD"};
 
 static const FmOptionSpec specs[FM_N_OPTIONS] = {
-#define X(symbol, name, type, text, choices, description) \
-  [FM_OPTION_##symbol] = {name, VARIABLE_PREFIX #symbol,  \
-      FM_OPTION_TYPE_##type, text, choices, description},
+#define X(symbol, name, scope, type, text, choices, description)     \
+  [FM_OPTION_##symbol] = {name, VARIABLE_PREFIX #symbol,             \
+      FM_OPTION_SCOPE_##scope, FM_OPTION_TYPE_##type, text, choices, \
+      description},
     FM_OPTIONS (X)
 #undef X
 };
@@ -424,6 +425,37 @@ plain_value (gchar *text)
     text++;
   }
   return text;
+}
+
+gboolean
+fm_options_check_scope (const FmOptions *given, GError **error)
+{
+  guint id;
+
+  for (id = 0; id < FM_N_OPTIONS; id++) {
+    if (given->value[id].given
+        && specs[id].scope != FM_OPTION_SCOPE_ALLOCATOR) {
+      g_set_error (error, FM_OPTIONS_ERROR, FM_OPTIONS_ERROR_SCOPE,
+          "option '%s' is not one of an allocator: set %s for the program",
+          specs[id].name, specs[id].variable);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+void
+fm_options_take_given (FmOptions *options, const FmOptions *given)
+{
+  guint id;
+
+  for (id = 0; id < FM_N_OPTIONS; id++) {
+    if (!given->value[id].given)
+      continue;
+    g_free (options->value[id].text);
+    options->value[id] = given->value[id];
+    options->value[id].text = g_strdup (given->value[id].text);
+  }
 }
 
 /* Takes one "name=value". An empty one says nothing. */

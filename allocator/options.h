@@ -34,52 +34,52 @@ G_BEGIN_DECLS
 
 /* clang-format off */
 #define FM_OPTIONS(X) \
-  X (DIR, "dir", PATH, "/var/tmp", NULL, \
+  X (DIR, "dir", ALLOCATOR, PATH, "/var/tmp", NULL, \
       "directory of the backing file") \
-  X (SIZE, "size", SIZE_OR_PERCENT, "", NULL, \
-      "the most that live blocks may hold and that the backing file may take on disk (default: half of the free space in dir)") \
-  X (RAM, "ram", SIZE, "", NULL, \
-      "the most bytes that are resident; 0: as little as filemem can work with (default: ram-total, which programs of the user share)") \
-  X (RAM_TOTAL, "ram-total", SIZE, "", NULL, \
-      "the most bytes that are resident in all programs of the user that leave ram and pressure alone, together (default: a quarter of the available memory, between 32M and 1G)") \
-  X (PRESSURE, "pressure", CHOICE, "yield", "yield:ignore", \
-      "whether less than ram is used where others need the memory, of the machine or of the memory cgroup") \
-  X (RESERVE, "reserve", SIZE_OR_PERCENT, "", NULL, \
-      "free space in dir that filemem leaves alone (default: 5% of the file system, at most 1G)") \
-  X (MIN_SIZE, "min-size", SIZE, "0", NULL, \
+  X (SIZE, "size", ALLOCATOR, SIZE_OR_PERCENT, "", NULL, \
+      "most bytes that live blocks may hold, and that the backing file may take on disk (default: half of the free space in dir)") \
+  X (RAM, "ram", ALLOCATOR, SIZE, "", NULL, \
+      "the budget: most bytes that stay in memory; 0: as little as filemem can work with (default: a share of ram-total)") \
+  X (RAM_TOTAL, "ram-total", ALLOCATOR, SIZE, "", NULL, \
+      "most bytes that all programs of the user that leave ram and pressure alone keep in memory together (default: a quarter of the available memory, between 32M and 1G)") \
+  X (PRESSURE, "pressure", ALLOCATOR, CHOICE, "yield", "yield:ignore", \
+      "whether the budget shrinks while other programs on the machine, or in the memory cgroup, need the memory (yield) or not (ignore)") \
+  X (RESERVE, "reserve", ALLOCATOR, SIZE_OR_PERCENT, "", NULL, \
+      "free space in dir that is left to others (default: 5% of the file system, at most 1G)") \
+  X (MIN_SIZE, "min-size", ALLOCATOR, SIZE, "0", NULL, \
       "smaller allocations stay system memory") \
-  X (WHEN_FULL, "when-full", CHOICE, "system", "system:wait:fail", \
-      "what an allocation gets when size is reached: system memory, the same after up to 5 seconds in which nothing comes back, or (fail, not for the default allocator) nothing") \
-  X (QUEUES, "queues", LIST, "auto", NULL, \
-      "elements whose incoming foreign buffers are copied into filemem: known, those that are known to hold many buffers; auto, also those that are seen to hold megabytes; names; or none") \
-  X (COPY_ABOVE, "copy-above", SIZE, "1M", NULL, \
-      "foreign bytes that a queue may hold, or one buffer, before what enters it is copied; 0: copy always") \
-  X (PACK_ABOVE, "pack-above", SIZE, "1M", NULL, \
-      "bytes that a queue may hold before small buffers that enter it are packed, many in one block") \
-  X (PACK_BELOW, "pack-below", SIZE, "64K", NULL, \
+  X (WHEN_FULL, "when-full", ALLOCATOR, CHOICE, "system", "system:wait:fail", \
+      "what an allocation gets once size is reached: system memory; the same after waiting up to 5 seconds for room; or NULL (fail, not for the default allocator)") \
+  X (QUEUES, "queues", PROGRAM, LIST, "auto", NULL, \
+      "elements whose incoming foreign buffers are copied into filemem: known, those that are known to queue buffers; auto, also those that are seen to hold megabytes; names; or none") \
+  X (COPY_ABOVE, "copy-above", PROGRAM, SIZE, "1M", NULL, \
+      "foreign bytes that a queue may hold, or one buffer, before incoming buffers are copied; 0: copy always") \
+  X (PACK_ABOVE, "pack-above", PROGRAM, SIZE, "1M", NULL, \
+      "bytes that a queue may hold before small incoming buffers are packed, many to a block") \
+  X (PACK_BELOW, "pack-below", PROGRAM, SIZE, "64K", NULL, \
       "buffers smaller than this are packed; 0: none") \
-  X (ATTRIBUTION, "attribution", SWITCH, "off", "off:on", \
-      "statistics and page faults by element, and by the queues and sources behind which they happened") \
-  X (REPORT_SIGNAL, "report-signal", SIGNAL, "none", NULL, \
-      "a signal on which the report is written") \
-  X (ON_REPLACE, "on-replace", CHOICE, "keep", "keep:yield", \
-      "what happens when the program sets another default allocator later: filemem's stays (with LD_PRELOAD only), or goes") \
-  X (CHILDREN, "children", SWITCH, "yes", "no:yes", \
-      "whether programs that are started by one that uses filemem are covered too") \
-  X (ON_LOSS, "on-loss", CHOICE, "error", "error:warn", \
+  X (ATTRIBUTION, "attribution", PROGRAM, SWITCH, "off", "off:on", \
+      "statistics and page faults by element, thread and queue") \
+  X (REPORT_SIGNAL, "report-signal", PROGRAM, SIGNAL, "none", NULL, \
+      "signal on which the report is written") \
+  X (ON_REPLACE, "on-replace", PROGRAM, CHOICE, "keep", "keep:yield", \
+      "what happens when the program sets another default allocator later: filemem's stays (keep, with LD_PRELOAD only) or goes (yield)") \
+  X (CHILDREN, "children", PROGRAM, SWITCH, "yes", "no:yes", \
+      "whether programs that this one starts use filemem too") \
+  X (ON_LOSS, "on-loss", PROGRAM, CHOICE, "error", "error:warn", \
       "when a buffer's bytes are lost: an error on the bus of the pipeline that was given them, or only a warning") \
-  X (DONTDUMP, "dontdump", SWITCH, "yes", "no:yes", \
-      "keep blocks out of core dumps") \
-  X (STATS_INTERVAL, "stats-interval", SECONDS, "off", NULL, \
+  X (DONTDUMP, "dontdump", ALLOCATOR, SWITCH, "yes", "no:yes", \
+      "whether blocks are kept out of core dumps") \
+  X (STATS_INTERVAL, "stats-interval", PROGRAM, SECONDS, "off", NULL, \
       "seconds between statistics records") \
-  X (REPORT_FORMAT, "report-format", CHOICE, "text", "text:json", \
-      "the form of the report: for people, or for programs") \
-  X (REPORT, "report", TEXT, "none", NULL, \
-      "where the final report goes: none, stderr, or a path in which %p is the pid") \
-  X (RECORD, "record", TEXT, "none", NULL, \
-      "where a line of JSON goes at each stats-interval (each second, if that is off) and at the end: none, stderr, or a path in which %p is the pid") \
-  X (EXE, "exe", LIST, "", NULL, \
-      "only in programs of these names (default: all)")
+  X (REPORT_FORMAT, "report-format", PROGRAM, CHOICE, "text", "text:json", \
+      "form of the report: text for people, json for programs") \
+  X (REPORT, "report", PROGRAM, TEXT, "none", NULL, \
+      "where the final report goes: none, stderr, or a path in which %p stands for the pid") \
+  X (RECORD, "record", PROGRAM, TEXT, "none", NULL, \
+      "where a line of JSON goes at each stats-interval (every second if that is off) and at the end: none, stderr, or a path in which %p stands for the pid") \
+  X (EXE, "exe", PROGRAM, LIST, "", NULL, \
+      "use filemem only in programs of these names (default: all)")
 /* clang-format on */
 
 typedef enum {
@@ -101,6 +101,13 @@ typedef enum {
   FM_OPTION_TYPE_TEXT
 } FmOptionType;
 
+/* Whether any allocator has it, or only the default one and what watches that:
+ * the tracer. */
+typedef enum {
+  FM_OPTION_SCOPE_ALLOCATOR,
+  FM_OPTION_SCOPE_PROGRAM
+} FmOptionScope;
+
 typedef enum {
   FM_WHEN_FULL_SYSTEM,
   FM_WHEN_FULL_WAIT,
@@ -115,6 +122,7 @@ typedef struct
 {
   const gchar *name;
   const gchar *variable;
+  FmOptionScope scope;
   FmOptionType type;
   const gchar *default_text;
   const gchar *choices; /* separated by ':' */
@@ -141,7 +149,8 @@ GQuark fm_options_error_quark (void);
 
 typedef enum {
   FM_OPTIONS_ERROR_VALUE, /* the value can't be read */
-  FM_OPTIONS_ERROR_NAME   /* there is no such option */
+  FM_OPTIONS_ERROR_NAME,  /* there is no such option */
+  FM_OPTIONS_ERROR_SCOPE  /* only the default allocator has it */
 } FmOptionsError;
 
 /* The row of the table. Never NULL. */
@@ -155,6 +164,7 @@ gchar *fm_option_accepted (FmOptionId id);
 /* All options at their defaults. */
 FM_PRIVATE_API
 void fm_options_init (FmOptions *options);
+FM_PRIVATE_API
 void fm_options_clear (FmOptions *options);
 
 /* Sets one option. On FALSE the option is as before, and the error's message
@@ -184,8 +194,14 @@ void fm_options_set_from_environment (
  * is an empty string. */
 void fm_options_set_from_params (FmOptions *options, const gchar *params);
 
-/* The same, but the first that can't be read is an error; what stands before it
- * has been taken. */
+/* Takes those of @given that a person has set. */
+void fm_options_take_given (FmOptions *options, const FmOptions *given);
+
+/* FALSE if one is set that not every allocator has. */
+gboolean fm_options_check_scope (const FmOptions *given, GError **error);
+
+/* The same as fm_options_set_from_params(), but the first that can't be read is
+ * an error; what stands before it has been taken. */
 gboolean fm_options_set_from_string (
     FmOptions *options, const gchar *text, GError **error);
 

@@ -79,7 +79,7 @@ struct _GstFileMemTracer
 {
   GstTracer parent;
 
-  GString *given; /* by properties, as parameters; NULL: nothing */
+  FmOptions given; /* by properties */
 };
 
 G_DEFINE_TYPE (GstFileMemTracer, gst_file_mem_tracer, GST_TYPE_TRACER);
@@ -94,7 +94,7 @@ static guint signals[N_SIGNALS];
 static struct
 {
   GstFileMemAllocator *allocator; /* NULL where the exe option says so */
-  FmOptions options;              /* as the allocator took them */
+  const FmOptions *options;       /* the allocator's */
   guint64 start;
   GMutex lock;
   gboolean finished;
@@ -111,7 +111,7 @@ take_snapshot (void)
 static void
 write_records (void)
 {
-  const gchar *record = fm_options_text (&shared.options, FM_OPTION_RECORD);
+  const gchar *record = fm_options_text (shared.options, FM_OPTION_RECORD);
   g_autoptr (FmSnapshot) snapshot = NULL;
   FmXfszGuard guard;
 
@@ -131,14 +131,14 @@ write_report_to (const gchar *to)
   g_autoptr (FmSnapshot) snapshot = take_snapshot ();
 
   fm_report_write (snapshot, to,
-      fm_options_number (&shared.options, FM_OPTION_REPORT_FORMAT) != 0);
+      fm_options_number (shared.options, FM_OPTION_REPORT_FORMAT) != 0);
 }
 
 /* On demand. Whoever asks for it wants to see it. */
 static void
 write_report (void)
 {
-  const gchar *to = fm_options_text (&shared.options, FM_OPTION_REPORT);
+  const gchar *to = fm_options_text (shared.options, FM_OPTION_REPORT);
 
   write_report_to (g_str_equal (to, "none") ? "stderr" : to);
 }
@@ -184,7 +184,7 @@ finish (void)
   fm_watch_stop ();
   write_records ();
   warn_fallbacks ();
-  write_report_to (fm_options_text (&shared.options, FM_OPTION_REPORT));
+  write_report_to (fm_options_text (shared.options, FM_OPTION_REPORT));
 }
 
 static void
@@ -214,27 +214,11 @@ on_active (GstFileMemAllocator *allocator, gpointer unused)
   fm_watch_start ();
 }
 
-/* What the allocator took can be read. */
-static void
-read_options (void)
-{
-  guint id;
-
-  fm_options_init (&shared.options);
-  for (id = 0; id < FM_N_OPTIONS; id++) {
-    g_autofree gchar *text = NULL;
-
-    g_object_get (shared.allocator, fm_option_spec (id)->name, &text, NULL);
-    if (text[0] != '\0')
-      (void) fm_options_set (&shared.options, id, text, NULL);
-  }
-}
-
 /* Whoever records wants to see something. */
 static guint
 choose_interval (void)
 {
-  const FmOptions *options = &shared.options;
+  const FmOptions *options = shared.options;
   guint64 interval = fm_options_number (options, FM_OPTION_STATS_INTERVAL);
 
   if (interval == 0
@@ -249,7 +233,7 @@ start_watch (void)
   const FmWatchConfig config = {
       .interval = choose_interval (),
       .signal =
-          (int) fm_options_number (&shared.options, FM_OPTION_REPORT_SIGNAL),
+          (int) fm_options_number (shared.options, FM_OPTION_REPORT_SIGNAL),
       .write_records = write_records,
       .write_report = write_report,
       .make_page = make_page,
@@ -303,14 +287,14 @@ on_foreign (const gchar *queue, guint64 bytes)
       queue, size);
   fm_info ("%s", line);
   if (g_str_equal (
-          fm_options_text (&shared.options, FM_OPTION_REPORT), "stderr"))
+          fm_options_text (shared.options, FM_OPTION_REPORT), "stderr"))
     fprintf (stderr, "filemem: %s\n", line);
 }
 
 static void
 start_queues_and_elements (void)
 {
-  const FmOptions *options = &shared.options;
+  const FmOptions *options = shared.options;
 
   fm_about_start (options);
   check_queues (options);
@@ -350,21 +334,22 @@ static void
 start (GstFileMemTracer *self, const gchar *params)
 {
   static const FmForkHandlers handlers = {.child = forked};
-  GstAllocator *allocator = gst_file_mem_allocator_install (params);
+  GstAllocator *allocator =
+      gst_file_mem_allocator_install_given (params, &self->given);
 
   if (allocator == NULL || shared.allocator != NULL)
     return;
   shared.start = gst_util_get_timestamp ();
   shared.allocator = GST_FILE_MEM_ALLOCATOR (allocator);
+  shared.options = gst_file_mem_allocator_options (shared.allocator);
   GST_OBJECT_FLAG_SET (self, GST_OBJECT_FLAG_MAY_BE_LEAKED);
   g_object_set_data_full (G_OBJECT (allocator), "filemem-tracer",
       gst_object_ref (self), gst_object_unref);
-  read_options ();
   fm_records_start ();
   join_others (self);
   start_queues_and_elements ();
   start_watch ();
-  if (fm_options_number (&shared.options, FM_OPTION_CHILDREN) == 0)
+  if (fm_options_number (shared.options, FM_OPTION_CHILDREN) == 0)
     fm_children_leave_out ();
   g_object_weak_ref (G_OBJECT (gst_registry_get ()), on_deinit, NULL);
   fm_fork_register (FM_FORK_TRACER, &handlers);
@@ -391,7 +376,6 @@ gst_file_mem_tracer_constructed (GObject *object)
 {
   GstFileMemTracer *self = GST_FILE_MEM_TRACER (object);
   g_autofree gchar *params = NULL;
-  g_autofree gchar *all = NULL;
 
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
   /* They come from the environment, of which a program that runs with more
@@ -400,10 +384,7 @@ gst_file_mem_tracer_constructed (GObject *object)
     g_object_get (object, "params", &params, NULL);
     params = uncut (params);
   }
-  /* The last one wins, which is what the program says itself. */
-  all = g_strjoin (",", params != NULL ? params : "",
-      self->given != NULL ? self->given->str : NULL, NULL);
-  start (self, all);
+  start (self, params);
 }
 
 static void
@@ -412,13 +393,12 @@ gst_file_mem_tracer_set_property (
 {
   GstFileMemTracer *self = GST_FILE_MEM_TRACER (object);
   const gchar *text = g_value_get_string (value);
+  g_autoptr (GError) error = NULL;
 
-  if (text == NULL)
-    return;
-  if (self->given == NULL)
-    self->given = g_string_new (NULL);
-  g_string_append_printf (self->given, "%s%s=%s",
-      self->given->len > 0 ? "," : "", spec->name, text);
+  if (text != NULL
+      && !fm_options_set (
+          &self->given, (FmOptionId) (id - PROP_OPTION), text, &error))
+    fm_warning ("%s; the property is ignored", error->message);
 }
 
 /* What is in force, which is what another tracer said if that came first. */
@@ -426,11 +406,14 @@ static void
 gst_file_mem_tracer_get_property (
     GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
-  if (shared.allocator != NULL)
+  FmOptionId option = (FmOptionId) (id - PROP_OPTION);
+
+  if (shared.allocator == NULL)
+    g_value_set_static_string (value, fm_option_spec (option)->default_text);
+  else if (fm_option_spec (option)->scope == FM_OPTION_SCOPE_ALLOCATOR)
     g_object_get_property (G_OBJECT (shared.allocator), spec->name, value);
   else
-    g_value_set_static_string (
-        value, fm_option_spec ((FmOptionId) (id - PROP_OPTION))->default_text);
+    g_value_set_string (value, fm_options_text (shared.options, option));
 }
 
 static void
@@ -438,8 +421,7 @@ gst_file_mem_tracer_finalize (GObject *object)
 {
   GstFileMemTracer *self = GST_FILE_MEM_TRACER (object);
 
-  if (self->given != NULL)
-    g_string_free (self->given, TRUE);
+  fm_options_clear (&self->given);
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->finalize (object);
 }
 
@@ -556,4 +538,5 @@ gst_file_mem_tracer_class_init (GstFileMemTracerClass *klass)
 static void
 gst_file_mem_tracer_init (GstFileMemTracer *self)
 {
+  fm_options_init (&self->given);
 }

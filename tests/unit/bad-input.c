@@ -176,6 +176,39 @@ make_with_nonsense (gconstpointer data)
   testing_check (gst_file_mem_allocator_new ("no-such=1", NULL) == NULL);
 }
 
+/* What the tracer alone does something with is no option of one allocator. */
+static void
+make_with_options_of_the_tracer (gconstpointer data)
+{
+  static const gchar *const of_the_tracer[] = {
+      "report=stderr", "stats-interval=1", "attribution=on", "exe=a"};
+  GObjectClass *class;
+  guint i;
+
+  start_without_plugins (data);
+  class = g_type_class_ref (GST_TYPE_FILE_MEM_ALLOCATOR);
+  for (i = 0; i < G_N_ELEMENTS (of_the_tracer); i++) {
+    g_auto (GStrv) parts = g_strsplit (of_the_tracer[i], "=", 2);
+    g_autoptr (GError) error = NULL;
+
+    testing_check (
+        gst_file_mem_allocator_new (of_the_tracer[i], &error) == NULL);
+    testing_check (strstr (error->message, parts[0]) != NULL);
+    testing_check (strstr (error->message, "GST_FILEMEM_") != NULL);
+    testing_check (g_object_class_find_property (class, parts[0]) == NULL);
+  }
+  g_type_class_unref (class);
+}
+
+static void
+test_options_of_the_tracer (void **state)
+{
+  g_autofree gchar *said =
+      testing_run_child (make_with_options_of_the_tracer, *state);
+
+  assert_string_equal (said, "");
+}
+
 /* Who makes an allocator is told with an error, and nobody else. */
 static void
 test_nonsense_for_new (void **state)
@@ -343,6 +376,7 @@ main (void)
       TEST (test_nonsense_in_environment),
       TEST (test_nonsense_in_parameters),
       TEST (test_nonsense_for_new),
+      TEST (test_options_of_the_tracer),
       TEST (test_one_bad_option),
       TEST (test_unknown_variable),
       TEST (test_unprintable_values),

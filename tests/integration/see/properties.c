@@ -42,18 +42,22 @@ test_table (void **state)
   g_type_class_unref (class);
 }
 
-/* A property wins over a parameter; the rest is as it is in the table. */
+/* A property wins over a parameter, and may have what separates parameters; the
+ * rest is as it is in the table. */
 static void
 test_values (void **state)
 {
   g_autoptr (GstObject) tracer = g_object_new (tracer_type (), "params",
-      "size=50%,ram=32M,queues=a:b", "ram", "64M", "stats-interval", "7", NULL);
+      "size=50%,ram=32M,queues=a:b", "ram", "64M", "stats-interval", "7",
+      "report", "/nowhere/a,b=c", NULL);
   FmOptions expected;
   guint id;
 
   fm_options_init (&expected);
   fm_options_set_from_params (
       &expected, "size=50%,queues=a:b,ram=64M,stats-interval=7");
+  assert_true (
+      fm_options_set (&expected, FM_OPTION_REPORT, "/nowhere/a,b=c", NULL));
   for (id = 0; id < FM_N_OPTIONS; id++) {
     g_autofree gchar *text = NULL;
 
