@@ -38,12 +38,12 @@ fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
   switch (why) {
     case FM_FALLBACK_FULL:
       if (limit != NULL)
-        fm_warning ("buffers fill the %s that %s leaves for them: what comes "
-                    "beyond is ordinary memory. Raise that limit",
+        fm_warning ("buffers have filled the %s that %s leaves for them: "
+                    "further ones are ordinary memory. Raise that limit",
             size, limit);
       else
-        fm_warning ("buffers fill the size of %s%s: what comes beyond is "
-                    "ordinary memory. Raise size (GST_FILEMEM_SIZE)",
+        fm_warning ("buffers have filled the size of %s%s: further ones "
+                    "are ordinary memory. Raise size (GST_FILEMEM_SIZE)",
             size,
             waited ? ", and none came back while an allocation waited "
                      "(when-full=wait; a pool keeps its buffers)"

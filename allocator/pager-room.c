@@ -53,10 +53,9 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
     fm_pager_leave (pager);
     g_autofree gchar *budget = fm_size_text (fm_pager_budget (pager));
 
-    fm_warning ("more than the budget of %s (ram) has to be in memory, because "
-                "what is there is in use or can't be written; the program goes "
-                "on. If this happens often, raise ram, or see whether the disk "
-                "is full or slow",
+    fm_warning ("over the budget of %s (ram): the resident buffers are mapped "
+                "or could not be written; the program goes on. If this happens "
+                "often, raise ram, or check whether the disk is full or slow",
         budget);
     fm_pager_return (pager);
   }

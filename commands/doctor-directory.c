@@ -85,10 +85,10 @@ judge_fallocate (FmBackingFile *file)
   if (fm_seam_fallocate (file->fd, 0, 0, (off_t) PROBE_SIZE) != 0)
     error = errno;
   if (error == 0)
-    doctor_ok ("fallocate", "disk space can be reserved");
+    doctor_ok ("fallocate", "disk space can be preallocated");
   else if (error == EOPNOTSUPP)
     doctor_note ("fallocate", ANOTHER,
-        "disk space can't be reserved on %s: a full disk shows late",
+        "disk space can't be preallocated on %s: a full disk is noticed late",
         file->file_system);
   else if (error == EFBIG)
     doctor_problem ("fallocate", "ulimit -f unlimited",
@@ -97,7 +97,7 @@ judge_fallocate (FmBackingFile *file)
     doctor_problem ("fallocate",
         "free some space, raise the quota, or allow fallocate in the seccomp "
         "profile",
-        "1 MiB of disk space can't be reserved: %s", g_strerror (error));
+        "1 MiB of disk space can't be preallocated: %s", g_strerror (error));
   return error == 0 || error == EOPNOTSUPP;
 }
 
@@ -180,7 +180,7 @@ judge_quota (const FmBackingFile *file)
   if (user || group)
     return;
   if (error != 0)
-    doctor_ok ("quota", "could not be asked: %s", g_strerror (error));
+    doctor_ok ("quota", "can't be read: %s", g_strerror (error));
   else
     doctor_ok ("quota", "none of this user or group");
 }

@@ -174,7 +174,7 @@ explain_no_page (const gchar *dir)
           "some space";
   }
   doctor_note ("live view", fix,
-      "XDG_RUNTIME_DIR=%s %s: gst-filemem top has nothing to look at, and "
+      "XDG_RUNTIME_DIR=%s %s: gst-filemem top shows nothing, and "
       "programs share no budget",
       dir, why);
 }
@@ -186,7 +186,7 @@ check_runtime_dir (void)
 
   if (dir == NULL || dir[0] == '\0')
     doctor_note ("live view", RUNTIME_DIR,
-        "XDG_RUNTIME_DIR is not set: gst-filemem top has nothing to look at, "
+        "XDG_RUNTIME_DIR is not set: gst-filemem top shows nothing, "
         "and programs share no budget");
   else if (takes_page (dir))
     doctor_ok ("live view", "XDG_RUNTIME_DIR is %s", dir);

@@ -234,13 +234,13 @@ check_pressure (const Doctor *doctor)
   watch = fm_pressure_watch_new ("", ignore_it, NULL);
   if (watch != NULL)
     doctor_ok ("pressure",
-        "the budget gives way to other programs: filemem looks what is left, "
+        "the budget gives way to other programs: filemem checks what is left, "
         "and %s tells",
         path);
   else
     doctor_ok ("pressure",
-        "the budget gives way to other programs: filemem looks what is left; "
-        "the kernel does not tell (PSI)");
+        "the budget gives way to other programs: filemem checks what is left; "
+        "the kernel reports no pressure (PSI)");
   g_clear_pointer (&watch, fm_pressure_watch_free);
 }
 

@@ -72,7 +72,7 @@ say_level (FmProgram *program, const FmLevel *level, guint columns)
   g_autofree gchar *peak = fm_part_bytes (program, level->peak);
   g_autofree gchar *few =
       g_strdup_printf ("%s of %s, %.0f%%", used, most, percent);
-  g_autofree gchar *many = g_strdup_printf ("%s, most %s", few, peak);
+  g_autofree gchar *many = g_strdup_printf ("%s, peak %s", few, peak);
   g_autofree gchar *short_used =
       fm_words_short_bytes (fm_part_figure (program, level->used));
   g_autofree gchar *short_most =

@@ -159,7 +159,7 @@ main (int argc, char **argv)
     return WRONG_USE;
 
   if (!runtime || *runtime == '\0') {
-    complain ("XDG_RUNTIME_DIR is not set: there is nothing to look at");
+    complain ("XDG_RUNTIME_DIR is not set: there is nothing to show");
     return 1;
   }
   if (stat (runtime, &status) != 0 && errno != ENOENT && errno != ENOTDIR)

@@ -86,7 +86,7 @@ tell_own (const FmQueueRecord *queue)
   if (queue->figure[FM_QUEUE_KEPT_OWN] == 0 || most <= FM_ADVICE_MIN)
     return NULL;
   return g_strdup_printf (
-      "%s keeps up to %s in memory of its own, which filemem can't take: set "
+      "%s keeps up to %s in memory of its own, which filemem can't page: set "
       "its ring-buffer-max-size to 0",
       queue->name, size);
 }
@@ -108,8 +108,8 @@ tell_kept (const FmQueueRecord *queue)
         "not: the program keeps it, or it is a leak",
         size, queue->name, (gdouble) oldest / 1e9);
   return g_strdup_printf (
-      "%s has let go of nothing for %.1f s: it, or the program behind it, "
-      "keeps %s. If that grows for ever, it is a leak",
+      "%s has released nothing for %.1f s: it, or the program behind it, "
+      "keeps %s. If that keeps growing, it is a leak",
       queue->name, (gdouble) oldest / 1e9, size);
 }
 

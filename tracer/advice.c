@@ -173,8 +173,8 @@ tell_size_reached (const FmMatter *matter)
         "the size of %s was reached, and %s stayed ordinary memory: raise %s",
         most, lost, fm_advice_what_limits (matter));
   return g_strdup_printf (
-      "the size of %s was reached, and buffers stayed in memory that were to "
-      "go to disk: raise %s",
+      "the size of %s was reached, and buffers that should have gone to disk "
+      "stayed in memory: raise %s",
       most, fm_advice_what_limits (matter));
 }
 
@@ -290,7 +290,7 @@ name_holders (const FmMatter *matter)
     name_holder (text, holders, i);
   if (holders->len > HOLDERS_MAX)
     g_string_append_printf (
-        text, ", and %u elements more", holders->len - HOLDERS_MAX);
+        text, ", and %u more elements", holders->len - HOLDERS_MAX);
   if (holders->len == 0)
     g_string_append_printf (text, "%s up to %s mapped at a time",
         matter->snapshot->elements->len > 0 ? "code that runs in no element has"
@@ -354,7 +354,7 @@ tell_pool (const FmMatter *matter)
   g_autofree gchar *all = fm_size_text (matter->stats[FM_STAT_FILL_BYTES]);
 
   return g_strdup_printf (
-      "%s of %s came back from disk only to be written anew: a pool has more "
+      "%s of %s came back from disk only to be overwritten: a pool has more "
       "buffers than fit the budget; raise ram",
       in_vain, all);
 }
@@ -376,9 +376,9 @@ tell_written_again (const FmMatter *matter)
 
   if (matter->turns)
     return tell_turns (matter, what);
-  return g_strdup_printf (
-      "%s: what came back from disk went there again before it was done with; "
-      "raise ram",
+  return g_strdup_printf ("%s: buffers that were read back went to disk again "
+                          "before they were used; "
+                          "raise ram",
       what);
 }
 
@@ -514,7 +514,7 @@ tell_waits (const FmMatter *matter)
       "ram%s%s%s",
       seconds (waited), by_disk ? "use a faster disk (dir), or " : "",
       ram != NULL ? "; with about " : "", ram != NULL ? ram : "",
-      ram != NULL ? " nothing would go there" : "");
+      ram != NULL ? " nothing would go to disk" : "");
 }
 
 /* Where there is little room beside what is mapped, what was read ahead may
@@ -540,13 +540,13 @@ tell_read_in_vain (const FmMatter *matter)
 
   if (matter->n_streams < 2)
     return g_strdup_printf (
-        "%s: somebody jumps in what was written, or ram is too small to read "
+        "%s: buffers are read out of order, or ram is too small to read "
         "ahead",
         what);
   if (stats[FM_STAT_RAM] < matter->n_streams * STREAM_BYTES)
     return tell_turns (matter, what);
   return g_strdup_printf (
-      "%s: somebody jumps in what was written, or ram is too small for %u "
+      "%s: buffers are read out of order, or ram is too small for %u "
       "streams",
       what, matter->n_streams);
 }

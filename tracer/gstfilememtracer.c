@@ -163,7 +163,7 @@ warn_fallbacks (void)
       <= snapshot->stats[FM_STAT_FALLBACKS_SMALL])
     return;
   fallbacks = fm_report_fallbacks (snapshot->stats);
-  fm_warning ("in all, %s", fallbacks);
+  fm_warning ("in total, %s", fallbacks);
 }
 
 /* The last record and the report. The child of a fork that has done nothing has

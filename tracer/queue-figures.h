@@ -34,24 +34,24 @@
   X (UNPACKED_##symbol, name, COUNTER, NUMBER, UNPACKED, words, "small buffers not packed: " words)
 
 #define FM_QUEUE_FIGURES(X) \
-  X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in it now: as it says, or about, as filemem sees (queues=auto) what entered it last; else those in foreign memory") \
-  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, most", "most bytes that it held, as far as was seen, once a MiB; 0 of an element that can't tell without queues=auto") \
-  X (HELD_FOREIGN_PEAK, "held-foreign-peak", PEAK, BYTES, PASSED, "foreign in it, most", "most of these bytes, about, that filemem did not hold, whatever the reason") \
-  X (OLDEST_NS, "oldest-ns", GAUGE, NS, PASSED, "oldest", "age of the oldest that is in it; 0 of an element that tells its level") \
-  X (KEPT, "kept-bytes", GAUGE, BYTES, PASSED, "kept", "level-bytes if nothing has left since the oldest of it came, else 0") \
+  X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in the queue now: as the element says, or as filemem estimates (queues=auto) from what entered it; otherwise those in foreign memory") \
+  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, peak", "highest level seen, sampled once per MiB; 0 for an element that reports no level, without queues=auto") \
+  X (HELD_FOREIGN_PEAK, "held-foreign-peak", PEAK, BYTES, PASSED, "foreign in it, peak", "highest estimate of the bytes in the queue that filemem did not hold, for whatever reason") \
+  X (OLDEST_NS, "oldest-ns", GAUGE, NS, PASSED, "oldest", "age of the oldest buffer in the queue; 0 for an element that reports its level") \
+  X (KEPT, "kept-bytes", GAUGE, BYTES, PASSED, "kept", "level-bytes if nothing has left since the oldest buffer entered, else 0") \
   X (BUFFERS, "buffers", COUNTER, NUMBER, PASSED, "buffers in all", "buffers that entered") \
   X (BYTES, "bytes", COUNTER, BYTES, PASSED, "bytes in all", "bytes that entered") \
-  X (FOREIGN_BYTES, "foreign-bytes", COUNTER, BYTES, PASSED, "foreign", "of these, bytes in foreign memory, before any was copied") \
-  X (FOREIGN_PEAK, "foreign-peak", PEAK, BYTES, PASSED, "foreign, most at once", "most bytes that it may have held in foreign memory, or kept from being freed, but for what was left alone") \
+  X (FOREIGN_BYTES, "foreign-bytes", COUNTER, BYTES, PASSED, "foreign", "of bytes, those in foreign memory, before any copy") \
+  X (FOREIGN_PEAK, "foreign-peak", PEAK, BYTES, PASSED, "foreign, most at once", "most bytes that the queue may have held in foreign memory, or kept from being freed, except for buffers left alone") \
   X (COPIES, "copies", COUNTER, NUMBER, PASSED, "buffers copied", "buffers copied into filemem") \
   X (COPIED_BYTES, "copied-bytes", COUNTER, BYTES, PASSED, "copied", "bytes copied into filemem") \
-  X (SHARED_BYTES, "shared-bytes", COUNTER, BYTES, PASSED, "shared with a branch", "bytes for which a copy was there already, made for another branch of a tee") \
-  X (UNSEEN, "unseen-bytes", COUNTER, BYTES, PASSED, "foreign, pushed unseen", "bytes in foreign memory that a program pushed into an appsrc where filemem does not see it") \
-  X (KEPT_OWN, "own-bytes", COUNTER, BYTES, PASSED, "kept in memory of its own", "bytes that the element keeps in memory of its own, whatever they came in") \
-  X (PACKED, "packed", COUNTER, NUMBER, PACKED, "buffers packed", "small buffers that rested in parcels, several in one block") \
+  X (SHARED_BYTES, "shared-bytes", COUNTER, BYTES, PASSED, "shared with a branch", "bytes that had been copied already for another branch of a tee") \
+  X (UNSEEN, "unseen-bytes", COUNTER, BYTES, PASSED, "foreign, pushed unseen", "bytes in foreign memory that the program pushed into an appsrc where filemem can't see it") \
+  X (KEPT_OWN, "own-bytes", COUNTER, BYTES, PASSED, "kept in memory of its own", "bytes that the element copies into memory of its own, whatever they came in") \
+  X (PACKED, "packed", COUNTER, NUMBER, PACKED, "buffers packed", "small buffers that rested in parcels, many to a block") \
   X (PACKED_BYTES, "packed-bytes", COUNTER, BYTES, PACKED, "packed", "bytes of these") \
   X (PARCELS, "parcels", COUNTER, NUMBER, PACKED, "parcels", "parcels that entered") \
-  X (PACKED_LOST, "packed-lost", COUNTER, NUMBER, PACKED, "lost with parcels", "parcels that were dropped where the queue itself would have kept some of their buffers") \
+  X (PACKED_LOST, "packed-lost", COUNTER, NUMBER, PACKED, "lost with parcels", "parcels dropped where the queue itself would have kept some of their buffers") \
   FM_UNPACKED (FM_UNPACKED_ROW, X) \
   FM_LEFT_ALONE (FM_LEFT_ROW, X)
 /* clang-format on */

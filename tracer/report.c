@@ -49,7 +49,7 @@ add_level (GString *text, const gchar *label, const gchar *verb, guint64 now,
   g_autofree gchar *first = fm_size_text (now), *second = fm_size_text (most);
 
   g_string_append_printf (
-      text, "  %-12s%s %s, most %s", label, verb, first, second);
+      text, "  %-12s%s %s, peak %s", label, verb, first, second);
 }
 
 static void

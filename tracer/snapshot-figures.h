@@ -13,27 +13,27 @@
 /* Rows as figures.h has them. */
 /* clang-format off */
 #define FM_SNAPSHOT_FIGURES(X) \
-  X (PROCESS_PEAK, "process-peak", PEAK, BYTES, PROCESS, "memory of the process, most", "most bytes of memory that the process had at a time, for filemem or not (VmHWM)") \
-  X (PROCESS_BYTES, "process-bytes", GAUGE, BYTES, PROCESS, "memory of the process", "bytes of memory that it has (VmRSS)") \
-  X (MALLOC_BYTES, "malloc-bytes", GAUGE, BYTES, PROCESS, "malloc", "bytes that malloc() has given to the program and its libraries, filemem among them") \
-  X (PROCESS_SHARED, "process-shared-bytes", GAUGE, BYTES, PROCESS, "shared memory", "bytes of process-bytes in shared memory (RssShmem), as images of a display are") \
-  X (OBJECTS_BYTES, "objects-bytes", GAUGE, BYTES, PROCESS, "objects", "bytes that the objects of live blocks take, about: half a KiB each, of malloc-bytes") \
-  X (PASSED_BYTES, "passed-bytes", SUMMARY, BYTES, WEAR, "came in", "bytes of buffers that came in, about: blocks allocated, or where pools use theirs again what was written into them, but not more than entered queues") \
+  X (PROCESS_PEAK, "process-peak", PEAK, BYTES, PROCESS, "memory of the process, peak", "highest memory of the process so far, filemem's and the rest (VmHWM)") \
+  X (PROCESS_BYTES, "process-bytes", GAUGE, BYTES, PROCESS, "memory of the process", "memory of the process (VmRSS)") \
+  X (MALLOC_BYTES, "malloc-bytes", GAUGE, BYTES, PROCESS, "malloc", "bytes that malloc() has handed out to the program and its libraries, including filemem") \
+  X (PROCESS_SHARED, "process-shared-bytes", GAUGE, BYTES, PROCESS, "shared memory", "of process-bytes, shared memory (RssShmem), such as images of a display") \
+  X (OBJECTS_BYTES, "objects-bytes", GAUGE, BYTES, PROCESS, "objects", "estimate of the bytes that the objects of live blocks take: half a KiB each, part of malloc-bytes") \
+  X (PASSED_BYTES, "passed-bytes", SUMMARY, BYTES, WEAR, "came in", "estimate of the bytes of buffers that came in: blocks allocated or, where pools reuse theirs, bytes written into them, but no more than entered queues") \
   X (WRITTEN_PERMILLE, "written-permille", SUMMARY, PERMILLE, WEAR, "written per byte", "bytes written to disk for each thousand of passed-bytes: written per byte, times 1000") \
   X (MEAN_WRITE_BYTES, "mean-write-bytes", SUMMARY, BYTES, WEAR, "mean write", "mean size of a request to write, spill-bytes / writes; 0 if there was none") \
   X (MEAN_READ_BYTES, "mean-read-bytes", SUMMARY, BYTES, WEAR, "mean read", "mean size of a request to read, fill-bytes / reads; 0 if there was none") \
-  X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, FAULTS, "minor page faults in blocks", "minor page faults at addresses of blocks, in streaming threads; with attribution=on only") \
-  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, FAULTS, "major page faults in blocks", "major page faults at addresses of blocks, likewise") \
-  X (PACKED, "packed", COUNTER, NUMBER, PACKED, "small buffers packed", "small buffers that rested in parcels, in all queues that are told of") \
+  X (ARENA_MINOR_FAULTS, "arena-minor-faults", COUNTER, NUMBER, FAULTS, "minor page faults in blocks", "minor page faults at addresses of blocks in streaming threads; only with attribution=on") \
+  X (ARENA_MAJOR_FAULTS, "arena-major-faults", COUNTER, NUMBER, FAULTS, "major page faults in blocks", "the same for major page faults") \
+  X (PACKED, "packed", COUNTER, NUMBER, PACKED, "small buffers packed", "small buffers that rested in parcels, in all queues listed") \
   X (PACKED_BYTES, "packed-bytes", COUNTER, BYTES, PACKED, "bytes of these", "bytes of these") \
   X (PARCELS, "parcels", COUNTER, NUMBER, PACKED, "parcels", "parcels that entered these queues")
 
 /* Of what has come since the last record: in records alone. */
 #define FM_INTERVAL_FIGURES(X) \
-  X (INTERVAL_WAIT_P50_NS, "interval-wait-p50-ns", GAUGE, NS, WAITED, "map wait of late, median", "since the last record half of the waits of a map were no longer") \
+  X (INTERVAL_WAIT_P50_NS, "interval-wait-p50-ns", GAUGE, NS, WAITED, "map wait of late, median", "half of the map waits since the last record were no longer") \
   X (INTERVAL_WAIT_P99_NS, "interval-wait-p99-ns", GAUGE, NS, WAITED, "map wait of late, 99%", "the same for 99% of them") \
   X (INTERVAL_WAIT_P999_NS, "interval-wait-p999-ns", GAUGE, NS, WAITED, "map wait of late, 99.9%", "the same for 99.9% of them") \
-  X (INTERVAL_WAIT_MAX_NS, "interval-wait-max-ns", GAUGE, NS, WAITED, "map wait of late, longest", "the longest of them, to a quarter")
+  X (INTERVAL_WAIT_MAX_NS, "interval-wait-max-ns", GAUGE, NS, WAITED, "map wait of late, longest", "the longest of them, to within a quarter")
 /* clang-format on */
 
 #define FM_ALL_FIGURES(X) \

@@ -173,7 +173,7 @@ test_full (void **state)
 {
   g_autofree gchar *said = run (*state, 1);
 
-  assert_names (said, "buffers fill the size of 16.0");
+  assert_names (said, "buffers have filled the size of 16.0");
   assert_names (said, "GST_FILEMEM_SIZE");
 }
 
@@ -186,7 +186,7 @@ test_full_of_copies (void **state)
 
   fixture->copies = TRUE;
   said = run (fixture, 1);
-  assert_names (said, "buffers fill the size of 16.0");
+  assert_names (said, "buffers have filled the size of 16.0");
   assert_names (said, "GST_FILEMEM_SIZE");
 }
 
@@ -263,10 +263,10 @@ test_in_all (void **state)
 
   fixture->with_tracer = TRUE;
   said = run (fixture, 2);
-  assert_names (said, "buffers fill the size of 16.0");
-  last = strstr (said, "\nfilemem: in all, ");
+  assert_names (said, "buffers have filled the size of 16.0");
+  last = strstr (said, "\nfilemem: in total, ");
   assert_non_null (last);
-  assert_names (last, "in all, 48 allocations, 48.0");
+  assert_names (last, "in total, 48 allocations, 48.0");
   assert_names (last, "became system memory: 48 size reached\n");
 }
 
@@ -280,7 +280,7 @@ test_in_all_by_reason (void **state)
   fixture->block = 17 * TESTING_MIB;
   fixture->n_blocks = 3;
   said = run (fixture, 2);
-  assert_names (said, "filemem: in all, 3 allocations, 51.0");
+  assert_names (said, "filemem: in total, 3 allocations, 51.0");
   assert_names (said, "became system memory: 3 one block larger than size\n");
 }
 

@@ -171,7 +171,7 @@ keep_warning (FmMessageLevel level, const gchar *text)
 {
   guint n;
 
-  if (level != FM_MESSAGE_WARNING || strstr (text, "more than the budget"))
+  if (level != FM_MESSAGE_WARNING || strstr (text, "over the budget"))
     return;
   pthread_mutex_lock (&warnings_lock);
   n = atomic_load (&warnings_kept);

@@ -293,7 +293,7 @@ class Case:
             [launcher, "run", "--ram", BUDGET, "--dir", str(directory),
              "--report", str(self.work / "report.%p"), "--"], env)
         # Two pictures that are in use at once are most of this budget.
-        expected = ("filemem: more than the budget", *self.application.says)
+        expected = ("filemem: over the budget", *self.application.says)
         said = [line for line in complaints.splitlines()
                 if line.startswith(("filemem:", "gst-filemem:"))
                 and not line.startswith(expected)]

@@ -306,9 +306,9 @@ def test_pressure(doctor):
     os.mkfifo(fifo)
     doctor.set(MEMORY_PRESSURE_WATCH=str(fifo))
     doctor.run(0).find("ok", "pressure", "gives way to other programs: filemem "
-                       f"looks what is left, and {fifo} tells")
+                       f"checks what is left, and {fifo} tells")
     doctor.set(MEMORY_PRESSURE_WATCH="/dev/null")
-    doctor.run(0).find("ok", "pressure", "the kernel does not tell")
+    doctor.run(0).find("ok", "pressure", "the kernel reports no pressure")
     doctor.set(GST_FILEMEM_PRESSURE="ignore")
     doctor.run(0).find("note", "pressure", "does not give way",
                        "GST_FILEMEM_PRESSURE=yield")

@@ -58,7 +58,7 @@ def check_report(text):
         raise Failed("too little came to the appsink to show anything")
     if outside > OUTSIDE_MAX:
         raise Failed("too much was held outside filemem")
-    disk = re.search(r"disk +in use now .*, most ([\d.]+\s\w+)", text)
+    disk = re.search(r"disk +in use now .*, peak ([\d.]+\s\w+)", text)
     if not disk or bytes_of(disk.group(1)) < LEAST_KEPT / 2:
         raise Failed("next to nothing was on disk")
 

@@ -81,7 +81,7 @@ test_own_memory (void **state)
   queue->figure[FM_QUEUE_KEPT_OWN] = 500 * MIB;
   assert_one (fixture,
       "q keeps up to 64.0\302\240MiB in memory of its own, which filemem can't "
-      "take: set its ring-buffer-max-size to 0");
+      "page: set its ring-buffer-max-size to 0");
 }
 
 static void
@@ -95,8 +95,8 @@ test_kept (void **state)
   assert_none (fixture);
   queue->figure[FM_QUEUE_KEPT] = 150 * MIB;
   assert_one (fixture,
-      "sink has let go of nothing for 8.9 s: it, or the program behind it, "
-      "keeps 150.0\302\240MiB. If that grows for ever, it is a leak");
+      "sink has released nothing for 8.9 s: it, or the program behind it, "
+      "keeps 150.0\302\240MiB. If that keeps growing, it is a leak");
   queue->is_gone = TRUE;
   assert_one (fixture,
       "150.0\302\240MiB that came to sink is still there, 8.9 s later, and the "

@@ -54,8 +54,8 @@ test_disk_full (void **state)
   /* Not the disk was it. */
   fixture->stats[FM_STAT_SIZE_REACHED] = 7;
   assert_one (fixture,
-      "the size of 1.0\302\240GiB was reached, and buffers stayed in memory "
-      "that were to go to disk: raise size");
+      "the size of 1.0\302\240GiB was reached, and buffers that should "
+      "have gone to disk stayed in memory: raise size");
 }
 
 static void
@@ -167,12 +167,12 @@ test_waits (void **state)
   assert_one (fixture,
       "maps waited 1.5 s for buffers to come back from disk: use a faster disk "
       "(dir), or raise ram; with about 350.0\302\240MiB nothing would go "
-      "there");
+      "to disk");
   /* The disk had next to nothing to do. */
   fixture->stats[FM_STAT_DISK_BUSY_NS] = SECOND / 2;
   assert_one (fixture,
       "maps waited 1.5 s for buffers to come back from disk: raise ram; with "
-      "about 350.0\302\240MiB nothing would go there");
+      "about 350.0\302\240MiB nothing would go to disk");
   /* There was more, or it would have been less without the waits. */
   fixture->stats[FM_STAT_FALLBACKS] = 1;
   assert_one (fixture,
@@ -255,8 +255,9 @@ test_one_stream (void **state)
 {
   Fixture *fixture = *state;
   static const gchar expected[] =
-      "2.5 bytes were written for each that came in (1000.0\302\240MiB): what "
-      "came back from disk went there again before it was done with; raise ram";
+      "2.5 bytes were written for each that came in (1000.0\302\240MiB): "
+      "buffers that were read back went to disk again before they were used; "
+      "raise ram";
 
   fixture->stats[FM_STAT_ALLOC_BYTES] = 400 * MIB;
   fixture->stats[FM_STAT_ALLOCS] = 4000;
@@ -332,7 +333,7 @@ test_mapped_by (void **state)
   assert_one (fixture,
       "x264enc0 holds up to 52 buffers (68.0\302\240MiB) mapped, for up to 2.1 "
       "s, /GstPipeline:p/GstBin:b/GstX:x1 up to 1 buffer (40.0\302\240MiB), x2 "
-      "up to 2 buffers (30.0\302\240MiB), and 2 elements more: ram below "
+      "up to 2 buffers (30.0\302\240MiB), and 2 more elements: ram below "
       "118.0\302\240MiB saves no memory");
 }
 
@@ -346,7 +347,7 @@ test_pool (void **state)
   fixture->stats[FM_STAT_FILLS_TO_WRITE] = 200;
   assert_one (fixture,
       "200.0\302\240MiB of 400.0\302\240MiB came back from disk only to be "
-      "written anew: a pool has more buffers than fit the budget; raise "
+      "overwritten: a pool has more buffers than fit the budget; raise "
       "ram");
   fixture->stats[FM_STAT_FILL_BYTES] = 32 * MIB;
   assert_none (fixture);
@@ -446,12 +447,12 @@ test_prefetch (void **state)
   assert_none (fixture);
   fixture->stats[FM_STAT_PREFETCH_UNUSED_BYTES] = 101 * MIB;
   assert_one (fixture,
-      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
-      "jumps in what was written, or ram is too small to read ahead");
+      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: buffers "
+      "are read out of order, or ram is too small to read ahead");
   add_streams (fixture);
   assert_one (fixture,
-      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: somebody "
-      "jumps in what was written, or ram is too small for 4 streams");
+      "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: buffers "
+      "are read out of order, or ram is too small for 4 streams");
   fixture->stats[FM_STAT_RAM] = 3 * MIB;
   assert_one (fixture,
       "101.0\302\240MiB of 400.0\302\240MiB was read ahead in vain: 4 streams "

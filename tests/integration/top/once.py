@@ -57,9 +57,9 @@ class Once(viewing.TopTest):
                      ' "fallbacks-full": 5, "io-errors": 2, "packed": 3000,'
                      ' "packed-bytes": 1048576, "parcels": 4}')
         text = self.run_top("--once")
-        self.assertIn("96 MiB of 128 MiB, 75%, most 120 MiB",
+        self.assertIn("96 MiB of 128 MiB, 75%, peak 120 MiB",
                       self.line(text, "RAM  "))
-        self.assertIn("2.0 GiB of 8.0 GiB, 25%, most 4.0 GiB",
+        self.assertIn("2.0 GiB of 8.0 GiB, 25%, peak 4.0 GiB",
                       self.line(text, "Disk  "))
         self.assertRegex(
             self.line(text, "Rates"),

@@ -85,7 +85,7 @@ class Screen(viewing.TopTest):
                 lambda: terminal.text() is not None
                 and len(terminal.output) > before, terminal.text)
         terminal.resize(80, 24)
-        terminal.wait_for("^RAM .*most 120 MiB$")
+        terminal.wait_for("^RAM .*peak 120 MiB$")
         terminal.press(b"q")
         self.assertEqual(terminal.wait_for_end(), 0)
 
@@ -304,7 +304,7 @@ class Screen(viewing.TopTest):
         terminal.wait_for("^page up, page down: scroll .*\n^s: sort .*\n"
                           "^h: this help")
         terminal.press(b"x")
-        terminal.wait_for("^RAM .*most 120 MiB")
+        terminal.wait_for("^RAM .*peak 120 MiB")
         terminal.press(b"h")
         terminal.wait_for("^h: this help")
         terminal.press(b"q")
@@ -505,7 +505,7 @@ class Screen(viewing.TopTest):
                                       ({"TERM": "vt100"}, False)):
             with self.subTest(environment=environment):
                 terminal = self.open(**environment)
-                terminal.wait_for("RAM  .*most 120 MiB")
+                terminal.wait_for("RAM  .*peak 120 MiB")
                 self.assertEqual(bool(colour.search(terminal.output)), coloured)
 
     def test_no_utf8(self):
