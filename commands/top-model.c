@@ -150,6 +150,26 @@ fm_program_string (FmProgram *program, const gchar *name)
   return fm_json_string (get_root (program->now), name);
 }
 
+static gboolean
+contains (const gchar *text, const gchar *folded)
+{
+  g_autofree gchar *valid = g_utf8_make_valid (text != NULL ? text : "", -1);
+  g_autofree gchar *own = g_utf8_casefold (valid, -1);
+
+  return strstr (own, folded) != NULL;
+}
+
+gboolean
+fm_program_matches (FmProgram *program, const gchar *text)
+{
+  g_autofree gchar *valid = g_utf8_make_valid (text, -1);
+  g_autofree gchar *folded = g_utf8_casefold (valid, -1);
+  g_autofree gchar *pid = g_strdup_printf ("%" G_GINT64_FORMAT, program->pid);
+
+  return contains (pid, folded) || contains (program->command, folded)
+      || contains (fm_program_string (program, "program"), folded);
+}
+
 guint64
 fm_program_uptime_ns (FmProgram *program)
 {

@@ -66,6 +66,10 @@ void fm_programs_update (
 /* Why there are no figures to believe, NULL if there are. */
 const gchar *fm_program_problem (FmProgram *program);
 
+/* Whether its name, its command line or its pid contain @text, whatever the
+ * case. All contain an empty one. */
+gboolean fm_program_matches (FmProgram *program, const gchar *text);
+
 /* A member of the page itself. */
 const gchar *fm_program_string (FmProgram *program, const gchar *name);
 guint64 fm_program_uptime_ns (FmProgram *program);

@@ -36,13 +36,21 @@
 #define LINES_FOR_SPACE 22
 #define QUEUES_MIN 3
 
+/* Keys that curses has no names for; and bytes that may be typed. */
+#define ESCAPE 27
+#define DELETE 127
+#define FILTER_MAX 64
+
 typedef struct
 {
   FmStatusPages *pages;
   gint64 pid;
   gboolean utf8;
   GPtrArray *programs; /* FmProgram */
-  gchar *chosen;       /* id of one; NULL: the first */
+  GPtrArray *shown; /* those of them that the filter lets through, in order */
+  GString *filter;  /* empty: all */
+  gboolean typing;  /* keys are what is typed into it */
+  gchar *chosen;    /* id of one; NULL: the first */
   FmOrder order;
   guint above;  /* lines about the chosen one that are scrolled out of sight */
   guint hidden; /* the most that can be */
@@ -73,8 +81,8 @@ static gboolean
 find_chosen (Screen *screen, guint *ret_index)
 {
   *ret_index = 0;
-  for (guint i = 0; screen->chosen && i < screen->programs->len; i++) {
-    const FmProgram *program = g_ptr_array_index (screen->programs, i);
+  for (guint i = 0; screen->chosen && i < screen->shown->len; i++) {
+    const FmProgram *program = g_ptr_array_index (screen->shown, i);
 
     if (g_str_equal (program->id, screen->chosen)) {
       *ret_index = i;
@@ -89,10 +97,10 @@ choose (Screen *screen, guint index)
 {
   const FmProgram *program;
 
-  if (screen->programs->len == 0)
+  if (screen->shown->len == 0)
     return;
-  program = g_ptr_array_index (
-      screen->programs, MIN (index, screen->programs->len - 1));
+  program =
+      g_ptr_array_index (screen->shown, MIN (index, screen->shown->len - 1));
   if (g_strcmp0 (program->id, screen->chosen) == 0)
     return;
   g_free (screen->chosen);
@@ -135,17 +143,25 @@ draw_keys (Screen *screen, guint above, guint below)
   g_autoptr (FmSheet) sheet = fm_sheet_new (COLS, screen->utf8);
   g_autofree gchar *up = g_strdup_printf ("  PgUp %u more above", above);
   g_autofree gchar *down = g_strdup_printf ("  PgDn %u more below", below);
-  gboolean several = screen->programs->len > 1;
+  g_autofree gchar *typed = fm_tame (screen->filter->str, screen->utf8);
+  g_autofree gchar *filter =
+      g_strconcat (screen->typing ? "filter: " : "  / ", typed, NULL);
+  gboolean filtered = screen->filter->len > 0;
+  gboolean several = screen->shown->len > 1;
   const struct
   {
     gboolean wanted;
     const gchar *text;
   } pieces[] = {
-      {TRUE, "q quit  h help"},
+      {screen->typing, filter},
+      {screen->typing, "  Enter keep  Esc all"},
+      {!screen->typing, "q quit  h help"},
+      {!screen->typing && filtered, filter},
       {below > 0, down},
       {above > 0, up},
       {several, "  up/down choose"},
-      {several, "  s sort"},
+      {several && !screen->typing, "  s sort"},
+      {several && !screen->typing && !filtered, "  / filter"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (pieces); i++) {
@@ -160,17 +176,17 @@ draw_keys (Screen *screen, guint above, guint below)
 static guint
 write_programs (Screen *screen, FmSheet *sheet, guint rows)
 {
-  guint list = MIN (screen->programs->len, MAX (rows / 4, 1));
+  guint list = MIN (screen->shown->len, MAX (rows / 4, 1));
   guint used, chosen, fixed;
 
   find_chosen (screen, &chosen);
-  fm_view_list (sheet, screen->programs, screen->order, chosen, list);
+  fm_view_list (sheet, screen->shown, screen->order, chosen, list);
   if (rows >= LINES_FOR_SPACE)
     fm_sheet_end_line (sheet);
   fixed = fm_sheet_length (sheet);
   /* What is not a queue nor an element takes about as many. */
   used = fixed + 16;
-  fm_view_program (sheet, g_ptr_array_index (screen->programs, chosen),
+  fm_view_program (sheet, g_ptr_array_index (screen->shown, chosen),
       rows >= LINES_FOR_TITLE, MAX ((rows - MIN (rows, used)) / 2, QUEUES_MIN));
   return fixed;
 }
@@ -181,7 +197,10 @@ write_nobody (Screen *screen, FmSheet *sheet)
   g_autofree gchar *obstacle =
       fm_status_pages_obstacle (screen->pages, screen->error);
 
-  fm_view_nobody (sheet, screen->pid, obstacle);
+  if (screen->programs->len > 0)
+    fm_view_none_matches (sheet, screen->filter->str);
+  else
+    fm_view_nobody (sheet, screen->pid, obstacle);
 }
 
 static void
@@ -193,7 +212,7 @@ draw (Screen *screen)
 
   if (screen->help)
     fm_view_help (sheet);
-  else if (screen->programs->len == 0)
+  else if (screen->shown->len == 0)
     write_nobody (screen, sheet);
   else
     fixed = write_programs (screen, sheet, rows);
@@ -249,7 +268,7 @@ step (Screen *screen, gint by)
 static void
 turn (Screen *screen, gint by)
 {
-  guint n = MAX (screen->programs->len, 1);
+  guint n = MAX (screen->shown->len, 1);
   guint chosen;
 
   find_chosen (screen, &chosen);
@@ -264,11 +283,74 @@ scroll_lines (Screen *screen, gint by)
   screen->above = CLAMP (above, 0, (gint) screen->hidden);
 }
 
+/* The chosen one stays so, if it is still there; else @place is. */
+static void
+refilter (Screen *screen, guint place)
+{
+  guint chosen;
+
+  g_ptr_array_set_size (screen->shown, 0);
+  for (guint i = 0; i < screen->programs->len; i++) {
+    FmProgram *program = g_ptr_array_index (screen->programs, i);
+
+    if (fm_program_matches (program, screen->filter->str))
+      g_ptr_array_add (screen->shown, program);
+  }
+  fm_order_sort (screen->shown, screen->order);
+  if (!find_chosen (screen, &chosen))
+    choose (screen, place);
+}
+
 static void
 change_order (Screen *screen, gint by)
 {
   screen->order = (screen->order + by) % FM_N_ORDERS;
-  fm_order_sort (screen->programs, screen->order);
+  fm_order_sort (screen->shown, screen->order);
+}
+
+static void
+start_typing (Screen *screen, gint by)
+{
+  screen->typing = TRUE;
+}
+
+static void
+rub_out (GString *text)
+{
+  const gchar *last = g_utf8_find_prev_char (text->str, text->str + text->len);
+
+  g_string_truncate (text, last != NULL ? (gsize) (last - text->str) : 0);
+}
+
+/* FALSE for a key that is none of the filter's, such as up and down. */
+static gboolean
+type_key (Screen *screen, int key)
+{
+  GString *filter = screen->filter;
+
+  switch (key) {
+    case '\n':
+    case '\r':
+    case KEY_ENTER:
+      screen->typing = FALSE;
+      return TRUE;
+    case ESCAPE:
+      screen->typing = FALSE;
+      g_string_truncate (filter, 0);
+      break;
+    case '\b':
+    case DELETE:
+    case KEY_BACKSPACE:
+      rub_out (filter);
+      break;
+    default:
+      if (key < ' ' || key > 0xff || filter->len >= FILTER_MAX)
+        return key < KEY_MIN;
+      g_string_append_c (filter, (gchar) key);
+      break;
+  }
+  refilter (screen, 0);
+  return TRUE;
 }
 
 static const struct
@@ -292,6 +374,7 @@ static const struct
     {KEY_NPAGE, scroll_lines, 1},
     {'s', change_order, 1},
     {'S', change_order, 1},
+    {'/', start_typing, 0},
 };
 
 static void
@@ -300,7 +383,7 @@ handle_key (Screen *screen, int key)
   guint i = 0;
 
   /* No key, but resizeterm()'s word that it has been called. */
-  if (key == KEY_RESIZE)
+  if (key == KEY_RESIZE || (screen->typing && type_key (screen, key)))
     return;
   while (i < G_N_ELEMENTS (keys) && keys[i].key != key)
     i++;
@@ -324,17 +407,15 @@ advance (Screen *screen)
     screen->next = now + REFRESH_US;
   }
   if (screen->asking && fm_status_pages_collect (screen->pages)) {
-    guint chosen, place;
+    guint place;
 
     find_chosen (screen, &place);
     screen->asking = FALSE;
     screen->known = TRUE;
     fm_programs_update (
         screen->programs, fm_status_pages_list (screen->pages), screen->pid);
-    fm_order_sort (screen->programs, screen->order);
     /* One that has ended leaves its place to the next. */
-    if (!find_chosen (screen, &chosen))
-      choose (screen, place);
+    refilter (screen, place);
     fit_terminal ();
     draw (screen);
   }
@@ -437,13 +518,17 @@ run (Screen *screen)
 {
   screen->programs =
       g_ptr_array_new_with_free_func ((GDestroyNotify) fm_program_free);
+  screen->shown = g_ptr_array_new ();
+  screen->filter = g_string_new (NULL);
   sigprocmask (SIG_SETMASK, &screen->awake, NULL);
   while (!is_over (screen)) {
     advance (screen);
     wait_for_something (screen);
   }
   sigprocmask (SIG_BLOCK, &screen->taken, NULL);
+  g_ptr_array_unref (screen->shown);
   g_ptr_array_unref (screen->programs);
+  g_string_free (screen->filter, TRUE);
   g_free (screen->chosen);
 }
 

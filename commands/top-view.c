@@ -252,12 +252,25 @@ fm_view_nobody (FmSheet *sheet, gint64 pid, const gchar *obstacle)
 }
 
 void
+fm_view_none_matches (FmSheet *sheet, const gchar *filter)
+{
+  g_autofree gchar *typed = fm_tame (filter, sheet->utf8);
+  g_autofree gchar *line = g_strdup_printf (
+      "No program's name, command line or pid contains %s.", typed);
+  const gchar *const lines[] = {line, NULL};
+
+  put_lines (sheet, lines);
+}
+
+void
 fm_view_help (FmSheet *sheet)
 {
   static const gchar *const keys[] = {
       "up, down, tab: choose a program",
-      "page up, page down: scroll what is said of it",
+      "page up, page down: scroll its details",
       "s: sort by pid, RAM, disk, waits or name",
+      "/: show only programs whose name, command line or pid contains what "
+      "you type next; Enter keeps that, Esc shows all",
       "h: this help; any key leaves it",
       "q: quit",
       "",

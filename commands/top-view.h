@@ -32,6 +32,8 @@ void fm_view_program (
 /* @pid: the one program that counts, 0: all count. @obstacle: why there may be
  * some that can't be seen, or NULL. */
 void fm_view_nobody (FmSheet *sheet, gint64 pid, const gchar *obstacle);
+/* There are programs, but none that @filter, what was typed, lets through. */
+void fm_view_none_matches (FmSheet *sheet, const gchar *filter);
 void fm_view_help (FmSheet *sheet);
 
 G_END_DECLS

@@ -79,7 +79,7 @@ read_arguments (int argc, char **argv, Arguments *ret_arguments)
   g_option_context_set_description (context,
       "Keys: up, down and tab choose a program, page up and page down scroll, "
       "s\n"
-      "sorts, h explains, q quits.\n"
+      "sorts, / filters, h explains, q quits.\n"
       "\n"
       "Exit status: 0; with PID or an option 1 if there is no such program;\n"
       "2 if the command line is wrong, not a terminal, or something can't "
@@ -166,8 +166,8 @@ main (int argc, char **argv)
     return complain (
         "can't read XDG_RUNTIME_DIR (%s): %s", runtime, g_strerror (errno));
   if (!S_ISDIR (status.st_mode)) {
-    complain ("XDG_RUNTIME_DIR (%s) is no directory: there is nothing to look "
-              "at",
+    complain (
+        "XDG_RUNTIME_DIR (%s) is not a directory: there is nothing to show",
         runtime);
     return 1;
   }

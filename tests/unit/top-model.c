@@ -49,6 +49,24 @@ rates_are_by_the_programs_clock (void **state)
 }
 
 static void
+matches (void **state)
+{
+  g_autoptr (FmProgram) program =
+      new_program ("{\"program\":\"Caméra\"}", NULL);
+
+  program->pid = 4711;
+  assert_true (fm_program_matches (program, ""));
+  assert_true (fm_program_matches (program, "camÉ"));
+  assert_true (fm_program_matches (program, "71"));
+  assert_false (fm_program_matches (program, "camel"));
+  assert_false (fm_program_matches (program, "filesrc"));
+  program->command = g_strdup ("camera FileSrc ! \xff");
+  assert_true (fm_program_matches (program, "filesrc !"));
+  /* Half a letter has been typed. */
+  assert_false (fm_program_matches (program, "cam\xc3"));
+}
+
+static void
 rates_are_by_our_clock_without (void **state)
 {
   g_autoptr (FmProgram) program = new_program (
@@ -464,6 +482,7 @@ main (void)
       cmocka_unit_test (words_for_figures),
       cmocka_unit_test (words_for_paths),
       cmocka_unit_test (text_is_tamed),
+      cmocka_unit_test (matches),
       cmocka_unit_test (text_is_clipped),
       cmocka_unit_test (bars),
       cmocka_unit_test (what_does_not_fit_is_cut),

@@ -240,7 +240,7 @@ class Once(viewing.TopTest):
         for arguments in (), ("--once",), ("--json",):
             self.run_top(*arguments, status=1, error="XDG_RUNTIME_DIR is not set",
                          XDG_RUNTIME_DIR="")
-            self.run_top(*arguments, status=1, error="is no directory",
+            self.run_top(*arguments, status=1, error="is not a directory",
                          XDG_RUNTIME_DIR=self.runtime + "/missing")
 
     def test_closed_descriptors(self):

@@ -152,6 +152,31 @@ class Screen(viewing.TopTest):
         terminal.press(b"\x1b[Z" + DOWN)
         terminal.wait_for(rf"^> +{c} ")
 
+    def test_filter(self):
+        """What is typed after / leaves programs out, and Esc brings them back."""
+        pids = {name: self.publish("--program", name).pid
+                for name in ("camera-in", "camera-out", "player")}
+        terminal = self.open()
+        terminal.wait_for("player")
+        terminal.press(b"/CAMX\x7f-o")
+        terminal.wait_for("^filter: CAM-o")
+        terminal.wait_for("^No program's name, .* contains CAM-o")
+        terminal.press(b"\x7f\x7f")
+        terminal.wait_for(f"^> +{min(pids['camera-in'], pids['camera-out'])} camera")
+        self.assertNotIn("player", terminal.text())
+        # keys that are no text do what they always do
+        terminal.press(DOWN)
+        terminal.wait_for(f"^> +{max(pids['camera-in'], pids['camera-out'])} camera")
+        terminal.press(b"\r")
+        terminal.wait_for("^q quit  h help  / CAM")
+        terminal.press(b"/\x1b")
+        terminal.wait_for("player")
+        terminal.press(f"/{pids['player']}\r".encode())
+        terminal.wait_for(rf"^> +{pids['player']} player")
+        self.assertNotIn("camera", terminal.text())
+        terminal.press(b"q")
+        self.assertEqual(terminal.wait_for_end(), 0)
+
     def test_the_chosen_one_ends(self):
         processes = sorted((self.publish() for _ in range(3)),
                            key=lambda process: process.pid)
@@ -302,7 +327,7 @@ class Screen(viewing.TopTest):
         terminal.wait_for("^RAM ")
         terminal.press(b"h")
         terminal.wait_for("^page up, page down: scroll .*\n^s: sort .*\n"
-                          "^h: this help")
+                          "^/: show only [\\s\\S]*^h: this help")
         terminal.press(b"x")
         terminal.wait_for("^RAM .*peak 120 MiB")
         terminal.press(b"h")
