@@ -18,9 +18,10 @@
 #define VARIABLE_PREFIX "GST_FILEMEM_"
 #define TRACER "filemem"
 
-/* Variables that are no options, of the launcher and of the build. */
+/* Variables that are no options: of the launcher, the build and the page. */
 static const gchar *const other_variables[] = {
-    VARIABLE_PREFIX "PLUGIN", VARIABLE_PREFIX "BUILD"};
+    VARIABLE_PREFIX "PLUGIN", VARIABLE_PREFIX "BUILD",
+    VARIABLE_PREFIX "DYGRAPHS"};
 
 static const FmOptionSpec specs[FM_N_OPTIONS] = {
 #define X(symbol, name, scope, type, text, choices, description)     \

@@ -52,6 +52,12 @@ def parse(arguments):
         metavar="FILE",
         help="the page (default: the first RECORDING with .html; -: standard output)",
     )
+    parser.add_argument(
+        "--dygraphs",
+        metavar="DIR",
+        help=f"where dygraph.min.js and dygraph.min.css are (default: "
+        f"{page.VARIABLE}, or where packages put them)",
+    )
     return parser.parse_args(arguments)
 
 
@@ -94,7 +100,7 @@ def write(output, logs, text):
 def report(options):
     output = options.output or options.logs[0] + ".html"
     try:
-        maker = page.Maker()
+        maker = page.Maker(options.dygraphs)
         schema.figures("stats")
     except (page.NoLibrary, schema.NoSchema) as error:
         raise Failure(str(error)) from error

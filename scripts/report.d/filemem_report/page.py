@@ -14,14 +14,20 @@ import base64
 import hashlib
 import html
 import json
+import os
 import pathlib
 import re
 
 PACKAGE = "libjs-dygraphs"
+VARIABLE = "GST_FILEMEM_DYGRAPHS"
+# Debian's; and what `npm install --global dygraphs` makes
 LIBRARY = (
-    pathlib.Path("/usr/share/javascript/dygraphs"),
-    pathlib.Path("/usr/share/nodejs/dygraphs/dist"),
+    "/usr/share/javascript/dygraphs",
+    "/usr/share/nodejs/dygraphs/dist",
+    "/usr/lib/node_modules/dygraphs/dist",
+    "/usr/local/lib/node_modules/dygraphs/dist",
 )
+SCRIPTS = ("words.js", "plots.js", "tables.js", "page.js")
 TEMPLATE = pathlib.Path(__file__).resolve().parent.parent / "template"
 _PLACE = re.compile(r"@([a-z-]+)@")
 
@@ -30,8 +36,11 @@ class NoLibrary(Exception):
     pass
 
 
-def find_library():
-    for directory in LIBRARY:
+def find_library(given=None):
+    """Script and style of dygraphs, from the directory `given`, or that of the
+    variable, or the first of the usual ones that has them."""
+    given = given or os.environ.get(VARIABLE)
+    for directory in map(pathlib.Path, (given,) if given else LIBRARY):
         try:
             return tuple(
                 (directory / name).read_text("utf-8")
@@ -39,7 +48,12 @@ def find_library():
             )
         except OSError:
             pass
-    raise NoLibrary(f"dygraphs is missing: apt-get install {PACKAGE}")
+    if given:
+        raise NoLibrary(f"{given}: no dygraph.min.js and dygraph.min.css")
+    raise NoLibrary(
+        f"dygraphs is missing: apt-get install {PACKAGE}, or set {VARIABLE} to the "
+        "directory of its dygraph.min.js"
+    )
 
 
 def _without_map(text):
@@ -61,14 +75,14 @@ def json_for_html(value):
 
 
 class Maker:
-    def __init__(self):
-        js, css = (_without_map(text) for text in find_library())
+    def __init__(self, library=None):
+        js, css = (_without_map(text) for text in find_library(library))
         # in between their tags, scripts are taken as they are
         self.parts = {
             "library": js.strip(),
             "library-style": css.strip(),
             "library-licence": self._file("dygraphs-licence.txt"),
-            "script": self._file("page.js"),
+            "script": self._script(),
             "style": self._file("page.css"),
         }
         for name, text in self.parts.items():
@@ -83,6 +97,11 @@ class Maker:
     @staticmethod
     def _file(name):
         return (TEMPLATE / name).read_text("utf-8").strip()
+
+    @classmethod
+    def _script(cls):
+        text = "\n\n".join(cls._file(name) for name in SCRIPTS)
+        return f'(function () {{\n"use strict";\n{text}\n}})();'
 
     def make(self, model):
         title = ", ".join(run["label"] for run in model["runs"]) or "no records"

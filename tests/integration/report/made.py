@@ -9,6 +9,7 @@
 # and then a part or names of tests.
 
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -25,11 +26,12 @@ DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', r
 source = build = None
 
 
-def run_report(path, *arguments, program=None):
+def run_report(path, *arguments, program=None, **variables):
     """In the directory PATH."""
     return subprocess.run(
         [program or source / "gst-filemem", "report", *arguments],
         cwd=path,
+        env={**os.environ, **variables},
         capture_output=True,
         timeout=PATIENCE,
     )
@@ -46,8 +48,8 @@ class Report(unittest.TestCase):
         (self.path / name).write_bytes(data)
         return name
 
-    def call(self, *arguments, program=None):
-        return run_report(self.path, *arguments, program=program)
+    def call(self, *arguments, program=None, **variables):
+        return run_report(self.path, *arguments, program=program, **variables)
 
     def make(self, *texts, status=0):
         """The data of the page of these recordings; standard error is in `said`."""

@@ -107,6 +107,28 @@ class Pages(unittest.TestCase):
                     self.assertEqual(self.browser.run("innerWidth"), width)
                     check(dark)
 
+    def test_paper(self):
+        """What is scrolled or folded up on a screen is there, and the screen is
+        as it was afterwards."""
+        about = {"command": ["player"], "kernel": "Linux"}
+        self.make("".join(
+            recordings.record(n, stats=recordings.stats(n), about=about)
+            for n in (1, 2)))
+        self.open()
+        width = "document.body.clientWidth"
+        facts = "[...document.querySelectorAll('details.facts')].every(d => d.open)"
+        before = self.browser.run(width)
+        self.assertFalse(self.browser.run(facts))
+        self.browser.call("Emulation.setEmulatedMedia", media="print")
+        self.browser.run("dispatchEvent(new Event('beforeprint')), null")
+        self.assertTrue(self.browser.run(facts))
+        self.assertEqual(self.browser.run(
+            "[...document.querySelectorAll('.scroll')].filter("
+            "box => getComputedStyle(box).overflowX !== 'visible').length"), 0)
+        self.browser.run("dispatchEvent(new Event('afterprint')), null")
+        self.browser.call("Emulation.setEmulatedMedia", media="screen")
+        self.assertEqual(self.browser.run(width), before)
+
     def text(self, selector):
         return self.browser.run(
             f"Array.from(document.querySelectorAll({selector!r}), e => e.textContent)"

@@ -329,8 +329,27 @@ class CommandLine(made.Report):
         self.assertEqual(done.returncode, 2)
         self.assertEqual(
             done.stderr.decode(),
-            "gst-filemem report: dygraphs is missing: apt-get install libjs-dygraphs\n",
+            "gst-filemem report: dygraphs is missing: apt-get install libjs-dygraphs, "
+            "or set GST_FILEMEM_DYGRAPHS to the directory of its dygraph.min.js\n",
         )
+
+    def test_library_of_ones_own(self):
+        """By an option or a variable, and no other where it is not there."""
+        self.log(recordings.process(3))
+        own = self.path / "of my own"
+        own.mkdir()
+        call = ("my.log", "-o", "page.html")
+        for given, kwargs in (
+            ((*call, "--dygraphs", str(own)), {}),
+            (call, {"GST_FILEMEM_DYGRAPHS": str(own)}),
+        ):
+            done = self.call(*given, **kwargs)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(b"of my own: no dygraph.min.js", done.stderr)
+        for name in ("dygraph.min.js", "dygraph.min.css"):
+            (own / name).write_text("/* mine */")
+        self.assertEqual(self.call(*given, **kwargs).returncode, 0)
+        self.assertIn("/* mine */", (self.path / "page.html").read_text())
 
     def test_build_tree(self):
         self.log(recordings.process(3))
