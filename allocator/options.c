@@ -19,9 +19,8 @@
 #define TRACER "filemem"
 
 /* Variables that are no options: of the launcher, the build and the page. */
-static const gchar *const other_variables[] = {
-    VARIABLE_PREFIX "PLUGIN", VARIABLE_PREFIX "BUILD",
-    VARIABLE_PREFIX "DYGRAPHS"};
+static const gchar *const other_variables[] = {VARIABLE_PREFIX "PLUGIN",
+    VARIABLE_PREFIX "BUILD", VARIABLE_PREFIX "DYGRAPHS"};
 
 static const FmOptionSpec specs[FM_N_OPTIONS] = {
 #define X(symbol, name, scope, type, text, choices, description)     \
