@@ -3,8 +3,8 @@
 # SPDX-FileCopyrightText: The filemem authors
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# commands.py: the commands of the README and the guides, run as they are written,
-# but for what stands for something of the reader's own.
+# commands.py: the commands of the README, the guides and the manual, run as they are
+# written, but for what stands for something of the reader's own.
 #
 #   commands.py SOURCE BUILD [PAGE...]
 #
@@ -25,15 +25,16 @@ from harness import Failed  # noqa: E402
 
 PAGES = ("README.md", "docs/any-program.md", "docs/applications.md",
          "docs/is-it-working.md", "docs/performance.md", "examples/README.md",
-         "CONTRIBUTING.md")
+         "docs/gst-filemem.1.in", "CONTRIBUTING.md")
 COMMAND = re.compile(
     r"(\w+=('[^']*'|\S+) +)*"
     r"(gst-filemem|gst-launch-1\.0|gst-inspect-1\.0|scripts/\w|meson|ninja|sudo|cc|"
-    r"kill|sleep|my-program|\./[\w.-]+)\b")
+    r"kill|sleep|my-program|my-player|\./[\w.-]+)\b")
 PIPELINE = ("gst-launch-1.0 -q videotestsrc num-buffers=80 ! "
             "video/x-raw,framerate=30/1 ! queue ! fakesink sync=true")
 # what is the reader's own, and what it is here
 OWN = (("APPLICATION …", PIPELINE), ("PROGRAM", PIPELINE), ("my-program", PIPELINE),
+       ("my-player", PIPELINE), ("./nightly.sh", PIPELINE),
        ("./session.sh", PIPELINE), ("/mnt/ssd", "{dir}"), (" DIR ", " {dir} "),
        (" FILE ", " {dir}/report "), ("size=8G", "size=1G"),
        ("num-buffers=300", "num-buffers=20"),
@@ -57,6 +58,7 @@ NOT_RUN_WHOLE = {"gst-filemem top": "wants a terminal"}
 # where a command is the first line of a story, and the rest of it
 STORIES = ("GST_FILEMEM_REPORT_SIGNAL", "GST_FILEMEM_ATTRIBUTION=on gst-filemem run "
            "--record", "cc pre-event.c")
+TROFF = {r"\-": "-", r"\e": "\\", r"\(aq": "'", r"\(dq": '"'}
 
 
 def code_blocks(text):
@@ -75,6 +77,15 @@ def code_blocks(text):
             block = []
     if block:
         yield block
+
+
+def examples(manual):
+    """The blocks that a manual does not fill, as those of Markdown."""
+    for block in re.findall(r"^\.nf\n(.*?)^\.fi$", manual, re.M | re.S):
+        block = re.sub(r"^\..*\n", "", block, flags=re.M)
+        for escape, character in TROFF.items():
+            block = block.replace(escape, character)
+        yield "".join(f"    {line}\n" for line in block.splitlines())
 
 
 def commands(text):
@@ -118,6 +129,8 @@ def judge(script, done):
 
 def check(page, source, build):
     text = (source / page).read_text()
+    if page.endswith(".1.in"):
+        text = "\n.\n".join(examples(text))
     n = 0
     for block in commands(text):
         wanted = [command for command in block if is_run(command)]
