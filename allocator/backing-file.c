@@ -174,6 +174,7 @@ fm_backing_file_new (const gchar *dir, GError **error)
 
   file = g_new0 (FmBackingFile, 1);
   file->fd = fd;
+  fm_mutex_init (&file->writing_back);
   file->identity = identity;
   file->total_bytes = system.total_bytes;
   file->free_bytes = system.available_bytes;
@@ -224,6 +225,7 @@ fm_backing_file_free (FmBackingFile *file)
   /* One that can't be looked at is ours still. */
   if (error != EBADF)
     close (file->fd);
+  fm_mutex_clear (&file->writing_back);
   g_free (file);
 }
 
@@ -345,44 +347,67 @@ whole_sectors (ssize_t n)
   return (gsize) n & ~(gsize) (ALIGNMENT - 1);
 }
 
+static gboolean
+uses_page_cache (FmBackingFile *file)
+{
+  return !file->in_memory && !atomic_load (&file->direct);
+}
+
+/* Has the range written to the disk, and dropped from the page cache: only
+ * clean pages can be. */
+static int
+write_back (FmBackingFile *file, guint64 offset, gsize length)
+{
+  if (fm_seam_sync_file_range (file->fd, (off_t) offset, (off_t) length,
+          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
+              | SYNC_FILE_RANGE_WAIT_AFTER)
+      < 0) {
+    /* Where it can't be asked for, the kernel does it later. Else the bytes are
+     * gone: for want of space as well, where that is found this late. */
+    if (errno != EINVAL && errno != ENOSYS && errno != ESPIPE && errno != EPERM)
+      return errno;
+  }
+  fm_backing_file_drop_cache (file, offset, length);
+  return 0;
+}
+
 int
 fm_backing_file_write (
     FmBackingFile *file, guint64 offset, const void *data, gsize length)
 {
   FmXfszGuard guard;
+  gboolean alone = FALSE;
   gsize done = 0;
   int error = check (file);
 
   if (error != 0)
     return error;
   fm_xfsz_guard_begin (&guard);
-  while (done < length) {
+  while (error == 0 && done < length) {
     gboolean direct = atomic_load (&file->direct);
-    ssize_t n = fm_seam_pwrite (file->fd, (const guint8 *) data + done,
-        length - done, (off_t) (offset + done));
+    ssize_t n;
 
+    /* The kernel tells what went wrong with writing back to one of those who
+     * ask, whosever pages they were. */
+    if (!alone && uses_page_cache (file)) {
+      fm_mutex_lock (&file->writing_back);
+      alone = TRUE;
+    }
+    n = fm_seam_pwrite (file->fd, (const guint8 *) data + done, length - done,
+        (off_t) (offset + done));
     if (n >= ALIGNMENT)
       done += whole_sectors (n);
     else if (n >= 0)
       error = ENOSPC;
     else if (errno != EINTR && !give_up_direct (file, errno, direct))
       error = errno;
-    if (error != 0)
-      break;
   }
   fm_xfsz_guard_end (&guard);
 
-  if (error == 0 && !atomic_load (&file->direct) && !file->in_memory) {
-    /* Only clean pages can be dropped. */
-    if (fm_seam_sync_file_range (file->fd, (off_t) offset, (off_t) length,
-            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
-                | SYNC_FILE_RANGE_WAIT_AFTER)
-            < 0
-        && errno == EIO)
-      error = EIO;
-    else
-      fm_backing_file_drop_cache (file, offset, length);
-  }
+  if (error == 0 && uses_page_cache (file))
+    error = write_back (file, offset, length);
+  if (alone)
+    fm_mutex_unlock (&file->writing_back);
   return error;
 }
 

@@ -20,6 +20,7 @@
 #define FM_BACKING_FILE_H
 
 #include "seam.h"
+#include "sync.h"
 
 #include <glib.h>
 #include <stdatomic.h>
@@ -35,7 +36,9 @@ typedef struct
   gboolean in_memory;       /* tmpfs or ramfs */
   gboolean on_network;
   atomic_bool direct;
-  guint64 total_bytes; /* of the file system, at creation */
+  FmMutex writing_back; /* who has written to the page cache, until it is known
+                           what came of it */
+  guint64 total_bytes;  /* of the file system, at creation */
   guint64 free_bytes;
 
   guint64 limit;           /* most bytes on disk */

@@ -118,6 +118,78 @@ test_errors_are_told (void **state)
       fm_backing_file_read (fixture->file, 0, fixture->back, EXTENT), EIO);
 }
 
+/* Through the page cache it is the writing back that fails, for want of space
+ * where that is found late (btrfs, networks). */
+static void
+test_late_errors_are_told (void **state)
+{
+  static const int errors[] = {EIO, ENOSPC, EDQUOT, ENOMEM};
+  Fixture *fixture = *state;
+  guint i;
+
+  assert_int_equal (fm_seam_set_direct (fixture->file->fd, FALSE), 0);
+  atomic_store (&fixture->file->direct, FALSE);
+  fixture->file->in_memory = FALSE;
+  for (i = 0; i < G_N_ELEMENTS (errors); i++) {
+    expect_fault (FM_CALL_SYNC_FILE_RANGE, 1, errors[i]);
+    assert_int_equal (
+        fm_backing_file_write (fixture->file, 0, fixture->data, EXTENT),
+        errors[i]);
+  }
+  /* Where it can't be asked for, the kernel does it later. */
+  expect_fault (FM_CALL_SYNC_FILE_RANGE, 1, ENOSYS);
+  round_trip (fixture, 0);
+}
+
+static atomic_int n_unsynced, n_unsynced_max;
+
+static int
+count_unsynced (const FmCallInfo *info)
+{
+  if (info->call == FM_CALL_PWRITE) {
+    int n = atomic_fetch_add (&n_unsynced, 1) + 1;
+
+    if (n > atomic_load (&n_unsynced_max))
+      atomic_store (&n_unsynced_max, n);
+    /* long enough for the other */
+    g_usleep (1000);
+  } else if (info->call == FM_CALL_SYNC_FILE_RANGE) {
+    atomic_fetch_sub (&n_unsynced, 1);
+  }
+  return 0;
+}
+
+static gpointer
+write_often (gpointer data)
+{
+  Fixture *fixture = data;
+  guint i;
+
+  for (i = 0; i < 16; i++)
+    testing_check (
+        fm_backing_file_write (fixture->file, 0, fixture->data, EXTENT) == 0);
+  return NULL;
+}
+
+/* The kernel tells an error of the file to one of those who ask, whosever it
+ * is: so nobody else may ask between a write and the look at what came of it.
+ */
+static void
+test_late_errors_are_ones_own (void **state)
+{
+  Fixture *fixture = *state;
+  GThread *thread;
+
+  assert_int_equal (fm_seam_set_direct (fixture->file->fd, FALSE), 0);
+  atomic_store (&fixture->file->direct, FALSE);
+  fixture->file->in_memory = FALSE;
+  fm_seam_set_hook (count_unsynced);
+  thread = g_thread_new ("writer", write_often, fixture);
+  write_often (fixture);
+  g_thread_join (thread);
+  assert_int_equal (atomic_load (&n_unsynced_max), 1);
+}
+
 static gsize
 pages_in_cache (Fixture *fixture)
 {
@@ -303,6 +375,8 @@ main (void)
       TEST (test_beyond_the_end),
       TEST (test_interrupted),
       TEST (test_errors_are_told),
+      TEST (test_late_errors_are_told),
+      TEST (test_late_errors_are_ones_own),
       TEST (test_nothing_stays_in_cache),
       TEST (test_cached_bytes),
       TEST (test_cached_bytes_dear),
