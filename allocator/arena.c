@@ -170,6 +170,21 @@ memory_is_locked (void)
   return locked;
 }
 
+/* Where the file system refuses (it has shut down), the kernel has taken away
+ * what was there before it asks: so it is asked where nothing is. */
+static gboolean
+file_can_be_mapped (FmArena *arena, gsize offset)
+{
+  gsize page = (gsize) sysconf (_SC_PAGESIZE);
+  void *probe = fm_seam_mmap (NULL, page, file_protection (arena), FILE_FLAGS,
+      arena->fd, (off_t) offset);
+
+  if (probe == MAP_FAILED)
+    return FALSE;
+  (void) fm_seam_munmap (probe, page);
+  return TRUE;
+}
+
 FmArenaResult
 fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
 {
@@ -184,6 +199,8 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
     atomic_store (&arena->memory_locked, TRUE);
     return fm_arena_vacate (arena, offset, length);
   }
+  if (!file_can_be_mapped (arena, offset))
+    return FM_ARENA_UNCHANGED;
 
   if (fm_seam_mmap (address, length, file_protection (arena),
           FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
