@@ -298,6 +298,21 @@ fm_seam_preadv (int fd, const struct iovec *parts, int n_parts, off_t offset)
   return preadv (fd, parts, n_parts, offset);
 }
 
+/* ext4 with data=journal, and what encrypts or compresses, takes the flag and
+ * goes through the page cache all the same; since Linux 6.1 it says so. */
+static gboolean
+heeds_direct (int fd)
+{
+#ifdef STATX_DIOALIGN
+  struct statx status;
+
+  if (statx (fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0
+      && (status.stx_mask & STATX_DIOALIGN) != 0)
+    return status.stx_dio_mem_align != 0;
+#endif
+  return TRUE;
+}
+
 int
 fm_seam_set_direct (int fd, gboolean direct)
 {
@@ -305,6 +320,10 @@ fm_seam_set_direct (int fd, gboolean direct)
 
   if (refused (FM_CALL_FCNTL, NULL, 0, direct))
     return -1;
+  if (direct && !heeds_direct (fd)) {
+    errno = EINVAL;
+    return -1;
+  }
   flags = fcntl (fd, F_GETFL);
   if (flags < 0)
     return -1;
