@@ -182,6 +182,7 @@ fm_backing_file_new (const gchar *dir, GError **error)
   kind = recognise (file, &system);
   file->in_memory = kind == KIND_MEMORY;
   file->on_network = kind == KIND_NETWORK;
+  file->reads_are_cached = kind == KIND_COPY_ON_WRITE;
 
   /* Copy-on-write voids reservations, and checksums of direct writes break
    * where the memory changes meanwhile: not there, unless it can be had
@@ -411,6 +412,13 @@ fm_backing_file_write (
   return error;
 }
 
+static void
+drop_what_was_read (FmBackingFile *file, guint64 offset, gsize length)
+{
+  if (uses_page_cache (file) || file->reads_are_cached)
+    fm_backing_file_drop_cache (file, offset, length);
+}
+
 int
 fm_backing_file_read (
     FmBackingFile *file, guint64 offset, void *ret_data, gsize length)
@@ -432,8 +440,7 @@ fm_backing_file_read (
     else if (errno != EINTR && !give_up_direct (file, errno, direct))
       return errno;
   }
-  if (!atomic_load (&file->direct) && !file->in_memory)
-    fm_backing_file_drop_cache (file, offset, length);
+  drop_what_was_read (file, offset, length);
   /* Cut meanwhile, and longer again by a write of ours, it reads as zeros. */
   return check (file);
 }
@@ -450,8 +457,10 @@ fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
   if (first_length > 0 && second_length > 0 && atomic_load (&file->direct)
       && check (file) == 0
       && fm_seam_preadv (file->fd, parts, G_N_ELEMENTS (parts), (off_t) offset)
-          == (ssize_t) (first_length + second_length))
+          == (ssize_t) (first_length + second_length)) {
+    drop_what_was_read (file, offset, first_length + second_length);
     return check (file);
+  }
 
   if (first_length > 0)
     error = fm_backing_file_read (file, offset, ret_first, first_length);

@@ -35,6 +35,9 @@ typedef struct
   const gchar *file_system; /* "ext4", or its number; for people */
   gboolean in_memory;       /* tmpfs or ramfs */
   gboolean on_network;
+  gboolean
+      reads_are_cached; /* in part, even if they are direct (btrfs, which
+                           reads what it can't give at once the other way) */
   atomic_bool direct;
   FmMutex writing_back; /* who has written to the page cache, until it is known
                            what came of it */
