@@ -41,19 +41,43 @@ fm_seam_set_hook (FmSeamHook hook)
   atomic_store (&seam_hook, hook);
 }
 
+/* What the hook wants of the call. */
+static inline int
+ask (FmCall call, void *address, gsize length, int flags)
+{
+  FmSeamHook hook = atomic_load_explicit (&seam_hook, memory_order_relaxed);
+
+  if (G_LIKELY (hook == NULL))
+    return 0;
+  return hook (&(FmCallInfo){call, address, length, flags});
+}
+
 /* TRUE, with errno set, if the hook wants the call to fail. */
 static inline gboolean
 refused (FmCall call, void *address, gsize length, int flags)
 {
-  FmSeamHook hook = atomic_load_explicit (&seam_hook, memory_order_relaxed);
-  int error;
+  int error = ask (call, address, length, flags);
 
-  if (G_LIKELY (hook == NULL))
-    return FALSE;
-  error = hook (&(FmCallInfo){call, address, length, flags});
-  if (error == 0)
+  if (G_LIKELY (error == 0))
     return FALSE;
   errno = error;
+  return TRUE;
+}
+
+/* The same of a call that moves *@length bytes, or fewer if the hook says so.
+ */
+static inline gboolean
+refused_bytes (FmCall call, void *address, gsize *length)
+{
+  int answer = ask (call, address, *length, 0);
+
+  if (G_LIKELY (answer == 0))
+    return FALSE;
+  if (answer < 0) {
+    *length = MIN (*length, (gsize) (-1 - answer));
+    return FALSE;
+  }
+  errno = answer;
   return TRUE;
 }
 
@@ -245,7 +269,7 @@ fm_seam_fstat (int fd, struct stat *ret_status)
 ssize_t
 fm_seam_write (int fd, const void *data, gsize length)
 {
-  if (refused (FM_CALL_WRITE, (void *) data, length, 0))
+  if (refused_bytes (FM_CALL_WRITE, (void *) data, &length))
     return -1;
   return write (fd, data, length);
 }
@@ -253,7 +277,7 @@ fm_seam_write (int fd, const void *data, gsize length)
 ssize_t
 fm_seam_read (int fd, void *ret_data, gsize length)
 {
-  if (refused (FM_CALL_READ, ret_data, length, 0))
+  if (refused_bytes (FM_CALL_READ, ret_data, &length))
     return -1;
   return read (fd, ret_data, length);
 }
@@ -277,7 +301,7 @@ fm_seam_poll (struct pollfd *fds, guint n, int timeout_ms)
 ssize_t
 fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset)
 {
-  if (refused (FM_CALL_PWRITE, (void *) data, length, 0))
+  if (refused_bytes (FM_CALL_PWRITE, (void *) data, &length))
     return -1;
   return pwrite (fd, data, length, offset);
 }
@@ -285,7 +309,7 @@ fm_seam_pwrite (int fd, const void *data, gsize length, off_t offset)
 ssize_t
 fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset)
 {
-  if (refused (FM_CALL_PREAD, ret_data, length, 0))
+  if (refused_bytes (FM_CALL_PREAD, ret_data, &length))
     return -1;
   return pread (fd, ret_data, length, offset);
 }
@@ -293,8 +317,12 @@ fm_seam_pread (int fd, void *ret_data, gsize length, off_t offset)
 ssize_t
 fm_seam_preadv (int fd, const struct iovec *parts, int n_parts, off_t offset)
 {
-  if (refused (FM_CALL_PREAD, NULL, 0, n_parts))
+  gsize most = G_MAXSIZE;
+
+  if (refused_bytes (FM_CALL_PREAD, NULL, &most))
     return -1;
+  if (most < parts[0].iov_len)
+    return pread (fd, parts[0].iov_base, most, offset);
   return preadv (fd, parts, n_parts, offset);
 }
 

@@ -65,8 +65,11 @@ typedef struct
   int flags; /* of mmap, mremap and fallocate */
 } FmCallInfo;
 
-/* Returns 0 to let the call through, or the errno with which it fails. */
+/* Returns 0 to let the call through, or the errno with which it fails; of a
+ * read or a write also FM_SEAM_SHORT, if it is to move no more than so many
+ * bytes. */
 typedef int (*FmSeamHook) (const FmCallInfo *info);
+#define FM_SEAM_SHORT(bytes) (-1 - (int) (bytes))
 
 void fm_seam_set_hook (FmSeamHook hook);
 

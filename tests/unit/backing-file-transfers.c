@@ -101,6 +101,51 @@ test_interrupted (void **state)
   }
 }
 
+static gsize most_moved;
+static atomic_uint n_transfers;
+
+static int
+cut_each_third (const FmCallInfo *info)
+{
+  return (info->call == FM_CALL_PWRITE || info->call == FM_CALL_PREAD)
+          && atomic_fetch_add (&n_transfers, 1) % 3 == 0
+      ? FM_SEAM_SHORT (most_moved)
+      : 0;
+}
+
+/* What was moved counts, and the rest is moved by further calls. */
+static void
+test_cut_transfers (void **state)
+{
+  guint first;
+
+  fm_seam_set_hook (cut_each_third);
+  for (most_moved = TESTING_PAGE; most_moved < EXTENT; most_moved *= 4) {
+    /* The write, then the read. */
+    for (first = 0; first <= 2; first += 2) {
+      atomic_store (&n_transfers, first);
+      round_trip (*state, 0);
+      assert_true (atomic_load (&n_transfers) > first + 2);
+    }
+  }
+}
+
+static void
+test_nothing_is_moved (void **state)
+{
+  Fixture *fixture = *state;
+
+  round_trip (fixture, 0);
+  most_moved = 0;
+  atomic_store (&n_transfers, 0);
+  fm_seam_set_hook (cut_each_third);
+  assert_int_equal (
+      fm_backing_file_write (fixture->file, 0, fixture->data, EXTENT), ENOSPC);
+  atomic_store (&n_transfers, 0);
+  assert_int_equal (
+      fm_backing_file_read (fixture->file, 0, fixture->back, EXTENT), ENODATA);
+}
+
 static void
 test_errors_are_told (void **state)
 {
@@ -374,6 +419,8 @@ main (void)
       TEST (test_hole_reads_as_zeros),
       TEST (test_beyond_the_end),
       TEST (test_interrupted),
+      TEST (test_cut_transfers),
+      TEST (test_nothing_is_moved),
       TEST (test_errors_are_told),
       TEST (test_late_errors_are_told),
       TEST (test_late_errors_are_ones_own),
