@@ -38,18 +38,25 @@ fm_pager_is_my_turn (
 
 /* ---- waiting ---- */
 
+/* Why nothing can be written was said, and more ram is no fix for that. */
+static gboolean
+is_known_why (FmPager *pager)
+{
+  return atomic_load (&pager->warned_full) || atomic_load (&pager->warned_write)
+      || atomic_load (&pager->warned_threads)
+      || atomic_load (&pager->warned_closed)
+      || atomic_load (&pager->warned_cut);
+}
+
 /* The lock is released to speak. */
 static void
 give_up_waiting (FmPager *pager, FmPatience *patience)
 {
   patience->over = TRUE;
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
-  /* What can't be written was said, and more ram is no fix for that, nor where
-   * others need it. */
+  /* Nor is it where others need it. */
   if (fm_pager_budget (pager) == fm_pager_ceiling (pager)
-      && !atomic_load (&pager->warned_full)
-      && !atomic_load (&pager->warned_write)
-      && fm_first_time (&pager->warned_over)) {
+      && !is_known_why (pager) && fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
     g_autofree gchar *budget = fm_size_text (fm_pager_budget (pager));
 

@@ -16,6 +16,7 @@
 static pthread_mutex_t warnings_lock = PTHREAD_MUTEX_INITIALIZER;
 static gchar *warnings[N_WARNINGS_MAX];
 static atomic_uint warnings_kept;
+static atomic_uint warnings_of_budget;
 
 int
 fixture_setup (void **state)
@@ -41,6 +42,7 @@ fixture_teardown (void **state)
   fm_messages_set_func (NULL);
   while (n_warnings () > 0)
     g_free (warnings[atomic_fetch_sub (&warnings_kept, 1) - 1]);
+  atomic_store (&warnings_of_budget, 0);
   fm_options_clear (&fixture->options);
   fm_stats_free (fixture->stats);
   testing_dir_free (fixture->dir);
@@ -171,8 +173,12 @@ keep_warning (FmMessageLevel level, const gchar *text)
 {
   guint n;
 
-  if (level != FM_MESSAGE_WARNING || strstr (text, "over the budget"))
+  if (level != FM_MESSAGE_WARNING)
     return;
+  if (strstr (text, "more than the budget") != NULL) {
+    atomic_fetch_add (&warnings_of_budget, 1);
+    return;
+  }
   pthread_mutex_lock (&warnings_lock);
   n = atomic_load (&warnings_kept);
   if (n < N_WARNINGS_MAX) {
@@ -186,6 +192,12 @@ void
 keep_warnings (void)
 {
   fm_messages_set_func (keep_warning);
+}
+
+guint
+n_budget_warnings (void)
+{
+  return atomic_load (&warnings_of_budget);
 }
 
 guint

@@ -66,9 +66,11 @@ void give_blocks (Fixture *fixture, const FmStoreBlock *blocks, guint n);
 /* ---- warnings ---- */
 
 /* Keeps them from now on, until the fixture goes, but for those of a budget
- * that is not enough. Threads of the store may warn. */
+ * that is not enough, which are counted apart. Threads of the store may warn.
+ */
 void keep_warnings (void);
 guint n_warnings (void);
+guint n_budget_warnings (void);
 
 /* Waits for the @n-th one, which is the last and contains @part. */
 void assert_warned (guint n, const gchar *part);

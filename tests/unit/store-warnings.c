@@ -128,6 +128,8 @@ check_threads (Fixture *fixture, int error, const gchar *fix)
   assert_warned (1, fix);
   assert_int_equal (count_lost_before (fixture), 0);
   assert_int_equal (n_warnings (), 1);
+  /* More ram would be no fix. */
+  assert_int_equal (n_budget_warnings (), 0);
 }
 
 static void
