@@ -175,7 +175,7 @@ keep_warning (FmMessageLevel level, const gchar *text)
 
   if (level != FM_MESSAGE_WARNING)
     return;
-  if (strstr (text, "more than the budget") != NULL) {
+  if (strstr (text, "over the budget") != NULL) {
     atomic_fetch_add (&warnings_of_budget, 1);
     return;
   }
