@@ -275,8 +275,17 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
   return result;
 }
 
+gboolean
+fm_pager_is_in_place (FmPager *pager, const FmExtent *extent)
+{
+  return extent->not_file == 0
+      && !atomic_load_explicit (
+          &pager->arena->memory_locked, memory_order_relaxed);
+}
+
 static void
-warn_fill_failed (FmPager *pager, FmFillResult result, int error)
+warn_fill_failed (
+    FmPager *pager, const FmExtent *extent, FmFillResult result, int error)
 {
   gboolean taken = fm_pager_warn_taken (pager, error);
 
@@ -287,6 +296,12 @@ warn_fill_failed (FmPager *pager, FmFillResult result, int error)
                   "a buffer can't be mapped. See the kernel's log, and use "
                   "another disk (dir)",
           g_strerror (error));
+  } else if (!taken && !fm_pager_is_in_place (pager, extent)) {
+    if (fm_first_time (&pager->warned_stuck))
+      fm_warning ("the kernel refused to bring buffers back into memory: they "
+                  "can't be mapped as long as it does. Raise the limit on "
+                  "address space, data or mappings (ulimit -v, -d, "
+                  "vm.max_map_count)");
   } else if (!taken && fm_first_time (&pager->warned_in_place)) {
     fm_warning ("the kernel refused to bring buffers back into memory: they "
                 "are used where they are on disk, which is slow. Raise the "
@@ -318,7 +333,7 @@ fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor)
     fm_backing_file_drop_cache (
         pager->file, fm_extent_offset (pager->table, extent), extent->length);
   if (result == FM_FILL_IO_ERROR || result == FM_FILL_NO_MEMORY)
-    warn_fill_failed (pager, result, error);
+    warn_fill_failed (pager, extent, result, error);
   fm_pager_return (pager);
   fm_pager_end_transfer (pager);
   fm_stats_sub (pager->stats, FM_STAT_EXTENTS_FILLING, 1);

@@ -108,7 +108,7 @@ fill_for_pin (
       break;
     case FM_FILL_NO_MEMORY:
       /* A child of a fork may only read what is the parent's. */
-      if (atomic_load (&pager->arena->memory_locked) || extent->not_file > 0
+      if (!fm_pager_is_in_place (pager, extent)
           || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))
         return FALSE;
       /* The file itself is at the address: slower, and outside the budget, but

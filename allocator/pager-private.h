@@ -151,7 +151,8 @@ struct _FmPager
   atomic_bool look_due, is_looking; /* at the memory that is left */
   /* One for each kind of trouble: none hides another. */
   atomic_bool warned_full, warned_write, warned_read, warned_closed, warned_cut,
-      warned_over, warned_threads, warned_lost, warned_locked, warned_in_place;
+      warned_over, warned_threads, warned_lost, warned_locked, warned_in_place,
+      warned_stuck;
 
   FmMutex lock;    /* guards all below, and what the pointers above lead to */
   FmCond changed;  /* an extent's state; who waits for room has its own */
@@ -422,6 +423,10 @@ void fm_pager_free_loans (FmPager *pager);
 /* Reads a spilled, unpinned extent back; its room is counted already. With a
  * @donor into the pages of that one, which is to be vacated then. */
 FmFillResult fm_pager_fill (FmPager *pager, FmExtent *extent, FmExtent *donor);
+
+/* Of a spilled one for which a fill found no memory: whether the file is at its
+ * address, all of it. */
+gboolean fm_pager_is_in_place (FmPager *pager, const FmExtent *extent);
 gsize fm_pager_staging_length (FmPager *pager, gboolean huge);
 
 /* Of the bytes at the extent's address, as a fill takes it. Without the lock.

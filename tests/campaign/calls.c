@@ -263,11 +263,13 @@ typedef enum {
   SAYS_NO_MEMORY = 1 << 13,
   SAYS_OUTPUT = 1 << 14,
   SAYS_IN_ALL = 1 << 15,
-  SAYS_ALWAYS = 1 << 16,
+  SAYS_STUCK = 1 << 16,
+  SAYS_ALWAYS = 1 << 17,
 } Says;
 
 /* Of these at least one, where bytes are lost. */
-#define SAYS_OF_LOSS (SAYS_READ | SAYS_LOST | SAYS_CLOSED | SAYS_CUT)
+#define SAYS_OF_LOSS \
+  (SAYS_READ | SAYS_LOST | SAYS_CLOSED | SAYS_CUT | SAYS_STUCK)
 
 static const struct
 {
@@ -279,7 +281,10 @@ static const struct
     {"the disk is full", SAYS_FULL}, {"the disk quota is used up", SAYS_QUOTA},
     {"the file of buffers can't grow beyond", SAYS_LENGTH, TRUE},
     {"the disk did not give back", SAYS_READ, TRUE},
-    {"the kernel refused to bring buffers back", SAYS_IN_PLACE},
+    {"the kernel refused to bring buffers back into memory: they are used",
+        SAYS_IN_PLACE},
+    {"the kernel refused to bring buffers back into memory: they can't",
+        SAYS_STUCK},
     {"the kernel refused to map memory and lost", SAYS_LOST},
     {"over the budget of", SAYS_OVER},
     {"no thread can be started", SAYS_THREADS, TRUE},
@@ -367,8 +372,9 @@ says_of (const Call *call, const Answer *answer)
     case FM_CALL_FSTAT:
       return SAYS_NO_FILE | SAYS_NO_MEMORY | SAYS_OUTPUT | SAYS_IN_ALL
           | SAYS_OVER
-          | (error == EBADF ? SAYS_CLOSED | SAYS_IN_PLACE
-                            : SAYS_READ | SAYS_WRITE | SAYS_IN_PLACE);
+          | (error == EBADF
+                  ? SAYS_CLOSED | SAYS_IN_PLACE
+                  : SAYS_READ | SAYS_WRITE | SAYS_IN_PLACE | SAYS_STUCK);
     case FM_CALL_FSTATFS:
       return SAYS_NO_FILE | SAYS_WRITE | SAYS_CLOSED | SAYS_OVER | SAYS_IN_ALL;
     case FM_CALL_WRITE:

@@ -115,6 +115,52 @@ test_each_kind (void **state)
   close (other);
 }
 
+#define LONG (4 * LEAST_EXTENT)
+
+static FmStoreBlock long_block;
+
+static gboolean
+is_in_long_block (const guint8 *address)
+{
+  return address >= long_block.data && address < long_block.data + LONG;
+}
+
+/* Its first piece can be brought in, but then nothing is mapped there any more:
+ * neither memory, nor the file in its place. */
+static int
+refuse_after_first_piece (const FmCallInfo *info)
+{
+  static atomic_uint n_pieces;
+
+  if (!is_in_long_block (info->address))
+    return 0;
+  if (info->call == FM_CALL_MREMAP)
+    return atomic_fetch_add (&n_pieces, 1) == 0 ? 0 : ENOMEM;
+  return info->call == FM_CALL_MMAP && atomic_load (&n_pieces) > 0 ? ENOMEM : 0;
+}
+
+static void
+test_not_even_in_place (void **state)
+{
+  Fixture *fixture = *state;
+
+  open_small (fixture, "256M");
+  write_before (fixture);
+  long_block = alloc_block (fixture, LONG, 0);
+  write_block (fixture, &long_block, LONG, 1);
+  /* All of the budget is read, so that it goes. */
+  assert_int_equal (count_lost_before (fixture), 0);
+  assert_int_equal (n_warnings (), 0);
+
+  fm_seam_set_hook (refuse_after_first_piece);
+  assert_false (fm_store_map (fixture->store, &long_block, FM_PIN_READ));
+  assert_warned (1, "can't be mapped");
+  assert_warned (1, "vm.max_map_count");
+  fm_seam_set_hook (NULL);
+  check_block (fixture, &long_block, LONG, 1);
+  fm_store_give (fixture->store, &long_block);
+}
+
 static void
 check_threads (Fixture *fixture, int error, const gchar *fix)
 {
@@ -194,6 +240,7 @@ main (void)
       /* First, before glibc has stacks to use again. */
       cmocka_unit_test (test_no_room_for_stacks),
       TEST (test_each_kind),
+      TEST (test_not_even_in_place),
       TEST (test_too_many_threads),
       TEST (test_no_memory_for_threads),
       TEST (test_never_made),
