@@ -71,7 +71,8 @@ append_tracer (GString *mended, const gchar *at)
 
   while (at[length] != '\0' && at[length] != '(' && !is_separator (at[length]))
     length++;
-  if (memchr (at, '=', length) != NULL && append_parameter (mended, at, length))
+  if (memchr (at, '=', length) != NULL && memchr (at, ')', length) == NULL
+      && append_parameter (mended, at, length))
     return at + length;
   if (mended->len > 0)
     g_string_append_c (mended, ';');
@@ -123,7 +124,9 @@ doctor_tracers_mend (const gchar *tracers)
       at = append_tracer (mended, at);
   }
   as_it_is = without_empty_items (tracers);
-  return g_str_equal (as_it_is, mended->str) ? NULL : g_strdup (mended->str);
+  if (g_str_equal (tracers, mended->str) || g_str_equal (as_it_is, mended->str))
+    return NULL;
+  return g_strdup (mended->str);
 }
 
 /* The item of @tracers that is filemem, as GStreamer sees it; NULL if none. */

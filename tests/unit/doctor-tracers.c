@@ -66,7 +66,8 @@ test_mend_again (void **state)
 {
   static const gchar *const texts[] = {"(filemem", ")filemem", "filemem)",
       "((filemem))", "filemem(", ", ,filemem(,)", "filemem()(", "\tFILEMEM(a)b",
-      "a(b)filemem", "filemem(a(b", "filemem((", "filemem ((a)b,c"};
+      "a(b)filemem", "filemem(a(b", "filemem((", "filemem ((a)b,c",
+      "(a;;b,filemem", "filemem(a);b=c);d=e"};
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (texts); i++) {
