@@ -3,93 +3,18 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * scheduler.c: see scheduler.h.
- *
- * A depth-first walk without saved states: a run follows the decisions of the
- * one before up to the last that had an alternative left, takes that, and from
- * there on always the first. Choice 0 is to go on with the coroutine that runs.
- *
- * A state is known by a hash of 64 bits. Values that a stack still holds but
- * nobody will use make two states look different that are the same: that costs
- * runs, and misses nothing.
  */
-#include "scheduler.h"
+#include "scheduler-private.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define MOST_COROUTINES 12
-#define MOST_DECISIONS 4096
-#define MOST_SHOWN 64
-#define STACK_BYTES (16 * 1024)
-#define MOST_REGIONS 48
-#define HEAP_BYTES (1024 * 1024)
-#define MOST_STATES ((gsize) 1 << 24)
+struct SchedulerWorld scheduler;
 
-typedef enum {
-  UNUSED,
-  RUNNABLE,
-  WAITS_FOR_MUTEX,
-  WAITS_FOR_COND,
-  WAITS_FOR_END,
-  ENDED
-} CoroutineState;
+static _Alignas(64) gchar stacks[MOST_COROUTINES][SCHEDULER_STACK];
 
-struct Coroutine
-{
-  CoroutineState state;
-  gpointer context; /* its stack pointer, while it does not run */
-  gchar *stack;
-  gchar *stack_end; /* the lowest address in use, while it does not run */
-  const gchar *name;
-  GThreadFunc func;
-  gpointer data;
-  gpointer waits_for; /* mutex, condition or coroutine */
-  gint64 deadline;    /* 0: none */
-  gboolean timed_out;
-  guint64 since; /* order of waiting */
-};
-
-static struct
-{
-  struct Coroutine coroutine[MOST_COROUTINES];
-  struct Coroutine *running;
-  gpointer outside;
-  gboolean exploring;
-  gint64 now;
-  guint64 waits;
-  const gchar *name;
-  void (*scenario) (void);
-
-  guint choice[MOST_DECISIONS];
-  guint n_choices[MOST_DECISIONS];
-  guint n_decisions; /* of this run */
-  guint n_given;     /* of which follow the run before */
-  guint preemptions;
-  guint most_preemptions;
-
-  struct
-  {
-    gconstpointer memory;
-    gsize bytes;
-  } region[MOST_REGIONS];
-  guint n_regions;
-  gboolean compares; /* states are compared */
-  guint64 *seen;     /* a hash table of those that were seen; 0 is empty */
-  gsize n_seen;
-  gboolean known; /* this run has come to a state that was seen before */
-
-  gboolean in_run;
-  gsize heap_used; /* by this run */
-} world;
-
-/* What a run allocates has the same address in each, so that pointers can be
- * compared: there is no use for giving memory back within a run, and at the
- * next one all of it is free. Needs G_SLICE=always-malloc. */
-static _Alignas(64) gchar heap[HEAP_BYTES];
-
-static _Alignas(64) gchar stacks[MOST_COROUTINES][STACK_BYTES];
+static gpointer outside;
 
 /* As swapcontext(), without its two system calls for the mask of signals: what
  * a called function has to keep is on the stack, and *@before points at it. */
@@ -121,7 +46,7 @@ __asm__(".text\n"
 static gpointer
 new_context (gchar *stack, void (*func) (void))
 {
-  gpointer *top = (gpointer *) (stack + STACK_BYTES);
+  gpointer *top = (gpointer *) (stack + SCHEDULER_STACK);
 
   /* The stack has been zeroed; as after a call, it is aligned but for one
    * word, the address to return to. */
@@ -129,98 +54,30 @@ new_context (gchar *stack, void (*func) (void))
   return top - 2 - N_KEPT;
 }
 
-static gboolean
-is_in_heap (gpointer memory)
-{
-  return (gchar *) memory >= heap && (gchar *) memory < heap + HEAP_BYTES;
-}
-
-static gpointer
-heap_alloc (gsize bytes)
-{
-  gsize start = (world.heap_used + sizeof (gsize) + 15) & ~(gsize) 15;
-
-  if (start + bytes > HEAP_BYTES)
-    abort ();
-  world.heap_used = start + bytes;
-  memcpy (heap + start - sizeof (gsize), &bytes, sizeof bytes);
-  return heap + start;
-}
-
-extern void *__libc_malloc (size_t bytes);
-extern void *__libc_realloc (void *memory, size_t bytes);
-extern void __libc_free (void *memory);
-
-void *
-malloc (size_t bytes)
-{
-  return world.in_run ? heap_alloc (bytes) : __libc_malloc (bytes);
-}
-
 void
-free (void *memory)
-{
-  if (!is_in_heap (memory))
-    __libc_free (memory);
-}
-
-void *
-calloc (size_t n, size_t each)
-{
-  void *memory = malloc (n * each);
-
-  return memory != NULL ? memset (memory, 0, n * each) : NULL;
-}
-
-void *
-realloc (void *memory, size_t bytes)
-{
-  gsize before;
-  void *copy;
-
-  if (memory != NULL && !is_in_heap (memory))
-    return __libc_realloc (memory, bytes);
-  copy = malloc (bytes);
-  if (memory != NULL) {
-    memcpy (&before, (gchar *) memory - sizeof before, sizeof before);
-    memcpy (copy, memory, MIN (before, bytes));
-  }
-  return copy;
-}
-
-void
-scheduler_fail (const gchar *text)
+scheduler_print_coroutines (void)
 {
   guint i;
 
-  fprintf (stderr, "%s: %s\nin %s, after decisions", world.name, text,
-      world.running != NULL ? world.running->name : "nobody");
-  if (world.n_decisions > MOST_SHOWN)
-    fprintf (stderr, " (%u)", world.n_decisions - MOST_SHOWN);
-  for (i = MAX (world.n_decisions, MOST_SHOWN) - MOST_SHOWN;
-       i < world.n_decisions; i++)
-    fprintf (stderr, " %u/%u", world.choice[i], world.n_choices[i]);
-  fprintf (stderr, "\n");
   for (i = 0; i < MOST_COROUTINES; i++) {
-    const struct Coroutine *coroutine = &world.coroutine[i];
+    const struct Coroutine *coroutine = &scheduler.coroutine[i];
 
     if (coroutine->state != UNUSED)
       fprintf (stderr, "  %s: state %d, waits for %p\n", coroutine->name,
           coroutine->state, coroutine->waits_for);
   }
-  _exit (EXIT_FAILURE);
 }
 
 static void __attribute__ ((noinline)) switch_to (struct Coroutine *next)
 {
-  struct Coroutine *before = world.running;
+  struct Coroutine *before = scheduler.running;
 
   if (next == before)
     return;
   /* What registers hold is part of the state, too: it is on the stack now. */
   __builtin_unwind_init ();
   before->stack_end = (gchar *) &next;
-  world.running = next;
+  scheduler.running = next;
   scheduler_switch (&before->context, next->context);
 }
 
@@ -232,7 +89,7 @@ let_time_pass (void)
   guint i;
 
   for (i = 0; i < MOST_COROUTINES; i++) {
-    struct Coroutine *coroutine = &world.coroutine[i];
+    struct Coroutine *coroutine = &scheduler.coroutine[i];
 
     if (coroutine->state == WAITS_FOR_COND && coroutine->deadline != 0
         && (first == NULL || coroutine->deadline < first->deadline))
@@ -240,157 +97,66 @@ let_time_pass (void)
   }
   if (first == NULL)
     return FALSE;
-  world.now = MAX (world.now, first->deadline);
+  scheduler.now = MAX (scheduler.now, first->deadline);
   first->timed_out = TRUE;
   first->state = RUNNABLE;
   return TRUE;
 }
 
-static guint64
-hash_bytes (guint64 hash, gconstpointer memory, gsize bytes)
+/* What registers hold is part of the state, too: it is on the stack then. */
+static guint __attribute__ ((noinline)) decide (guint n, gboolean can_go_on)
 {
-  const guint8 *at = memory;
-  guint64 word;
-
-  for (; bytes >= sizeof word; bytes -= sizeof word, at += sizeof word) {
-    memcpy (&word, at, sizeof word);
-    hash = (hash ^ word) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-    hash ^= hash >> 29;
-  }
-  for (; bytes > 0; bytes--, at++)
-    hash = (hash ^ *at) * G_GUINT64_CONSTANT (0x100000001b3);
-  return hash;
-}
-
-/* How many wait that have waited longer. */
-static guint
-rank (const struct Coroutine *coroutine)
-{
-  guint i, n = 0;
-
-  for (i = 0; i < MOST_COROUTINES; i++) {
-    const struct Coroutine *other = &world.coroutine[i];
-
-    n += other->state == WAITS_FOR_COND && other->since < coroutine->since;
-  }
-  return n;
-}
-
-static guint64
-hash_coroutine (guint64 hash, const struct Coroutine *coroutine)
-{
-  const gchar *top = coroutine->stack + STACK_BYTES;
-  gboolean waits = coroutine->state == WAITS_FOR_COND;
-  const guint64 words[] = {
-      coroutine->state,
-      coroutine->state == RUNNABLE ? 0 : (guintptr) coroutine->waits_for,
-      waits ? (guint64) coroutine->deadline : 0,
-      waits ? rank (coroutine) : 0,
-      coroutine->timed_out,
-  };
-
-  hash = hash_bytes (hash, words, sizeof words);
-  if (coroutine->state == UNUSED || coroutine->state == ENDED)
-    return hash;
-  return hash_bytes (
-      hash, coroutine->stack_end, (gsize) (top - coroutine->stack_end));
-}
-
-/* Whether the state at this decision is new; remembers it. */
-static gboolean __attribute__ ((noinline)) is_new_state (void)
-{
-  guint64 hash = 0;
-  gsize slot;
-  guint i;
+  volatile gsize end = 0;
 
   __builtin_unwind_init ();
-  world.running->stack_end = (gchar *) &slot;
-
-  for (i = 0; i < world.n_regions; i++)
-    hash = hash_bytes (hash, world.region[i].memory, world.region[i].bytes);
-  for (i = 0; i < MOST_COROUTINES; i++)
-    hash = hash_coroutine (hash, &world.coroutine[i]);
-  hash = hash_bytes (hash, &world.running, sizeof world.running);
-  hash = hash_bytes (hash, &world.now, sizeof world.now);
-  hash = MAX (hash, 1);
-  for (slot = hash % MOST_STATES; world.seen[slot] != 0;
-       slot = (slot + 1) % MOST_STATES) {
-    if (world.seen[slot] == hash)
-      return FALSE;
-  }
-  world.seen[slot] = hash;
-  if (++world.n_seen > MOST_STATES / 2)
-    scheduler_fail ("too many states");
-  return TRUE;
+  scheduler.running->stack_end = (gchar *) &end;
+  return scheduler_decide (n, can_go_on);
 }
 
-void
-scheduler_compare_state (gconstpointer memory, gsize bytes)
-{
-  scheduler_assert (world.n_regions < MOST_REGIONS);
-  world.region[world.n_regions].memory = memory;
-  world.region[world.n_regions++].bytes = bytes;
-}
-
-/* Lets somebody run: the decision. */
+/* Lets somebody run. */
 static void
 schedule (void)
 {
   struct Coroutine *candidate[MOST_COROUTINES] = {NULL};
-  gboolean can_go_on = world.running->state == RUNNABLE;
-  guint n = 0, i, choice = 0;
+  gboolean can_go_on = scheduler.running->state == RUNNABLE;
+  guint n = 0, i;
 
-  if (can_go_on
-      && (!world.exploring || world.preemptions >= world.most_preemptions))
+  if (can_go_on && !scheduler.exploring)
     return;
   do {
-    if (can_go_on)
-      candidate[n++] = world.running;
+    /* It may be the one whom time has woken. */
+    if (scheduler.running->state == RUNNABLE)
+      candidate[n++] = scheduler.running;
     for (i = 0; i < MOST_COROUTINES; i++) {
-      struct Coroutine *coroutine = &world.coroutine[i];
+      struct Coroutine *coroutine = &scheduler.coroutine[i];
 
-      if (coroutine->state == RUNNABLE && coroutine != world.running)
+      if (coroutine->state == RUNNABLE && coroutine != scheduler.running)
         candidate[n++] = coroutine;
     }
   } while (n == 0 && let_time_pass ());
   if (n == 0)
     scheduler_fail ("deadlock");
-
-  if (n > 1 && world.exploring && !world.known && world.compares
-      && world.n_decisions >= world.n_given)
-    world.known = !is_new_state ();
-  if (n > 1 && world.exploring && !world.known) {
-    if (world.n_decisions == MOST_DECISIONS)
-      scheduler_fail ("too many decisions: somebody spins");
-    if (world.n_decisions >= world.n_given)
-      world.choice[world.n_decisions] = 0;
-    world.n_choices[world.n_decisions] = n;
-    choice = world.choice[world.n_decisions++];
-    if (choice >= n)
-      scheduler_fail ("the scenario is not the same in each run");
-    if (can_go_on && choice > 0)
-      world.preemptions++;
-  }
-  switch_to (candidate[choice]);
+  switch_to (
+      candidate[n > 1 && scheduler.exploring ? decide (n, can_go_on) : 0]);
 }
 
 void
 fm_point (void)
 {
-  if (world.exploring)
+  if (scheduler.exploring)
     schedule ();
 }
 
 static void
 block (CoroutineState state, gpointer on, gint64 deadline)
 {
-  struct Coroutine *self = world.running;
+  struct Coroutine *self = scheduler.running;
 
   self->state = state;
   self->waits_for = on;
   self->deadline = deadline;
   self->timed_out = FALSE;
-  self->since = world.waits++;
+  self->since = scheduler.waits++;
   schedule ();
 }
 
@@ -402,7 +168,7 @@ wake_one (CoroutineState state, gpointer on)
   guint i;
 
   for (i = 0; i < MOST_COROUTINES; i++) {
-    struct Coroutine *coroutine = &world.coroutine[i];
+    struct Coroutine *coroutine = &scheduler.coroutine[i];
 
     if (coroutine->state == state && coroutine->waits_for == on
         && (longest == NULL || coroutine->since < longest->since))
@@ -431,7 +197,7 @@ fm_mutex_trylock (FmMutex *mutex)
   fm_point ();
   if (mutex->owner != NULL)
     return FALSE;
-  mutex->owner = world.running;
+  mutex->owner = scheduler.running;
   return TRUE;
 }
 
@@ -439,16 +205,16 @@ void
 fm_mutex_lock (FmMutex *mutex)
 {
   while (mutex->owner != NULL) {
-    scheduler_assert (mutex->owner != world.running);
+    scheduler_assert (mutex->owner != scheduler.running);
     block (WAITS_FOR_MUTEX, mutex, 0);
   }
-  mutex->owner = world.running;
+  mutex->owner = scheduler.running;
 }
 
 void
 fm_mutex_unlock (FmMutex *mutex)
 {
-  scheduler_assert (mutex->owner == world.running);
+  scheduler_assert (mutex->owner == scheduler.running);
   mutex->owner = NULL;
   while (wake_one (WAITS_FOR_MUTEX, mutex))
     continue;
@@ -480,7 +246,7 @@ fm_cond_broadcast (FmCond *cond)
 gboolean
 fm_cond_wait_until (FmCond *cond, FmMutex *mutex, gint64 deadline)
 {
-  struct Coroutine *self = world.running;
+  struct Coroutine *self = scheduler.running;
 
   fm_mutex_unlock (mutex);
   block (WAITS_FOR_COND, cond, deadline);
@@ -497,13 +263,13 @@ fm_cond_wait (FmCond *cond, FmMutex *mutex)
 gint64
 fm_now (void)
 {
-  return world.now;
+  return scheduler.now;
 }
 
 static void
 run_coroutine (void)
 {
-  struct Coroutine *self = world.running;
+  struct Coroutine *self = scheduler.running;
 
   self->func (self->data);
   self->state = ENDED;
@@ -519,13 +285,15 @@ fm_scheduler_spawn (const gchar *name, GThreadFunc func, gpointer data)
   guint i;
 
   for (i = 0; i < MOST_COROUTINES && coroutine == NULL; i++) {
-    if (world.coroutine[i].state == UNUSED)
-      coroutine = &world.coroutine[i];
+    if (scheduler.coroutine[i].state == UNUSED)
+      coroutine = &scheduler.coroutine[i];
   }
   scheduler_assert (coroutine != NULL);
-  coroutine->stack = stacks[coroutine - world.coroutine];
-  memset (coroutine->stack, 0, STACK_BYTES);
-  coroutine->stack_end = coroutine->stack + STACK_BYTES;
+  coroutine->stack = stacks[coroutine - scheduler.coroutine];
+  /* Frames that were left and not returned from. */
+  ASAN_UNPOISON_MEMORY_REGION (coroutine->stack, SCHEDULER_STACK);
+  memset (coroutine->stack, 0, SCHEDULER_STACK);
+  coroutine->stack_end = coroutine->stack + SCHEDULER_STACK;
   coroutine->name = name;
   coroutine->func = func;
   coroutine->data = data;
@@ -546,67 +314,33 @@ fm_thread_join (FmThread *thread)
 void
 scheduler_set_exploring (gboolean on)
 {
-  world.exploring = on;
+  scheduler.exploring = on;
 }
 
 static gpointer
-run_scenario (gpointer unused)
+run_main (gpointer data)
 {
-  world.scenario ();
-  scheduler_switch (&world.running->context, world.outside);
+  void (*func) (void) = (void (*) (void)) (gsize) data;
+
+  func ();
+  scheduler_switch (&scheduler.running->context, outside);
   return NULL;
 }
 
-static void
-run_once (void)
+void
+scheduler_run (void (*func) (void))
 {
-  world.n_decisions = 0;
-  world.preemptions = 0;
-  world.n_regions = 0;
-  world.known = FALSE;
-  world.exploring = FALSE;
-  world.now = G_USEC_PER_SEC;
-  world.running = NULL;
-  world.running = fm_scheduler_spawn ("main", run_scenario, NULL);
-  world.heap_used = 0;
-  world.in_run = TRUE;
-  scheduler_switch (&world.outside, world.running->context);
-  world.in_run = FALSE;
-  world.coroutine[0].state = UNUSED;
-}
+  guint i;
 
-guint64
-scheduler_explore (
-    const gchar *name, void (*scenario) (void), guint most_preemptions)
-{
-  guint64 runs = 0;
-
-  world.name = name;
-  world.scenario = scenario;
-  world.n_given = 0;
-  world.most_preemptions = most_preemptions;
-  world.compares = most_preemptions == SCHEDULER_ALL;
-  world.n_seen = 0;
-  if (world.compares)
-    world.seen = g_new0 (guint64, MOST_STATES);
-  for (;;) {
-    guint i;
-
-    run_once ();
-    runs++;
-    for (i = 0; i < MOST_COROUTINES; i++) {
-      if (world.coroutine[i].state != UNUSED)
-        scheduler_fail ("a coroutine was left behind");
-    }
-    while (world.n_decisions > 0
-        && world.choice[world.n_decisions - 1] + 1
-            >= world.n_choices[world.n_decisions - 1])
-      world.n_decisions--;
-    if (world.n_decisions == 0) {
-      g_clear_pointer (&world.seen, g_free);
-      return runs;
-    }
-    world.choice[world.n_decisions - 1]++;
-    world.n_given = world.n_decisions;
+  scheduler.exploring = FALSE;
+  scheduler.now = G_USEC_PER_SEC;
+  scheduler.running = NULL;
+  scheduler.running =
+      fm_scheduler_spawn ("main", run_main, (gpointer) (gsize) func);
+  scheduler_switch (&outside, scheduler.running->context);
+  scheduler.coroutine[0].state = UNUSED;
+  for (i = 0; i < MOST_COROUTINES; i++) {
+    if (scheduler.coroutine[i].state != UNUSED)
+      scheduler_fail ("a coroutine was left behind");
   }
 }
