@@ -296,7 +296,7 @@ static const struct
     {"there is no memory for the tables", SAYS_NO_MEMORY},
     {"the kernel gave no memory for a buffer", SAYS_NO_MEMORY},
     {"nothing could be written to", SAYS_OUTPUT, TRUE},
-    {"in all, ", SAYS_IN_ALL},
+    {"in total, ", SAYS_IN_ALL},
     {"\"", SAYS_ALWAYS}, /* that the directory is memory */
 };
 
