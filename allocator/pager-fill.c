@@ -133,18 +133,24 @@ drop_pages (FmPager *pager, const Pages *pages)
         pages->plain, fm_pager_staging_length (pager, FALSE));
 }
 
-/* Puts pages in the place of the file. Staging that is empty then is kept; the
- * address is cleared in *@pages when there is nothing left to free. */
+/* Puts pages in the place of the file. Staging that is empty then is kept, or
+ * what is left of it freed where the kernel has moved its addresses as well;
+ * the address is cleared in *@pages when there is nothing left to free. */
 static FmFillResult
 replace (
     FmPager *pager, gsize offset, gboolean huge, Pages *pages, gsize length)
 {
   void **address = huge ? &pages->huge : &pages->plain;
+  guint8 *staging = *address;
+  const gsize whole = fm_pager_staging_length (pager, huge);
 
   switch (fm_arena_replace (pager->arena, offset, address, length)) {
     case FM_ARENA_DONE:
-      if (!pages->lent)
-        keep_staging (pager, huge, g_steal_pointer (address));
+      if (pages->lent)
+        return FM_FILL_DONE;
+      if (*address == NULL && length < whole)
+        fm_arena_staging_free (staging + length, whole - length);
+      keep_staging (pager, huge, g_steal_pointer (address));
       return FM_FILL_DONE;
     case FM_ARENA_UNCHANGED:
       return FM_FILL_NO_MEMORY;

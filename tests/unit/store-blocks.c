@@ -7,8 +7,14 @@
  */
 #include "store-fixture.h"
 
+#include <errno.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 
 static const gsize sizes[] = {0, 1, 2, 7, 8, 100, 1316, 4095, 4096, 4097, 65536,
     LEAST_EXTENT / 2 - 1, LEAST_EXTENT / 2, LEAST_EXTENT / 2 + 1,
@@ -344,6 +350,58 @@ test_disk (void **state)
   check_and_give_all (fixture, blocks, LEAST_EXTENT / 8);
 }
 
+/* ---- kernels before 5.7 ---- */
+
+/* An extent each, shorter than staging. */
+#define N_LARGE 60
+#define LARGE (5 * LEAST_EXTENT)
+
+static int
+without_dontunmap (const FmCallInfo *info)
+{
+  return info->call == FM_CALL_MREMAP && (info->flags & MREMAP_DONTUNMAP) != 0
+      ? EINVAL
+      : 0;
+}
+
+static guint64
+addresses_used (void)
+{
+  g_autofree gchar *text = NULL;
+
+  assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  return g_ascii_strtoull (text, NULL, 10) * TESTING_PAGE;
+}
+
+/* Staging goes with what is moved from it, also where that is not all of it. */
+static void
+test_staging_goes (void **state)
+{
+  Fixture *fixture = *state;
+  FmStoreBlock blocks[N_LARGE];
+  guint64 before = 0;
+  guint round, i;
+
+  fm_seam_set_hook (without_dontunmap);
+  set_option (fixture, FM_OPTION_RAM, "32M");
+  set_option (fixture, FM_OPTION_SIZE, "256M");
+  open_store (fixture);
+  for (i = 0; i < N_LARGE; i++) {
+    blocks[i] = alloc_block (fixture, LARGE, 0);
+    write_block (fixture, &blocks[i], LARGE, i + 1);
+  }
+  for (round = 0; round < 3; round++) {
+    for (i = 0; i < N_LARGE; i++)
+      check_block (fixture, &blocks[i], LARGE, i + 1);
+    if (round == 0)
+      before = addresses_used ();
+  }
+  assert_true (statistic (fixture, FM_STAT_FILLS) > N_LARGE);
+  /* A thread's staging or two may come or go. */
+  assert_true (addresses_used () < before + 16 * TESTING_MIB);
+  give_blocks (fixture, blocks, N_LARGE);
+}
+
 int
 main (void)
 {
@@ -360,6 +418,7 @@ main (void)
       TEST (test_wait_in_vain),
       TEST (test_no_wait_for_the_impossible),
       TEST (test_disk),
+      TEST (test_staging_goes),
   };
 #undef TEST
 
