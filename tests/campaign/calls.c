@@ -344,8 +344,8 @@ says_of (const Call *call, const Answer *answer)
 
   switch (call->call) {
     case FM_CALL_MMAP:
-      return SAYS_IN_PLACE | SAYS_OVER | SAYS_NO_MEMORY | SAYS_IN_ALL
-          | (answer->unmaps ? SAYS_LOST : 0);
+      return SAYS_IN_PLACE | SAYS_STUCK | SAYS_OVER | SAYS_NO_MEMORY
+          | SAYS_IN_ALL | (answer->unmaps ? SAYS_LOST : 0);
     case FM_CALL_MREMAP:
       return SAYS_IN_PLACE | SAYS_OVER | (answer->unmaps ? SAYS_LOST : 0);
     case FM_CALL_MPROTECT:
@@ -400,7 +400,9 @@ misfit_of_line (
       return NULL;
     if ((fits & lines[i].says) == 0)
       return g_strdup_printf ("does not fit: %s", line);
+    /* What the memory could not be read from is a disk, whatever it says. */
     if (lines[i].names_error && !is_short (answer)
+        && call->call != FM_CALL_MADVISE
         && strstr (line, g_strerror (answer->answer)) == NULL)
       return g_strdup_printf ("names another error: %s", line);
     *ret_says |= lines[i].says;

@@ -35,6 +35,7 @@ typedef struct
    * said of that. */
   int (*standing) (const FmCallInfo *info);
   Words words;
+  gboolean mmap_loses; /* bytes, where that fails as well */
   /* Without a fault these have happened. */
   FmStatistic happens[4];
 } Workload;
