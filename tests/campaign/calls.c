@@ -194,6 +194,14 @@ call_loses (const Call *call, const Answer *answer)
 }
 
 gboolean
+call_brings_in (const Call *call, const Answer *answer)
+{
+  return call->call == FM_CALL_MMAP || call->call == FM_CALL_MREMAP
+      || (call->call == FM_CALL_PREAD
+          && (answer->answer == ENOMEM || answer->answer == EBADF));
+}
+
+gboolean
 call_gives_memory (const Call *call)
 {
   return call->call == FM_CALL_MMAP;
@@ -269,7 +277,7 @@ typedef enum {
 
 /* Of these at least one, where bytes are lost. */
 #define SAYS_OF_LOSS \
-  (SAYS_READ | SAYS_LOST | SAYS_CLOSED | SAYS_CUT | SAYS_STUCK)
+  (SAYS_READ | SAYS_LOST | SAYS_CLOSED | SAYS_CUT | SAYS_STUCK | SAYS_IN_PLACE)
 
 static const struct
 {

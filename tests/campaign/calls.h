@@ -40,6 +40,9 @@ gboolean call_loses (const Call *call, const Answer *answer);
 /* Whether whoever is told that makes the same call again, until it is not. */
 gboolean answer_is_passing (const Call *call, const Answer *answer);
 
+/* Whether it fails for want of memory into which bytes are brought. */
+gboolean call_brings_in (const Call *call, const Answer *answer);
+
 /* Whether memory, a store or a file may be refused for it. */
 gboolean call_gives_memory (const Call *call);
 gboolean call_makes_store (const Call *call);

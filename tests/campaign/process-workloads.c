@@ -221,9 +221,10 @@ run_stalls (void)
   testing_check (unlink (fifo) == 0);
 }
 
-/* Each store warns, of which the child of a fork has two. */
+/* Each store warns, of which the child of a fork has two. A child does not
+ * write to what is its parent's on disk. */
 const Workload process_workloads[] = {
-    {"fork", run_fork, .ram = "0", .words = {.times = 2},
+    {"fork", run_fork, .ram = "0", .words = {.times = 2}, .needs_memory = TRUE,
         .happens = {FM_STAT_SPILLS, FM_STAT_FILLS}},
     {"total", run_total, .happens = {FM_STAT_SPILLS, FM_STAT_FILLS}},
     {"stalls", run_stalls, .only = "open:fstat:read:write:pipe:poll:thread",

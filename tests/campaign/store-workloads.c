@@ -299,7 +299,7 @@ const Workload store_workloads[] = {
     {"mixed-little", run_mixed, .ram = "0", .standing = with_little_memory,
         .words = {"the kernel refused to bring buffers back into memory: they "
                   "are used"},
-        .mmap_loses = TRUE, .happens = {PAGED, FM_STAT_MAPS_IN_PLACE}},
+        .needs_memory = TRUE, .happens = {PAGED, FM_STAT_MAPS_IN_PLACE}},
     {"full", run_full, .ram = "0", .standing = with_a_full_disk,
         .words = {"the disk is full"},
         .happens = {PAGED, FM_STAT_PUNCHED_BYTES}},

@@ -122,7 +122,8 @@ trial_may_lose (void)
   return !has_left && fault.call != NULL && !atomic_load (&shared->sleeps)
       && atomic_load (&shared->injected) > 0
       && (call_loses (fault.call, fault.answer)
-          || (workload->mmap_loses && fault.call->call == FM_CALL_MMAP));
+          || (workload->needs_memory
+              && call_brings_in (fault.call, fault.answer)));
 }
 
 void

@@ -35,7 +35,9 @@ typedef struct
    * said of that. */
   int (*standing) (const FmCallInfo *info);
   Words words;
-  gboolean mmap_loses; /* bytes, where that fails as well */
+  /* Bytes are lost, too, where there is no memory for them: the file is not
+   * where they are, or may not be written. */
+  gboolean needs_memory;
   /* Without a fault these have happened. */
   FmStatistic happens[4];
 } Workload;
