@@ -28,14 +28,15 @@ mix (guint64 word)
 __attribute__ ((no_sanitize ("thread"))) guint64
 fm_hash (gconstpointer data, gsize length, guint64 before)
 {
-  const guint64 *words = data, *end = words + length / sizeof *words;
+  const guint64 *words = data;
   guint64 lane[LANES] = {before, before + PRIME, before ^ ~PRIME, mix (before)};
   guint64 hash = length;
+  gsize n = length / sizeof *words, at;
   guint i;
 
-  for (; words < end; words += LANES) {
+  for (at = 0; at < n; at += LANES) {
     for (i = 0; i < LANES; i++) {
-      guint64 word = lane[i] ^ words[i];
+      guint64 word = lane[i] ^ words[at + i];
 
       /* Else the highest bit would only ever change itself. */
       word ^= word >> 32;

@@ -50,6 +50,13 @@ test_same (void **state)
       fm_hash (page, sizeof page, 1) != fm_hash (page, sizeof page, 2));
 }
 
+/* No memory at all is no place to count from, which UBSan tells. */
+static void
+test_nothing (void **state)
+{
+  assert_true (fm_hash (NULL, 0, 1) == fm_hash (page, 0, 1));
+}
+
 /* A page of zeros is not half a page of zeros. */
 static void
 test_length (void **state)
@@ -159,6 +166,7 @@ main (void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup (test_same, setup),
+      cmocka_unit_test_setup (test_nothing, setup),
       cmocka_unit_test_setup (test_length, setup),
       cmocka_unit_test_setup (test_each_bit, setup),
       cmocka_unit_test_setup (test_two_bits, setup),
