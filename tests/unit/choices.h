@@ -49,10 +49,11 @@ choices_below (Choices *choices, guint n)
   return value % n;
 }
 
+/* FALSE where they are over, so that a loop ends. */
 static inline gboolean
 choices_percent (Choices *choices, guint percent)
 {
-  return choices_below (choices, 100) < percent;
+  return !choices_are_over (choices) && choices_below (choices, 100) < percent;
 }
 
 G_END_DECLS

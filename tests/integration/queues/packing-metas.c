@@ -13,12 +13,6 @@
 #include <gst/video/video.h>
 #include <string.h>
 
-static gboolean
-happens (GRand *rand, guint percent)
-{
-  return (guint) g_rand_int_range (rand, 0, 100) < percent;
-}
-
 static void
 put_hash (GString *text, gconstpointer data, gsize size)
 {
@@ -31,10 +25,10 @@ put_hash (GString *text, gconstpointer data, gsize size)
 /* ---- of the network, and times ---- */
 
 static void
-add_address (GRand *rand, GstBuffer *buffer, guint n)
+add_address (Choices *choices, GstBuffer *buffer, guint n)
 {
   g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string (
-      "192.0.2.1", 5000 + g_rand_int_range (rand, 0, 3));
+      "192.0.2.1", 5000 + choices_below (choices, 3));
 
   gst_buffer_add_net_address_meta (buffer, address);
 }
@@ -49,13 +43,13 @@ put_address (GString *text, gconstpointer meta)
 }
 
 static void
-add_timestamp (GRand *rand, GstBuffer *buffer, guint n)
+add_timestamp (Choices *choices, GstBuffer *buffer, guint n)
 {
   g_autoptr (GstCaps) caps = gst_caps_from_string (
-      happens (rand, 50) ? "timestamp/x-unix" : "timestamp/x-ntp");
+      choices_percent (choices, 50) ? "timestamp/x-unix" : "timestamp/x-ntp");
 
   gst_buffer_add_reference_timestamp_meta (
-      buffer, caps, n, happens (rand, 50) ? 7 : GST_CLOCK_TIME_NONE);
+      buffer, caps, n, choices_percent (choices, 50) ? 7 : GST_CLOCK_TIME_NONE);
 }
 
 static void
@@ -69,9 +63,9 @@ put_timestamp (GString *text, gconstpointer meta)
 }
 
 static void
-add_time_code (GRand *rand, GstBuffer *buffer, guint n)
+add_time_code (Choices *choices, GstBuffer *buffer, guint n)
 {
-  g_autoptr (GDateTime) jam = happens (rand, 70)
+  g_autoptr (GDateTime) jam = choices_percent (choices, 70)
       ? g_date_time_new_utc (2026, 1, 1 + n % 3, 0, 0, 0)
       : NULL;
 
@@ -95,7 +89,7 @@ put_time_code (GString *text, gconstpointer meta)
 /* ---- of sound ---- */
 
 static void
-add_clipping (GRand *rand, GstBuffer *buffer, guint n)
+add_clipping (Choices *choices, GstBuffer *buffer, guint n)
 {
   gst_buffer_add_audio_clipping_meta (buffer, GST_FORMAT_DEFAULT, n, 2 * n);
 }
@@ -111,17 +105,17 @@ put_clipping (GString *text, gconstpointer meta)
 
 /* With more channels than the meta has room for, now and then. */
 static void
-add_audio (GRand *rand, GstBuffer *buffer, guint n)
+add_audio (Choices *choices, GstBuffer *buffer, guint n)
 {
-  gint channels = happens (rand, 20) ? 12 : 2, i;
+  gint channels = choices_percent (choices, 20) ? 12 : 2, i;
   gsize samples = gst_buffer_get_size (buffer) / channels, offsets[12];
   GstAudioInfo info;
 
   if (samples == 0)
     return;
   gst_audio_info_set_format (&info, GST_AUDIO_FORMAT_S8, 48000, channels, NULL);
-  info.layout = happens (rand, 70) ? GST_AUDIO_LAYOUT_NON_INTERLEAVED
-                                   : GST_AUDIO_LAYOUT_INTERLEAVED;
+  info.layout = choices_percent (choices, 70) ? GST_AUDIO_LAYOUT_NON_INTERLEAVED
+                                              : GST_AUDIO_LAYOUT_INTERLEAVED;
   for (i = 0; i < channels; i++)
     offsets[i] = (channels - 1 - i) * samples;
   testing_check (
@@ -146,7 +140,7 @@ put_audio (GString *text, gconstpointer meta)
 /* ---- of pictures ---- */
 
 static void
-add_crop (GRand *rand, GstBuffer *buffer, guint n)
+add_crop (Choices *choices, GstBuffer *buffer, guint n)
 {
   gst_buffer_add_video_crop_meta (buffer)->width = n;
 }
@@ -161,7 +155,7 @@ put_crop (GString *text, gconstpointer meta)
 }
 
 static void
-add_video (GRand *rand, GstBuffer *buffer, guint n)
+add_video (Choices *choices, GstBuffer *buffer, guint n)
 {
   gsize size = gst_buffer_get_size (buffer);
 
@@ -182,12 +176,12 @@ put_video (GString *text, gconstpointer meta)
 }
 
 static void
-add_bytes (GRand *rand, GstBuffer *buffer, guint n)
+add_bytes (Choices *choices, GstBuffer *buffer, guint n)
 {
   guint8 bytes[100] = {n, n >> 8}, uuid[16] = {n >> 16};
-  gsize size = g_rand_int_range (rand, 1, sizeof bytes);
+  gsize size = 1 + choices_below (choices, sizeof bytes - 1);
 
-  if (happens (rand, 50))
+  if (choices_percent (choices, 50))
     gst_buffer_add_video_caption_meta (
         buffer, GST_VIDEO_CAPTION_TYPE_CEA708_RAW, bytes, size);
   else
@@ -214,7 +208,7 @@ put_user_data (GString *text, gconstpointer meta)
 }
 
 static void
-add_bars (GRand *rand, GstBuffer *buffer, guint n)
+add_bars (Choices *choices, GstBuffer *buffer, guint n)
 {
   gst_buffer_add_video_bar_meta (buffer, 0, TRUE, n, 2 * n);
   gst_buffer_add_video_afd_meta (
@@ -233,7 +227,7 @@ put_bars (GString *text, gconstpointer meta)
 /* ---- what no parcel keeps ---- */
 
 static void
-add_protection (GRand *rand, GstBuffer *buffer, guint n)
+add_protection (Choices *choices, GstBuffer *buffer, guint n)
 {
   gst_buffer_add_protection_meta (
       buffer, gst_structure_new ("protected", "n", G_TYPE_UINT, n, NULL));
@@ -254,7 +248,7 @@ static const struct
 {
   const gchar *api;
   guint percent;
-  void (*add) (GRand *rand, GstBuffer *buffer, guint n);
+  void (*add) (Choices *choices, GstBuffer *buffer, guint n);
   void (*put) (GString *text, gconstpointer meta);
 } kinds[] = {
     {"GstNetAddressMetaAPI", 20, add_address, put_address},
@@ -271,13 +265,13 @@ static const struct
 };
 
 void
-metas_add (GRand *rand, GstBuffer *buffer, guint n)
+metas_add (Choices *choices, GstBuffer *buffer, guint n)
 {
   guint i;
 
   for (i = 0; i < G_N_ELEMENTS (kinds); i++) {
-    if (happens (rand, kinds[i].percent))
-      kinds[i].add (rand, buffer, n);
+    if (choices_percent (choices, kinds[i].percent))
+      kinds[i].add (choices, buffer, n);
   }
 }
 

@@ -8,10 +8,12 @@
 #ifndef FM_PACKING_METAS_H
 #define FM_PACKING_METAS_H
 
+#include "../../unit/choices.h"
+
 #include <gst/gst.h>
 
-/* Some, at random; @n is in what they say. */
-void metas_add (GRand *rand, GstBuffer *buffer, guint n);
+/* Some; @n is in what they say. */
+void metas_add (Choices *choices, GstBuffer *buffer, guint n);
 
 /* All that @meta of @buffer says. */
 void metas_describe (GString *text, const GstMeta *meta, GstBuffer *buffer);
