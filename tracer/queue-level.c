@@ -136,8 +136,11 @@ fm_queue_level_new (GstElement *element, GstPad *pad)
 {
   FmQueueLevel *queue = g_new0 (FmQueueLevel, 1);
 
-  /* A multiqueue has one level for each of its pads. */
-  if (tells_level (G_OBJECT (pad), &queue->level_type))
+  /* What a sink has given to the program, which may keep it, is in no level:
+   * appsink has one since 1.28. A multiqueue has one for each of its pads. */
+  if (GST_OBJECT_FLAG_IS_SET (element, GST_ELEMENT_FLAG_SINK))
+    queue->level_type = 0;
+  else if (tells_level (G_OBJECT (pad), &queue->level_type))
     g_weak_ref_init (&queue->teller, pad);
   else if (tells_level (G_OBJECT (element), &queue->level_type))
     g_weak_ref_init (&queue->teller, element);

@@ -8,8 +8,9 @@
  * for each buffer: what has entered since it was asked last cannot be more than
  * what it held then and what has come. A level counts the bytes of buffers;
  * where these are small parts of larger memory, as much more is kept as has
- * been of late. Of one without, the foreign buffers that entered and are still
- * in use are remembered; one that rests in its pool is not in use.
+ * been of late. Of one without, and of a sink, whose buffers the program may
+ * keep, the foreign buffers that entered and are still in use are remembered;
+ * one that rests in its pool is not in use.
  *
  * Locking: a level is for one streaming thread at a time; what it is now may be
  * asked by any. The buffers that it remembers may be freed by any thread; a

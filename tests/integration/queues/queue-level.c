@@ -102,6 +102,41 @@ test_in_use_of_pools (void **state)
   gst_object_unref (sink);
 }
 
+static void
+get_level (GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+  g_value_set_uint64 (value, 0);
+}
+
+static void
+sink_class_init (gpointer class, gpointer unused)
+{
+  G_OBJECT_CLASS (class)->get_property = get_level;
+  g_object_class_install_property (class, 1,
+      g_param_spec_uint64 (
+          "current-level-bytes", "", "", 0, G_MAXUINT64, 0, G_PARAM_READABLE));
+}
+
+/* appsink has a level since 1.28; what the program has is not in it. */
+static void
+test_level_of_sink (void **state)
+{
+  GType type = g_type_register_static_simple (GST_TYPE_ELEMENT, "LevelSink",
+      sizeof (GstElementClass), sink_class_init, sizeof (GstElement), NULL, 0);
+  GstElement *sink = gst_object_ref_sink (g_object_new (type, NULL));
+  g_autoptr (GstPad) pad =
+      gst_object_ref_sink (gst_pad_new ("sink", GST_PAD_SINK));
+  FmQueueLevel *level = fm_queue_level_new (sink, pad);
+
+  assert_true (fm_queue_level_is_told (level));
+  fm_queue_level_free (level);
+  GST_OBJECT_FLAG_SET (sink, GST_ELEMENT_FLAG_SINK);
+  level = fm_queue_level_new (sink, pad);
+  assert_false (fm_queue_level_is_told (level));
+  fm_queue_level_free (level);
+  gst_object_unref (sink);
+}
+
 static GstFlowReturn
 swallow (GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
@@ -210,6 +245,7 @@ main (int argc, char **argv)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test (test_in_use),
       cmocka_unit_test (test_in_use_of_pools),
+      cmocka_unit_test (test_level_of_sink),
       cmocka_unit_test (test_level_of_queue),
       cmocka_unit_test (test_level_of_multiqueue),
   };
