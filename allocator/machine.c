@@ -253,9 +253,11 @@ fm_machine_make_runtime_dir (const gchar *dir)
 
 /* ---- limits of the process ---- */
 
-/* @field of /proc/self/status says, in KiB, how much of it is used. */
+/* At most @most. @field of /proc/self/status says, in KiB, how much of it is
+ * used. */
 static guint64
-left_of_limit (const gchar *root, int resource, const gchar *field)
+left_of_limit (
+    const gchar *root, int resource, guint64 most, const gchar *field)
 {
   g_autofree gchar *path = g_strconcat (root, "/proc/self/status", NULL);
   g_autofree gchar *text = NULL;
@@ -263,26 +265,30 @@ left_of_limit (const gchar *root, int resource, const gchar *field)
   const gchar *line;
   guint64 used = 0;
 
-  if (getrlimit (resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return G_MAXUINT64;
+  if (getrlimit (resource, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+    most = MIN (most, limit.rlim_cur);
+  if (most == G_MAXUINT64)
+    return most;
   if (g_file_get_contents (path, &text, NULL, NULL)) {
     line = strstr (text, field);
     if (line != NULL)
       used = g_ascii_strtoull (line + strlen (field), NULL, 10) * 1024;
   }
-  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+  return most > used ? most - used : 0;
 }
 
 guint64
 fm_machine_addresses_left (const gchar *root)
 {
-  return left_of_limit (root, RLIMIT_AS, "\nVmSize:");
+  /* Of 32 bits a kernel may keep a quarter for itself. */
+  return left_of_limit (root, RLIMIT_AS,
+      sizeof (gpointer) == 4 ? (guint64) 3 << 30 : G_MAXUINT64, "\nVmSize:");
 }
 
 guint64
 fm_machine_data_left (const gchar *root)
 {
-  return left_of_limit (root, RLIMIT_DATA, "\nVmData:");
+  return left_of_limit (root, RLIMIT_DATA, G_MAXUINT64, "\nVmData:");
 }
 
 guint64

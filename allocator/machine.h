@@ -19,7 +19,8 @@ G_BEGIN_DECLS
 guint64 fm_machine_memory (const gchar *root);
 
 /* What the process may still take of its limits, in bytes: of address space
- * (RLIMIT_AS), and of data (RLIMIT_DATA). G_MAXUINT64 without a limit. */
+ * (32 bits, RLIMIT_AS), and of data (RLIMIT_DATA). G_MAXUINT64 without a limit.
+ */
 guint64 fm_machine_addresses_left (const gchar *root);
 guint64 fm_machine_data_left (const gchar *root);
 

@@ -46,6 +46,10 @@
 /* Of what the limits on addresses and data leave, the program keeps as much as
  * filemem takes: alone it would have had all of it. */
 #define LIMIT_SHARE 2
+#define ADDRESS_LIMIT                                                    \
+  (sizeof (gpointer) == 4                                                \
+          ? "the limit on address space (ulimit -v; 32 bits have 3 GiB)" \
+          : "the limit on address space (ulimit -v)")
 /* The limit on data counts whole mappings, and an extent's run may be twice as
  * long as its bytes; staging comes on top. So a budget of a fifth is less than
  * half of the data. */
@@ -172,7 +176,7 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   length = MAX ((gsize) MIN (wanted, addresses), least);
   length = (length + FM_HUGE_PAGE - 1) & ~(FM_HUGE_PAGE - 1);
   if (addresses < wanted)
-    store->file->limited_by = "the limit on address space (ulimit -v)";
+    store->file->limited_by = ADDRESS_LIMIT;
   while (fm_backing_file_set_length (store->file, length) != 0) {
     store->file->limited_by = "the limit on the length of files (ulimit -f)";
     length = (length / 2) & ~(FM_HUGE_PAGE - 1);
@@ -188,7 +192,7 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
         "no range of addresses is left (raise the limit on address space, "
         "ulimit -v)");
   if (store->arena->size < length)
-    store->file->limited_by = "the limit on address space (ulimit -v)";
+    store->file->limited_by = ADDRESS_LIMIT;
   if (store->arena->size < wanted) {
     fm_info ("%s: room for %" G_GSIZE_FORMAT " MiB of blocks",
         store->file->limited_by, store->arena->size / MIB);

@@ -144,8 +144,9 @@ read_text (Page *page, gboolean fresh)
   atomic_thread_fence (memory_order_acquire);
   length = pread (page->fd, text, before.length, offsetof (FmStatusPage, text));
   atomic_thread_fence (memory_order_acquire);
-  if (length != before.length || !read_header (page->fd, &after)
-      || after.sequence != before.sequence || after.length != before.length)
+  if (length < 0 || (gsize) length != before.length
+      || !read_header (page->fd, &after) || after.sequence != before.sequence
+      || after.length != before.length)
     return FALSE;
 
   text[length] = '\0';
