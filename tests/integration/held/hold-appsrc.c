@@ -53,7 +53,7 @@ static gint n_enough, n_out, n_wrong;
 static GMutex program_lock;
 static gint n_in_use;
 
-static void
+static G_NORETURN void
 fail (const gchar *what)
 {
   fprintf (stderr, "hold-appsrc: %s\n", what);
