@@ -137,7 +137,7 @@ start (Fixture *fixture, Owner owner)
 }
 
 static void
-stop (Fixture *fixture)
+end (Fixture *fixture)
 {
   kill (fixture->owner, SIGKILL);
   assert_int_equal (waitpid (fixture->owner, NULL, 0), fixture->owner);
@@ -175,7 +175,7 @@ a_text_is_whole (void **state)
   start (&fixture, OWNER_ANSWERS);
   /* Who writes all the time may be missed now and then. */
   assert_in_range (count_answers (&fixture, READS), READS / 2, READS);
-  stop (&fixture);
+  end (&fixture);
 }
 
 static void
@@ -185,7 +185,7 @@ a_text_that_nobody_asked_for_is_no_answer (void **state)
 
   start (&fixture, OWNER_WRITES);
   assert_int_equal (count_answers (&fixture, 2), 0);
-  stop (&fixture);
+  end (&fixture);
 }
 
 static void
@@ -208,7 +208,7 @@ a_late_answer_is_one (void **state)
   assert_int_equal (count_answers (&fixture, 1), 0);
   munmap (page, FM_STATUS_PAGE_SIZE);
   close (fd);
-  stop (&fixture);
+  end (&fixture);
 }
 
 int

@@ -229,7 +229,7 @@ wait_for_error (Run *run)
 }
 
 static void
-stop (Run *run)
+end_run (Run *run)
 {
   gst_element_set_state (run->pipeline, GST_STATE_NULL);
   gst_object_unref (run->pipeline);
@@ -276,7 +276,7 @@ run_shape (gconstpointer data)
   testing_check (statistic ("maps-failed") > 0);
   if (!warns)
     wait_for_error (&run);
-  stop (&run);
+  end_run (&run);
   gst_deinit ();
 
   if (warns) {
@@ -347,13 +347,13 @@ run_two (gconstpointer data)
   cut_when_full (this_case, &other);
   drain (&other);
   wait_for_error (&other);
-  stop (&other);
+  end_run (&other);
   gst_element_set_state (ended.pipeline, GST_STATE_PLAYING);
   for (i = 0; i < N_HELD; i++)
     push (&ended, held[i]);
   end_stream (&ended);
   wait_for_error (&ended);
-  stop (&ended);
+  end_run (&ended);
   gst_deinit ();
   testing_check (atomic_load (&other.n_told) == 1);
   testing_check (atomic_load (&ended.n_told) == 1);

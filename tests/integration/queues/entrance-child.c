@@ -161,7 +161,7 @@ wait_for_end (GstElement *pipeline)
 }
 
 void
-stop (GstElement *pipeline)
+stop_pipeline (GstElement *pipeline)
 {
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (pipeline);
@@ -176,7 +176,7 @@ run_fed (GstElement *pipeline)
   feed (source, 0, N_BUFFERS);
   end_feed (source);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 GstPadProbeReturn

@@ -54,7 +54,7 @@ void play (GstElement *pipeline);
 void wait_for_end (GstElement *pipeline);
 
 /* Takes the pipeline. */
-void stop (GstElement *pipeline);
+void stop_pipeline (GstElement *pipeline);
 
 /* All that the feed gives goes through. Takes the pipeline. */
 void run_fed (GstElement *pipeline);

@@ -36,7 +36,7 @@ check_branches (GstElement *pipeline)
     testing_check (
         gst_buffer_peek_memory (one, 0) == gst_buffer_peek_memory (other, 0));
   }
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 #define BRANCHES(between)                                            \
@@ -120,7 +120,7 @@ lists (void)
     }
   }
   testing_check (gst_app_sink_pull_sample (GST_APP_SINK (sink)) == NULL);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 void
@@ -153,7 +153,7 @@ lists_behind_tee (void)
           gst_buffer_peek_memory (one, 0) == gst_buffer_peek_memory (other, 0));
     }
   }
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 /* The memory that shmsink gives the source to write to is on its way back. */
@@ -169,5 +169,5 @@ lent_by_shmsink (void)
 
   play (pipeline);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }

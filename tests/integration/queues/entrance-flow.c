@@ -111,7 +111,7 @@ latency (void)
   printf ("live %d, latency %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT "\n",
       live, least, most);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 static GstPadProbeReturn

@@ -65,7 +65,7 @@ hold_all (const gchar *queue_description, const gchar *exit_name)
   end_feed (source);
   gst_pad_remove_probe (out, held);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
   testing_check (left.bytes == 5 * N_BUFFERS * BLOCK);
   /* Less than that and it would not be worth a copy; the last one may not have
    * been in the queue. */
@@ -138,7 +138,7 @@ nobody_takes_small_parts (void)
   end_feed (source);
   gst_pad_remove_probe (out, held);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 void
@@ -164,5 +164,5 @@ nobody_takes_from_appsink (void)
       foreign += BLOCK;
   }
   testing_check (foreign > 0 && foreign <= (gsize) atoi (most));
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }

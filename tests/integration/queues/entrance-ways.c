@@ -105,7 +105,7 @@ request_pads (void)
   feed (source, N_BUFFERS, N_BUFFERS);
   end_feed (source);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 typedef GstAppSink OwnSink;
@@ -154,7 +154,7 @@ run_into (GstElement *sink)
   feed (source, 0, N_BUFFERS);
   end_feed (source);
   pull_all (sink, N_BUFFERS);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 void
@@ -185,14 +185,14 @@ run_without_appsrc (GstElement *sink)
 void
 appsink_by_type (void)
 {
-  stop (run_without_appsrc (
+  stop_pipeline (run_without_appsrc (
       g_object_new (GST_TYPE_APP_SINK, "name", "it", NULL)));
 }
 
 void
 appsink_subclass (void)
 {
-  stop (run_without_appsrc (
+  stop_pipeline (run_without_appsrc (
       g_object_new (own_sink_get_type (), "name", "it", NULL)));
 }
 
@@ -254,7 +254,7 @@ added_while_playing (void)
   feed (source, N_BUFFERS + 1, N_BUFFERS);
   end_feed (source);
   wait_for_end (insertion.pipeline);
-  stop (insertion.pipeline);
+  stop_pipeline (insertion.pipeline);
 }
 
 /* A file with pictures, pushed in one wrapped buffer, so that what the demuxer
@@ -274,7 +274,7 @@ in_decodebin (void)
 
   play (pipeline);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 
   pipeline = parse ("appsrc name=feed max-bytes=0 ! decodebin ! fakesink");
   source = get (pipeline, "feed");
@@ -286,7 +286,7 @@ in_decodebin (void)
       == GST_FLOW_OK);
   end_feed (source);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
 }
 
 void
@@ -306,7 +306,7 @@ in_splitmuxsink (void)
 
   play (pipeline);
   wait_for_end (pipeline);
-  stop (pipeline);
+  stop_pipeline (pipeline);
   dir = g_dir_open (scratch_dir (), 0, &error);
   while ((name = g_dir_read_name (dir)) != NULL) {
     if (g_str_has_prefix (name, "part")) {

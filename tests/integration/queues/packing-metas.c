@@ -178,15 +178,20 @@ put_video (GString *text, gconstpointer meta)
 static void
 add_bytes (Choices *choices, GstBuffer *buffer, guint n)
 {
-  guint8 bytes[100] = {n, n >> 8}, uuid[16] = {n >> 16};
+  guint8 bytes[100] = {n, n >> 8};
   gsize size = 1 + choices_below (choices, sizeof bytes - 1);
 
-  if (choices_percent (choices, 50))
-    gst_buffer_add_video_caption_meta (
-        buffer, GST_VIDEO_CAPTION_TYPE_CEA708_RAW, bytes, size);
-  else
+#if GST_CHECK_VERSION(1, 22, 0)
+  if (choices_percent (choices, 50)) {
+    guint8 uuid[16] = {n >> 16};
+
     gst_buffer_add_video_sei_user_data_unregistered_meta (
         buffer, uuid, bytes, size);
+    return;
+  }
+#endif
+  gst_buffer_add_video_caption_meta (
+      buffer, GST_VIDEO_CAPTION_TYPE_CEA708_RAW, bytes, size);
 }
 
 static void
@@ -198,6 +203,7 @@ put_caption (GString *text, gconstpointer meta)
   put_hash (text, caption->data, caption->size);
 }
 
+#if GST_CHECK_VERSION(1, 22, 0)
 static void
 put_user_data (GString *text, gconstpointer meta)
 {
@@ -206,6 +212,7 @@ put_user_data (GString *text, gconstpointer meta)
   put_hash (text, user->uuid, sizeof user->uuid);
   put_hash (text, user->data, user->size);
 }
+#endif
 
 static void
 add_bars (Choices *choices, GstBuffer *buffer, guint n)
@@ -259,7 +266,9 @@ static const struct
     {"GstVideoCropMetaAPI", 5, add_crop, put_crop},
     {"GstVideoMetaAPI", 5, add_video, put_video},
     {"GstVideoCaptionMetaAPI", 8, add_bytes, put_caption},
+#if GST_CHECK_VERSION(1, 22, 0)
     {"GstVideoSEIUserDataUnregisteredMetaAPI", 0, add_bytes, put_user_data},
+#endif
     {"GstVideoBarMetaAPI", 5, add_bars, put_bars},
     {"GstProtectionMetaAPI", 2, add_protection, put_protection},
 };
