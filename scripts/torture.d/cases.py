@@ -29,7 +29,7 @@ OVER_BUDGET = r"over the budget of "
 QUOTA = r"the disk quota is used up, "
 NO_FILE = r"no file can be made in .*: buffers stay in system memory"
 NO_ROOM = r"size is .*, less than one extent of .*: buffers stay in system memory"
-IN_ALL = r"in all, .* became system memory: \d+ no usable directory or size$"
+IN_ALL = r"in total, .* became system memory: \d+ no usable directory or size$"
 IN_MEMORY = r"\".*\" is tmpfs, which is memory itself"
 
 
