@@ -247,8 +247,13 @@ fm_machine_make_runtime_dir (const gchar *dir)
   g_autofree gchar *above = g_path_get_dirname (dir);
   struct stat status;
 
-  return fm_seam_stat (above, &status) == 0 && status.st_uid == geteuid ()
-      && (fm_seam_mkdir (dir, 0700) == 0 || errno == EEXIST);
+  if (fm_seam_stat (above, &status) < 0 || status.st_uid != geteuid ()
+      || (fm_seam_mkdir (dir, 0700) < 0 && errno != EEXIST))
+    return FALSE;
+  /* Where others may write too (/tmp belongs to root) it may be theirs, or lead
+   * somewhere else. */
+  return fm_seam_lstat (dir, &status) == 0 && S_ISDIR (status.st_mode)
+      && status.st_uid == geteuid () && (status.st_mode & 022) == 0;
 }
 
 /* ---- limits of the process ---- */

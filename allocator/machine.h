@@ -74,9 +74,9 @@ gchar *fm_machine_cgroup_pressure (const gchar *root);
 FM_PRIVATE_API
 const gchar *fm_machine_runtime_dir (void);
 
-/* Makes @dir, if it is not there; FALSE if it can't be, or if the directory
- * above is another user's, whose environment was kept (sudo -E): one of ours
- * would be in his way. */
+/* Makes @dir, if it is not there; FALSE if it can't be, if it is a link or one
+ * in which others may write, or if the directory above is another user's, whose
+ * environment was kept (sudo -E): one of ours would be in his way. */
 FM_PRIVATE_API
 gboolean fm_machine_make_runtime_dir (const gchar *dir);
 

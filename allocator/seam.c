@@ -204,6 +204,14 @@ fm_seam_stat (const char *path, struct stat *ret_status)
 }
 
 int
+fm_seam_lstat (const char *path, struct stat *ret_status)
+{
+  if (refused (FM_CALL_FSTAT, NULL, 0, 0))
+    return -1;
+  return lstat (path, ret_status);
+}
+
+int
 fm_seam_lock_byte (int fd, int command, off_t byte)
 {
   const struct flock lock = {

@@ -94,6 +94,7 @@ FM_PRIVATE_API
 int fm_seam_rename (const char *from, const char *to);
 int fm_seam_mkdir (const char *path, mode_t mode);
 int fm_seam_stat (const char *path, struct stat *ret_status);
+int fm_seam_lstat (const char *path, struct stat *ret_status);
 /* Locks that byte of the file for writing; @command is F_SETLK or
  * F_OFD_SETLK. */
 FM_PRIVATE_API

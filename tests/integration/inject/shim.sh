@@ -330,16 +330,20 @@ test_setuid ()
 
 # GStreamer itself heeds GST_TRACERS in a set-uid program. The parameters are its
 # user's, who would have files written with root's rights: they are ignored.
-# probe-with-library has the library, which would not be found by $ORIGIN.
+# probe-with-library has the library, which would not be found by $ORIGIN. Nor is
+# anything made in the user's runtime directory, even if that is root's.
 test_setuid_parameters ()
 {
   probe=$FM_HERE/probe-with-library
+  mkdir -m 700 "$tmp/runtime"
+  export XDG_RUNTIME_DIR="$tmp/runtime"
   export GST_PLUGIN_PATH="${plugin%/*}"
   export GST_TRACERS="filemem(dir=$tmp/dir,report=$tmp/report)"
   on_disk "$("$probe")"
   says 'filemem report of process' "$tmp/report"
   same 'dir' "$tmp/dir" "$(field dir "$("$probe")")"
   rm "$tmp/report"
+  rmdir "$tmp/runtime/gst-filemem" || fail 'nothing was told at all'
 
   [ "$(id -u)" = 0 ] || skip 'only root can make a set-uid program of root'
   command -v setpriv >/dev/null || skip 'no setpriv'
@@ -347,6 +351,7 @@ test_setuid_parameters ()
   on_disk "$(cat "$tmp/out")"
   same 'dir' /var/tmp "$(field dir "$(cat "$tmp/out")")"
   [ ! -e "$tmp/report" ] || fail 'a report was written where the user said'
+  [ ! -e "$tmp/runtime/gst-filemem" ] || fail 'users were told something'
   quiet "$tmp/err"
 }
 
