@@ -6,14 +6,14 @@
  *
  * The file has no name (it cannot outlive the process, however that ends), is
  * readable by its owner alone and closed on exec. It is sparse: bytes take disk
- * space only after fm_backing_file_allocate() has said yes, which keeps the
- * file within its limit and leaves the reserve of the file system to others.
+ * space only after fm_backing_file_allocate() has agreed, which keeps the file
+ * within its limit and leaves the reserve of the file system to others.
  *
  * Writes and reads go around the page cache (O_DIRECT) where the file system
- * can do that; otherwise they go through it and are dropped from it at once.
+ * can do that; otherwise they go through it, and the pages are dropped at once.
  *
- * Thread-safe without a lock: the space in use is one atomic number, the rest
- * never changes after creation but for `direct`, which can only become FALSE.
+ * Thread-safe without a lock: the space in use is one atomic number; the rest
+ * never changes after creation, except `direct`, which can only become FALSE.
  * All calls may block on the disk.
  */
 #ifndef FM_BACKING_FILE_H
@@ -31,7 +31,7 @@ typedef struct
 {
   int fd;
   FmFileIdentity identity;
-  atomic_bool is_cut; /* somebody made it shorter: what was in it is gone */
+  atomic_bool is_cut;       /* it was truncated: its contents are lost */
   const gchar *file_system; /* "ext4", or its number; for people */
   gboolean in_memory;       /* tmpfs or ramfs */
   gboolean on_network;
@@ -39,51 +39,51 @@ typedef struct
       reads_are_cached; /* in part, even if they are direct (btrfs, which
                            reads what it can't give at once the other way) */
   atomic_bool direct;
-  FmMutex writing_back; /* who has written to the page cache, until it is known
-                           what came of it */
+  FmMutex writing_back; /* held by a thread that has written to the page cache,
+                           until the outcome is known */
   guint64 total_bytes;  /* of the file system, at creation */
   guint64 free_bytes;
 
   guint64 limit;           /* most bytes on disk */
-  const gchar *limited_by; /* what made that less than was asked for; or NULL */
+  const gchar *limited_by; /* what made `limit` less than asked for; or NULL */
   guint64 reserve;         /* free bytes of the file system left to others */
   _Atomic guint64 bytes;   /* on disk */
 
   _Atomic guint64 cached;      /* bytes in the page cache, as known last */
-  _Atomic gint64 cached_until; /* when to look again, where that is dear */
+  _Atomic gint64 cached_until; /* when to look again, where that is expensive */
   gchar file_system_number[24];
 } FmBackingFile;
 
-/* Makes the file in @dir. NULL, with a message for people, if it can't. The
- * limit and the reserve are to be set before the first reservation. */
+/* Makes the file in @dir; on failure NULL, with a message for people. The limit
+ * and the reserve are to be set before the first reservation. */
 FmBackingFile *fm_backing_file_new (const gchar *dir, GError **error);
 
 void fm_backing_file_free (FmBackingFile *file);
 
-/* Whether somebody has cut it short, ever: what was in it is lost. */
+/* Whether it has ever been truncated: its contents are lost. */
 gboolean fm_backing_file_is_cut (FmBackingFile *file);
 
-/* Below: EBADF, and nothing is touched, where the program has closed the
- * descriptor, whatever is behind its number now; ENODATA where somebody has cut
- * the file short, from then on, because what was written since may have made it
- * longer again; another errno where the file system does not even say whose the
- * file is. */
+/* The calls below return EBADF, and touch nothing, if the program has closed
+ * the descriptor, whatever its number refers to now; ENODATA once another
+ * program has truncated the file, from then on, because later writes may have
+ * made it longer again; another errno if the file system does not even say
+ * which file it is. */
 
 /* Makes the file @length bytes long, all of it a hole. 0 or an errno. */
 int fm_backing_file_set_length (FmBackingFile *file, guint64 length);
 
-/* Reserves disk space for the range, of which @missing bytes have none yet. 0,
- * ENOBUFS where that is beyond the file's limit, or ENOSPC, EDQUOT, EFBIG and
- * the like; then nothing was counted. */
+/* Reserves disk space for the range, of which @missing bytes have none yet.
+ * Returns 0, ENOBUFS if that exceeds the file's limit, or ENOSPC, EDQUOT, EFBIG
+ * and the like; on an error nothing is counted. */
 int fm_backing_file_allocate (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing);
 
-/* Gives the disk space of the range back, @reserved bytes of it. The range
- * reads as zeros. 0 or an errno; then the space is still counted. */
+/* Gives back the disk space of the range, @reserved bytes of it. The range then
+ * reads as zeros. Returns 0 or an errno; on an error the space still counts. */
 int fm_backing_file_punch (
     FmBackingFile *file, guint64 offset, gsize length, gsize reserved);
 
-/* No longer counts @bytes that were punched one by one. */
+/* Stops counting @bytes that were punched one by one. */
 void fm_backing_file_uncount (FmBackingFile *file, gsize bytes);
 
 /* Writes or reads all of the range. @data, @offset and @length are multiples of
@@ -93,7 +93,7 @@ int fm_backing_file_write (
 int fm_backing_file_read (
     FmBackingFile *file, guint64 offset, void *ret_data, gsize length);
 
-/* The same into two places one after the other, with one call where possible;
+/* The same, into two places one after the other, with one call where possible;
  * either length may be 0. */
 int fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
     void *ret_first, gsize first_length, void *ret_second, gsize second_length);
@@ -102,8 +102,8 @@ int fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
 void fm_backing_file_drop_cache (
     FmBackingFile *file, guint64 offset, gsize length);
 
-/* Bytes of it in the page cache; 0 where that can't be known. Before Linux 6.5
- * it may be stale. */
+/* Bytes of the file in the page cache; 0 if that can't be known. Before Linux
+ * 6.5 it may be stale. */
 guint64 fm_backing_file_cached_bytes (FmBackingFile *file);
 
 static inline guint64

@@ -5,21 +5,22 @@
  * extent.h: the unit of paging, as the pager and the block heap see it.
  *
  * An extent is a run of granules of the arena. The pager hands it out,
- * resident, and takes it back when its last block is gone; in between the block
- * heap says which of its bytes belong to which block. Each field says whose it
- * is.
+ * resident, and takes it back when its last block is gone; in between, the
+ * block heap says which of its bytes belong to which block. The groups of
+ * fields below say who owns them.
  *
  * `word` is the heart of the protocol. It holds state, flags and the number of
  * pins in one atomic integer, so that a map of a resident extent is one
- * compare-and-swap and a spill can be committed only if nobody came in between:
+ * compare-and-swap and a spill can be committed only if no other thread came in
+ * between:
  *
  *   FREE -> RESIDENT -> WRITING -> SWAPPING -> SPILLED -> FILLING -> RESIDENT
  *                 ^________|                      |          |
  *                 (cancelled)                     +<---------+ (failed)
  *
- * Pins may be added in RESIDENT and WRITING by anybody at any time, and in
- * SPILLED under the pager's lock (a map in place); the state changes under the
- * pager's lock alone.
+ * Any thread may add pins in RESIDENT and WRITING at any time, and in SPILLED
+ * under the pager's lock (a map in place); the state changes under the pager's
+ * lock alone.
  */
 #ifndef FM_EXTENT_H
 #define FM_EXTENT_H
@@ -30,10 +31,10 @@
 G_BEGIN_DECLS
 
 typedef enum {
-  FM_FREE,     /* nobody's: cached, retained, or neither */
+  FM_FREE,     /* not in use: cached, retained, or neither */
   FM_RESIDENT, /* its bytes are anonymous memory at its address */
   FM_WRITING,  /* the same, and being written to the file */
-  FM_SWAPPING, /* the file is about to be mapped over it; nobody may pin */
+  FM_SWAPPING, /* the file is about to be mapped over it; pins must wait */
   FM_SPILLED,  /* its bytes are in the file, and its address shows the file */
   FM_FILLING,  /* the same, and being read into staging */
   FM_RETIRED   /* lost to a failed mapping; maps fail */
@@ -44,8 +45,8 @@ typedef enum {
 #define FM_UNREAD                                            \
   0x02000000u /* not mapped for reading since it was written \
                */
-/* Filled from the file and not mapped for writing since. That nobody wrote it
- * through a pointer of old either, its hash tells. */
+/* Filled from the file and not mapped for writing since. Its hash tells that
+ * nothing wrote to it through a stale pointer either. */
 #define FM_CLEAN 0x04000000u
 #define FM_STATE_SHIFT 28
 
@@ -66,14 +67,14 @@ typedef struct
   /* Set when the extent is handed out, then fixed. */
   guint n_granules;
   gboolean shared;  /* of small blocks */
-  guint chunk_bits; /* of a shared one: a chunk has 2 to this bytes */
+  guint chunk_bits; /* of a shared one: a chunk has 1 << chunk_bits bytes */
   gsize length;     /* bytes in use from its start, whole pages */
 
   _Atomic guint32 word;
   atomic_bool full; /* closed to new blocks */
 
-  /* Order of writing. Relaxed atomics, stored at each unmap: a stale one makes
-   * a worse choice, never a wrong byte. */
+  /* Order of writing. Relaxed atomics, stored at each unmap: a stale value
+   * leads to a worse choice, never to a wrong byte. */
   _Atomic guint64 written;  /* bytes written by all when it was last written */
   _Atomic guint64 unmapped; /* bytes written by all when it was last unmapped */
   _Atomic guint64 position; /* bytes written by its stream, likewise */
@@ -84,34 +85,34 @@ typedef struct
   _Atomic guint32 used_last;
 
   /* The block heap's. */
-  _Atomic guint32 live;        /* who has a share in it; see heap.c */
+  _Atomic guint32 live;        /* shares held in it; see heap.c */
   _Atomic guint64 free_chunks; /* of a shared one, a bit each */
   atomic_uint listed;          /* as one that can be opened again */
   GList mostly_free_link;
 
   /* The pager's, under its lock. */
   gsize resident_bytes; /* what it takes of the budget */
-  gsize disk_bytes;     /* what of it is reserved in the file */
+  gsize disk_bytes;     /* its bytes that are reserved in the file */
   gboolean dead;        /* given back while its I/O was in flight */
-  gboolean prefetched;  /* filled, and nobody has asked for it yet */
+  gboolean prefetched;  /* filled, and not asked for yet */
   gboolean has_hash;    /* `hash` is that of what was filled */
   guint64 hash;
   FmExtentOrder order; /* its place among the spilled extents */
   gint64 unused_since;
   gint64 handed_out;
   GList age_link;         /* among those in use, the oldest first */
-  gsize not_file;         /* from its start, of a spilled one: still memory */
-  guint holes;            /* chunks that were punched in its disk space */
-  guint holes_looked_for; /* free chunks there were at that time */
+  gsize not_file;         /* of a spilled one: from its start, still memory */
+  guint holes;            /* chunks punched in its disk space */
+  guint holes_looked_for; /* free chunks it had at that time */
   gint64 no_spill_before; /* after a spill that failed or was given up */
-  /* Of a spilled one, what was lent since then; see pager-loans.c. */
-  gboolean is_lent;   /* what is pinned was */
+  /* Of a spilled one, what was lent since it was spilled; see pager-loans.c. */
+  gboolean is_lent;   /* its pins are loans */
   gsize lent_bytes;   /* in all */
-  guint32 lent_start; /* of the block that was last */
+  guint32 lent_start; /* of the block that was lent last */
   guint32 lent_length;
-  guint lent_run;      /* that were next to each other */
-  gsize there;         /* bytes that could be used, when that began */
-  gboolean was_filled; /* and `used` counts */
+  guint lent_run;      /* adjacent blocks lent one after the other */
+  gsize there;         /* bytes that could be used when that began */
+  gboolean was_filled; /* it was filled, and `used` counts */
   GList link;
 } FmExtent;
 
@@ -128,32 +129,31 @@ typedef struct
 /* A shared extent has as many chunks as a word has bits. */
 #define FM_CHUNKS 64
 
-/* The rows of so many granules are together. Extents mostly start at every 16th
- * granule: these rows come first, then those of the granules behind them, so
- * that a page of the table is not that of one extent alone. */
+/* Rows are laid out in groups of this many granules. Extents mostly start at
+ * every 16th granule: within a group the rows of these come first, then those
+ * of the granules behind them, so that one extent does not have a page of the
+ * table to itself. */
 #define FM_EXTENT_ROWS 4096
 #define FM_EXTENT_EVERY 16
 
-/* All extents there can be: that which starts at a granule has that granule's
- * row.
- */
+/* All possible extents: the one that starts at a granule has that granule's
+ * row. */
 typedef struct
 {
   FmExtent *extent;
   guint n_granules;
-  guint n_usable; /* granules whose rows are memory; the pager's, under its lock
-                   */
+  guint n_usable; /* granules whose rows are memory; pager's, under its lock */
   gsize granule;  /* bytes */
-  /* FM_CHUNKS for each granule, of which those of the first granule of a shared
-   * extent are in use: how many bytes of each chunk were in blocks that are
-   * gone; 0 again once it is free. */
+  /* FM_CHUNKS counters for each granule; those of the first granule of a shared
+   * extent are in use. Each says how many bytes of its chunk were in blocks
+   * that are gone; 0 again once the chunk is free. */
   _Atomic guint32 *unused;
 } FmExtentTable;
 
 /* FALSE if there is no memory for the table. */
 gboolean fm_extent_table_init (
     FmExtentTable *table, gsize arena_size, gsize granule);
-/* Makes memory of the first @n_granules rows; FALSE if there is none. */
+/* Makes memory for the first @n_granules rows; FALSE if there is none. */
 gboolean fm_extent_table_make_usable (FmExtentTable *table, guint n_granules);
 void fm_extent_table_clear (FmExtentTable *table);
 
@@ -161,13 +161,13 @@ void fm_extent_table_clear (FmExtentTable *table);
  * if the kernel does not tell. */
 gsize fm_extent_table_resident (const FmExtentTable *table, guint n_granules);
 
-/* Changes the state, and takes the flags of @clear away. */
+/* Changes the state, and clears the flags in @clear. */
 void fm_extent_set_state (FmExtent *extent, FmState state, guint32 clear);
 
 /* Changes the state if the extent is in @from, unpinned and untouched. */
 gboolean fm_extent_commit (FmExtent *extent, FmState from, FmState to);
 
-/* That which starts at @granule. */
+/* The extent that starts at @granule. */
 static inline FmExtent *
 fm_extent_at (const FmExtentTable *table, guint granule)
 {

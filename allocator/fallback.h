@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * fallback.h: why a buffer stays, or becomes, ordinary memory, and what a
- * person is told of it.
+ * fallback.h: why a buffer stays, or becomes, ordinary memory, and what the
+ * user is told about it.
  *
  * Locking: none; the flags are atomic.
  */
@@ -31,12 +31,12 @@ typedef struct
   atomic_bool said[FM_N_STATISTICS]; /* by FmFallback */
 } FmFallbackWarnings;
 
-/* For a store that gave no block. */
+/* The reason why a store gave no block. */
 FmFallback fm_fallback_reason (FmStoreResult result);
 
-/* Warns of each reason once. What was asked for (min-size), and the directory,
- * of which people have heard already, are no reasons to. @waited: for something
- * to come back. */
+/* Warns of each reason once, but not where the user asked for it (min-size) or
+ * has been told already (the directory). @waited: the allocation waited for
+ * room. */
 void fm_fallback_warn (FmFallbackWarnings *warned, FmFallback why, gsize bytes,
     const FmStore *store, gboolean waited);
 

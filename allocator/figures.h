@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * figures.h: what there is to say of a figure, whatever it is a figure of.
+ * figures.h: what a figure consists of, whatever it measures.
  *
  * All figures are rows of tables: statistics-figures.h (of the process, by the
  * core), and the tracer's snapshot-figures.h (of the process, derived),
@@ -10,21 +10,22 @@
  *
  *   (SYMBOL, "name", KIND, UNIT, GROUP, "label", "description")
  *
- * and everything that is told of figures is made from rows: enumerations, the
+ * and everything said about figures is made from rows: enumerations, the
  * allocator's "stats", records, the JSON object and its schema, the report, its
  * page, top, and the manual. The name is for programs and never changes its
  * meaning. The label is for people: a word or two that stand alone, or behind a
  * number where the group is listed. The description is a sentence that begins
- * small and has no full stop. Every value is unsigned, of 64 bits.
+ * with a small letter and has no full stop. Every value is an unsigned 64-bit
+ * number.
  *
  * Plain C without GLib, for programs that run while filemem is built.
  */
 #ifndef FM_FIGURES_H
 #define FM_FIGURES_H
 
-/* A COUNTER only grows. A GAUGE is a level at one moment, a PEAK the highest of
- * something so far, a SUMMARY (a mean, a percentile) is of all so far, and a
- * LIMIT is what something may reach. */
+/* A COUNTER only grows. A GAUGE is a level at one moment, a PEAK the highest
+ * level so far, a SUMMARY (a mean, a percentile) covers all so far, and a LIMIT
+ * is what something may reach. */
 typedef enum {
   FM_KIND_COUNTER,
   FM_KIND_GAUGE,
@@ -43,8 +44,7 @@ typedef enum {
 #define FM_UNIT_NUMBER ""
 #define FM_UNIT_PERMILLE "permille"
 
-/* What belongs together, in the order in which it is told: (SYMBOL, "title").
- */
+/* Figures that belong together, in the order of output: (SYMBOL, "title"). */
 #define FM_GROUPS(X)         \
   X (PROCESS, "process")     \
   X (LIMITS, "limits")       \
@@ -84,12 +84,12 @@ typedef struct
   const char *description;
 } FmFigureSpec;
 
-/* Of a row. */
+/* The spec made from a row. */
 #define FM_FIGURE_SPEC(symbol, name, kind, unit, group, label, description) \
   {name, FM_KIND_##kind, FM_UNIT_##unit, FM_GROUP_##group, label, description},
 
-/* Waits are told as histograms, too: (SYMBOL, "name", "label", "description").
- */
+/* Waits are also reported as histograms: (SYMBOL, "name", "label",
+ * "description"). */
 /* clang-format off */
 #define FM_WAITS(X) \
   X (MAP, "map", "maps, for the disk", "maps that waited for the disk") \

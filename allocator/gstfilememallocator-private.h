@@ -15,8 +15,8 @@
 
 G_BEGIN_DECLS
 
-/* Without a look at the type, which is in the cache line that every reference
- * to the allocator writes. */
+/* Without a type check: the type is in the cache line that every reference to
+ * the allocator writes. */
 #define FILE_MEM_ALLOCATOR_CAST(object) ((GstFileMemAllocator *) (object))
 
 struct _GstFileMemAllocator
@@ -24,17 +24,17 @@ struct _GstFileMemAllocator
   GstAllocator parent;
 
   FmOptions options;
-  FmStats *stats; /* of its own, because a GObject is not aligned for it */
+  FmStats *stats; /* allocated apart: a GObject is not aligned for it */
   _Atomic (FmStore *) store;
   GstAllocator *system; /* system memory, to fall back to */
-  gsize system_loses;   /* of the bytes for an alignment of 16 */
+  gsize system_loses;   /* bytes it takes off for an alignment of 16 */
   gboolean installed;   /* as the default allocator */
-  _Atomic guint64 ram;  /* set since it was made; 0: not at all */
-  atomic_bool unusable; /* there is no store to be had */
+  _Atomic guint64 ram;  /* set since creation; 0: not set */
+  atomic_bool unusable; /* no store can be made */
   atomic_bool warned_fail;
   FmFallbackWarnings warned;
 
-  /* Who is told when a buffer could not be mapped. */
+  /* Called when a buffer could not be mapped. */
   _Atomic (GstFileMemAllocatorLossFunc) lost;
 };
 
@@ -43,7 +43,7 @@ typedef struct
   GstMemory mem;
 
   FmStore *store;
-  FmStoreBlock block; /* the root's; given back by the root alone */
+  FmStoreBlock block; /* the root's, which alone gives it back */
   atomic_uint maps;   /* of this memory, by GstMemory's users */
 } GstFileMemory;
 
@@ -54,7 +54,7 @@ void gst_file_memory_init (GstFileMemory *memory, GstAllocator *allocator,
 /* Zeros [start, end) of the memory; FALSE if it can't be mapped. */
 gboolean gst_file_memory_clear (GstFileMemory *memory, gsize start, gsize end);
 
-/* Ends the maps that its users have left. */
+/* Ends the maps that its users have left open. */
 void gst_file_memory_unmap_all (GstFileMemory *memory);
 
 /* How memories of @allocator are mapped, copied and shared. */

@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * messages.h: how the rooms below the subclass reach a person.
+ * messages.h: how the rooms below the subclass reach the user.
  *
  * They know neither GStreamer nor stderr; they hand a finished line to the
  * function that the subclass (or a test) has set. A WARNING is for the user
@@ -24,7 +24,8 @@ typedef enum { FM_MESSAGE_WARNING, FM_MESSAGE_INFO } FmMessageLevel;
 
 typedef void (*FmMessageFunc) (FmMessageLevel level, const gchar *text);
 
-/* Sets the receiver, NULL for none. To be called before any other use. */
+/* Sets the receiver, NULL for none. To be called before any other function
+ * here. */
 void fm_messages_set_func (FmMessageFunc func);
 
 FM_PRIVATE_API

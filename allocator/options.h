@@ -25,8 +25,8 @@
 
 G_BEGIN_DECLS
 
-/* Elements of GStreamer's own modules that may hold many buffers. Those inside
- * of others (decodebin, splitmuxsink, webrtcbin) are among them. */
+/* Elements of GStreamer's own modules that may hold many buffers. Such elements
+ * inside others (decodebin, splitmuxsink, webrtcbin) count too. */
 #define FM_OPTIONS_QUEUES                                   \
   "queue:queue2:multiqueue:appsink:appsrc:rtpjitterbuffer:" \
   "downloadbuffer:rtprtxqueue:"                             \
@@ -101,8 +101,8 @@ typedef enum {
   FM_OPTION_TYPE_TEXT
 } FmOptionType;
 
-/* Whether any allocator has it, or only the default one and what watches that:
- * the tracer. */
+/* Whether every allocator has the option, or only the default one and the
+ * tracer that watches it. */
 typedef enum {
   FM_OPTION_SCOPE_ALLOCATOR,
   FM_OPTION_SCOPE_PROGRAM
@@ -134,7 +134,7 @@ typedef struct
   gchar *text;    /* canonical; "" where filemem chooses */
   guint64 number; /* bytes, per cent, seconds, signal or index of the choice */
   gboolean percent; /* number is a percentage */
-  gboolean given;   /* by a person, not the default */
+  gboolean given;   /* by the user, not the default */
 } FmOptionValue;
 
 typedef struct
@@ -153,11 +153,11 @@ typedef enum {
   FM_OPTIONS_ERROR_SCOPE  /* only the default allocator has it */
 } FmOptionsError;
 
-/* The row of the table. Never NULL. */
+/* The row in the table. Never NULL. */
 FM_PRIVATE_API
 const FmOptionSpec *fm_option_spec (FmOptionId id);
 
-/* What values the option takes, in words. */
+/* Which values the option takes, in words. */
 FM_PRIVATE_API
 gchar *fm_option_accepted (FmOptionId id);
 
@@ -167,8 +167,8 @@ void fm_options_init (FmOptions *options);
 FM_PRIVATE_API
 void fm_options_clear (FmOptions *options);
 
-/* Sets one option. On FALSE the option is as before, and the error's message
- * names option, value and what is accepted. */
+/* Sets one option. On FALSE the option is unchanged, and the error's message
+ * names the option, the value and what is accepted. */
 FM_PRIVATE_API
 gboolean fm_options_set (
     FmOptions *options, FmOptionId id, const gchar *text, GError **error);
@@ -176,42 +176,42 @@ gboolean fm_options_set (
 /* Looks an option up by its name; FALSE if there is none. */
 gboolean fm_options_find (const gchar *name, FmOptionId *ret_id);
 
-/* FALSE for what has the name of filemem's variables and is none of them: it is
- * misspelt, and says nothing. */
+/* FALSE for a variable that is named like one of filemem's but is none of them:
+ * a misspelling, which has no effect. */
 gboolean fm_options_knows_variable (const gchar *name);
 
-/* Warns of those among @names, once each. */
+/* Warns of such variables among @names, once each. */
 void fm_options_check_variables (const gchar *const *names);
 
-/* Takes what the environment says. What can't be read is skipped with one
- * warning each. With @secure (a set-uid program) it takes nothing. */
+/* Takes options from the environment. Skips values that can't be read, with one
+ * warning each. With @secure (a set-uid program) takes nothing. */
 void fm_options_set_from_environment (
     FmOptions *options, FmGetenv get, gboolean secure);
 
 /* Takes the tracer's parameters, "name=value,name=value", split at ',' and
- * nothing else. A value may be typed and quoted as those of a GstStructure,
- * "(string)\"/x\"". What can't be read is skipped with one warning each. NULL
- * is an empty string. */
+ * nothing else. A value may be typed and quoted like those of a GstStructure,
+ * "(string)\"/x\"". Skips values that can't be read, with one warning each.
+ * NULL is an empty string. */
 void fm_options_set_from_params (FmOptions *options, const gchar *params);
 
-/* Takes those of @given that a person has set. */
+/* Takes the options in @given that the user has set. */
 void fm_options_take_given (FmOptions *options, const FmOptions *given);
 
-/* FALSE if one is set that not every allocator has. */
+/* FALSE if an option is set that only the default allocator has. */
 gboolean fm_options_check_scope (const FmOptions *given, GError **error);
 
-/* The same as fm_options_set_from_params(), but the first that can't be read is
- * an error; what stands before it has been taken. */
+/* The same as fm_options_set_from_params(), but the first value that can't be
+ * read is an error; those before it have been taken. */
 gboolean fm_options_set_from_string (
     FmOptions *options, const gchar *text, GError **error);
 
-/* The parameters of filemem in @tracers, the text of GST_TRACERS; NULL where
- * the tracer is not named. */
+/* The parameters of filemem in @tracers, the text of GST_TRACERS; NULL if that
+ * does not name the tracer. */
 FM_PRIVATE_API
 gchar *fm_options_tracer_params (const gchar *tracers);
 
-/* @list holds @item; items are separated by ':'. An empty list holds nothing.
- */
+/* Whether @list holds @item; items are separated by ':'. An empty list holds
+ * nothing. */
 FM_PRIVATE_API
 gboolean fm_options_list_has (const gchar *list, const gchar *item);
 
