@@ -5,13 +5,14 @@
  * pressure.h: how the budget gives way where others need the memory, and comes
  * back: the policy alone, without a clock or a file.
  *
- * Near the end of the memory that there is, for all programs of the machine or
- * of the memory cgroup, lies a margin. Who finds less than that free gives back
- * what is missing, down to a floor; who finds more than two margins takes some
- * of the rest, up to the budget that was asked for. In between nothing changes,
- * so that programs that look one after the other don't swing. Where the kernel
- * says that programs wait for memory, whatever seems to be left, a quarter of
- * what is there goes, and nothing comes back for a while.
+ * A margin of the memory, of the machine or of the memory cgroup, is to stay
+ * free for all its programs. A program that finds less than that free gives
+ * back the shortfall, down to a floor; one that finds more than two margins
+ * takes some of the rest, up to the budget that was asked for. In between
+ * nothing changes, so that programs that look one after the other don't
+ * oscillate. When the kernel says that programs stall for memory, whatever
+ * seems to be left, a quarter of what is resident goes, and nothing comes back
+ * for a while.
  */
 #ifndef FM_PRESSURE_H
 #define FM_PRESSURE_H
@@ -20,16 +21,16 @@
 
 G_BEGIN_DECLS
 
-/* The budget in force from now on: it was @in_force, @ceiling was asked for,
- * @resident bytes are in memory, and it was looked at @elapsed microseconds
- * ago. */
+/* The budget in force from now on: it was @in_force, the user asked for
+ * @ceiling, @resident bytes are in memory, and the last look was @elapsed
+ * microseconds ago. */
 gsize fm_pressure_budget (const FmHeadroom *memory, gsize in_force,
     gsize ceiling, gsize floor, gsize resident, gint64 elapsed);
 
-/* How many more bytes may become resident before it is looked at again. */
+/* How many more bytes may become resident before the next look. */
 gsize fm_pressure_step (const FmHeadroom *memory);
 
-/* And after how many microseconds at the latest. */
+/* After how many microseconds to look again at the latest. */
 gint64 fm_pressure_interval (const FmHeadroom *memory);
 
 G_END_DECLS

@@ -4,12 +4,13 @@
  *
  * private-api.h: marks what the library exports for its plugin alone.
  *
- * Everything below the subclass has state that a process must have once: who
- * receives messages, the hook of the seam, who has been warned of what. So the
- * plugin links no copy of it but calls the library's. These functions begin
- * with fm_, are in no installed header and may change with every version;
- * plugin and library are of one version. tests/integration/see/one-core.py sees
- * to it that they are those that the plugin calls and no others.
+ * Everything below the subclass has state that a process must have only once:
+ * the receiver of messages, the hook of the seam, which warnings have been
+ * given. So the plugin links no copy of it but calls the library's. These
+ * functions begin with fm_, are in no installed header and may change with
+ * every version; plugin and library are always of the same version.
+ * tests/integration/see/one-core.py checks that these are exactly the functions
+ * that the plugin calls.
  */
 #ifndef FM_PRIVATE_API_H
 #define FM_PRIVATE_API_H

@@ -26,7 +26,7 @@ void fm_runs_free (FmRuns *runs);
  * if no run is long enough. */
 gboolean fm_runs_take (FmRuns *runs, guint n, guint align, guint *ret_first);
 
-/* Gives a run back that is taken now, all of it or a part. */
+/* Gives back a run that is taken, all of it or a part. */
 void fm_runs_give (FmRuns *runs, guint first, guint n);
 
 G_END_DECLS

@@ -65,8 +65,8 @@ typedef struct
   int flags; /* of mmap, mremap and fallocate */
 } FmCallInfo;
 
-/* Returns 0 to let the call through, or the errno with which it fails; of a
- * read or a write also FM_SEAM_SHORT, if it is to move no more than so many
+/* Returns 0 to let the call through, or the errno with which it fails; for a
+ * read or a write also FM_SEAM_SHORT, if it is to move no more than that many
  * bytes. */
 typedef int (*FmSeamHook) (const FmCallInfo *info);
 #define FM_SEAM_SHORT(bytes) (-1 - (int) (bytes))
@@ -95,12 +95,12 @@ int fm_seam_rename (const char *from, const char *to);
 int fm_seam_mkdir (const char *path, mode_t mode);
 int fm_seam_stat (const char *path, struct stat *ret_status);
 int fm_seam_lstat (const char *path, struct stat *ret_status);
-/* Locks that byte of the file for writing; @command is F_SETLK or
- * F_OFD_SETLK. */
+/* Locks the byte of the file at offset @byte for writing; @command is F_SETLK
+ * or F_OFD_SETLK. */
 FM_PRIVATE_API
 int fm_seam_lock_byte (int fd, int command, off_t byte);
-/* Whether another open file holds such a lock on that byte; so, too, where
- * the kernel does not say. */
+/* Whether another open file holds such a lock on that byte; TRUE also if the
+ * kernel does not say. */
 gboolean fm_seam_is_byte_locked (int fd, off_t byte);
 FM_PRIVATE_API
 int fm_seam_ftruncate (int fd, off_t length);
@@ -128,7 +128,7 @@ typedef struct
   gboolean read_only;
 } FmFileSystem;
 
-/* What the file takes on disk, in bytes; 0 if that is not known. */
+/* The disk space that the file takes, in bytes; 0 if that is not known. */
 guint64 fm_seam_disk_bytes (int fd);
 
 typedef struct
@@ -138,15 +138,15 @@ typedef struct
   off_t length; /* in bytes */
 } FmFileIdentity;
 
-/* Which file it is, and how long. */
+/* Which file it is, and how long it is. */
 FM_PRIVATE_API
 int fm_seam_identify (int fd, FmFileIdentity *ret_identity);
 
-/* Whether @fd is that file still: 0; EBADF where the program has closed it,
- * whatever has that number now (those that close all descriptors, as daemons
- * do, close ours, and what they open next gets the number); ENODATA where
- * somebody has cut it short; or the errno with which the file system refuses to
- * say, as one does that has shut down. */
+/* Whether @fd still refers to that file: 0; EBADF if the program has closed it,
+ * whatever has that number now (programs that close all descriptors, as daemons
+ * do, close ours, and the next file they open gets the number); ENODATA if it
+ * was truncated; or the errno with which the file system refuses to say, as one
+ * does that has shut down. */
 FM_PRIVATE_API
 int fm_seam_check_file (int fd, const FmFileIdentity *identity);
 
@@ -164,18 +164,18 @@ FM_PRIVATE_API
 int fm_seam_perf_event_open (void *attributes);
 
 /* The stack of our threads. The default of 8 MiB is locked whole under
- * mlockall(MCL_FUTURE), and counted whole under RLIMIT_DATA. What they use is
- * 24 KiB; a log function of the program's own may need more. */
+ * mlockall(MCL_FUTURE), and counted whole under RLIMIT_DATA. Our threads use 24
+ * KiB; a log function of the program's own may need more. */
 #define FM_STACK ((gsize) 256 << 10)
 
 /* Starts a thread with every signal blocked and a stack of FM_STACK bytes.
- * NULL, with errno, if there is none to be had: ENOMEM where memory or a limit
- * on it is the cause, EAGAIN where it is the number of threads. */
+ * NULL, with errno, on failure: ENOMEM if memory or a limit on it is the cause,
+ * EAGAIN if it is the number of threads. */
 FM_PRIVATE_API
 FmThread *fm_seam_thread_start (
     const gchar *name, GThreadFunc func, gpointer data);
 
-/* What to raise where that failed with @error. */
+/* What the user can raise where that failed with @error. */
 const gchar *fm_seam_thread_fix (int error);
 #ifndef FM_SCHEDULER
 FM_PRIVATE_API

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * statistics-figures.h: every figure that the core knows about itself, in one
- * table of rows as figures.h has them.
+ * table, with rows as in figures.h.
  */
 #ifndef FM_STATISTICS_FIGURES_H
 #define FM_STATISTICS_FIGURES_H
@@ -11,7 +11,7 @@
 #include "figures.h"
 
 /* Why an allocation became system memory: R (X, SYMBOL, "name", "words"). Each
- * is a figure. */
+ * reason is a figure. */
 /* clang-format off */
 #define FM_FALLBACK_REASONS(R, X) \
   R (X, SMALL, "small", "smaller than min-size") \

@@ -4,9 +4,9 @@
  *
  * statistics.h: the values of the figures of statistics-figures.h, all guint64.
  *
- * What every allocation and map counts, and how long a thread waited, has a
- * place for each thread, and one for those threads that share their numbers;
- * so it can also be told what a thread did in between two looks at its own.
+ * The counters of every allocation and map, and of how long a thread waited,
+ * exist once for each thread, and once for all threads that share their
+ * numbers; so a thread can also tell what it did between two looks at its own.
  * Everything else is a plain relaxed atomic. Nothing here takes a lock.
  */
 #ifndef FM_STATISTICS_H
@@ -23,8 +23,8 @@ G_BEGIN_DECLS
 
 #define FM_STATS_SHARDS (FM_THREADS + 1)
 
-/* What every allocation and map counts, in one cache line, and behind it what
- * those count that waited. */
+/* The counters of every allocation and map, in one cache line; behind it those
+ * of allocations and maps that waited. */
 typedef struct
 {
   _Alignas(64) _Atomic guint64 allocs;
@@ -40,7 +40,7 @@ typedef struct
 } FmStatsShard;
 
 /* Waits by their length: bucket 0 is up to 1 us, each next one reaches a
- * quarter further, so a percentile is right to a quarter. */
+ * quarter further, so a percentile is exact to within a quarter. */
 #define FM_HISTOGRAM_BUCKETS 112
 
 typedef struct
@@ -53,23 +53,23 @@ typedef enum { FM_MAP_RESIDENT, FM_MAP_PREFETCHING, FM_MAP_SPILLED } FmMapPlace;
 
 typedef struct
 {
-  _Atomic guint64 value[FM_N_STATISTICS]; /* but for what is computed */
+  _Atomic guint64 value[FM_N_STATISTICS]; /* except those that are computed */
   FmStatsShard shard[FM_STATS_SHARDS];
   FmHistogram waits[FM_N_WAITS];
-  pid_t process; /* whose page faults these are: those at the start */
+  pid_t process; /* whose page faults follow: those at the start */
   guint64 minor_faults_before;
   guint64 major_faults_before;
 } FmStats;
 
 const FmFigureSpec *fm_statistic_spec (FmStatistic id);
 
-/* All zeros; page faults count from now on, in the child of a fork from there.
- */
+/* All zeros; page faults count from now on, in the child of a fork from the
+ * fork on. */
 FmStats *fm_stats_new (void);
 void fm_stats_free (FmStats *stats);
 
-/* The figures at one moment, each right by itself, together as close to one
- * moment as reading them one after the other is. */
+/* The figures at one moment, each exact by itself; together as close to one
+ * moment as reading them one after the other allows. */
 void fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS]);
 
 /* Counts one wait of the calling thread. */
@@ -86,13 +86,13 @@ void fm_stats_waits (
 FM_PRIVATE_API
 guint64 fm_histogram_limit (guint bucket);
 
-/* The length, in ns, that @permille of the waits in @count did not exceed, to
- * the upper end of a bucket; 0 if there are none. */
+/* The length, in ns, that @permille of the waits in @count did not exceed,
+ * rounded to the upper end of a bucket; 0 if there are none. */
 FM_PRIVATE_API
 guint64 fm_histogram_percentile (
     const guint64 count[FM_HISTOGRAM_BUCKETS], guint permille);
 
-/* Raises a maximum. */
+/* Raises a maximum to @value if that is higher. */
 void fm_stats_raise (FmStats *stats, FmStatistic id, guint64 value);
 
 /* Counts in a shard; @thread is the caller's number. */

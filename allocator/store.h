@@ -5,8 +5,8 @@
  * store.h: heap, pager, arena and backing file put together: blocks of bytes
  * that live on disk.
  *
- * Knows nothing of GStreamer. All functions but new and free may be called from
- * any thread.
+ * Knows nothing of GStreamer. All functions except new and free may be called
+ * from any thread.
  */
 #ifndef FM_STORE_H
 #define FM_STORE_H
@@ -33,7 +33,7 @@ typedef enum {
 typedef struct
 {
   FmBlock block;
-  gsize held; /* of `size`, where it has an extent of its own */
+  gsize held; /* counted towards `size`, if it has an extent of its own */
   guint8 *data;
 } FmStoreBlock;
 
@@ -45,14 +45,13 @@ typedef struct
   gsize extent_size;
 } FmStoreChoice;
 
-/* What the options come to on this machine and the file's file system, limits
- * on addresses and on the length of the file apart. */
+/* What the options amount to on this machine and the file's file system, not
+ * counting limits on addresses and on the length of the file. */
 FmStoreChoice fm_store_choose (
     const FmOptions *options, const FmBackingFile *file);
 
 /* Makes the backing file and reserves the addresses. Options that are left to
- * filemem are chosen here. NULL, with a message for people, if there can be
- * none. */
+ * filemem are chosen here. NULL, with a message for people, on failure. */
 FmStore *fm_store_new (
     const FmOptions *options, FmStats *stats, GError **error);
 
@@ -60,14 +59,13 @@ FmStore *fm_store_new (
 void fm_store_free (FmStore *store);
 
 /* A block of @size bytes, of which @align are for alignment, at a multiple of
- * @align + 1. With @patience, waits
- * that many microseconds for `size` to have room. */
+ * @align + 1. Waits up to @patience microseconds for `size` to have room. */
 FmStoreResult fm_store_alloc (FmStore *store, gsize size, gsize align,
     gint64 patience, FmStoreBlock *ret_block);
 void fm_store_give (FmStore *store, const FmStoreBlock *block);
 
 /* Between these two the block's bytes are in memory. FALSE if the disk did not
- * give them back. @bytes is how much a write may have changed. */
+ * deliver them. @bytes is how much a write may have changed. */
 gboolean fm_store_map (
     FmStore *store, const FmStoreBlock *block, FmPinFlags flags);
 void fm_store_unmap (
@@ -81,8 +79,8 @@ guint64 fm_store_budget (FmStore *store); /* less may be in force */
 void fm_store_set_budget (FmStore *store, guint64 budget);
 guint64 fm_store_reserve (FmStore *store);
 
-/* For people: the limit for which there is less room than `size` asks for; NULL
- * if there is none. */
+/* For people: the limit that leaves less room than `size` asks for; NULL if
+ * there is none. */
 const gchar *fm_store_limited_by (const FmStore *store);
 
 /* The addresses of its blocks. */
@@ -92,7 +90,7 @@ void fm_store_arena (FmStore *store, gpointer *ret_base, gsize *ret_length);
  */
 gchar *fm_store_describe (FmStore *store);
 
-/* Brings the gauges up to date that nobody keeps. */
+/* Updates the gauges that are not kept up to date all the time. */
 void fm_store_update_stats (FmStore *store);
 
 G_END_DECLS

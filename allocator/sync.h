@@ -4,11 +4,11 @@
  *
  * sync.h: locks, conditions and threads as the pager uses them.
  *
- * They are GLib's, but for threads, which are the seam's. They stand behind
- * names of our own so that the protocol test (tests/protocol/protocol.c) can
- * put a scheduler in their place and walk through every interleaving of the
- * pager's real code: there FM_SCHEDULER is defined, and fm_point(), which is
- * nothing here, marks each place at which another thread may come in between.
+ * They are GLib's, except for threads, which are the seam's. They have names of
+ * our own so that the protocol test (tests/protocol/protocol.c) can put a
+ * scheduler in their place and walk through every interleaving of the pager's
+ * real code: FM_SCHEDULER is defined there, and fm_point(), which does nothing
+ * here, marks each place at which another thread may come in between.
  */
 #ifndef FM_SYNC_H
 #define FM_SYNC_H
@@ -30,8 +30,8 @@ G_BEGIN_DECLS
 #elif defined(FM_THREAD_SANITIZER)
 
 /* GLib's locks are futexes inside a library that was not built with the thread
- * sanitizer, which therefore takes everything they guard for a race. It knows
- * pthread's. */
+ * sanitizer, which therefore reports everything they guard as a race. It knows
+ * pthread's locks. */
 #include <pthread.h>
 #include <time.h>
 
@@ -91,8 +91,8 @@ typedef struct _FmThread FmThread; /* see seam.h */
 #define fm_now g_get_monotonic_time
 #define fm_point() ((void) 0)
 
-/* For a lock that is held for less time than it takes to fall asleep: tries for
- * about that long. */
+/* For a lock that is held for less time than it takes to fall asleep: keeps
+ * trying for about that long. */
 #define FM_SPINS 200
 
 static inline gboolean

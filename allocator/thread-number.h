@@ -4,14 +4,14 @@
  *
  * thread-number.h: a small number for each thread.
  *
- * As long as it lives no other thread has the same number below FM_THREADS:
- * what is kept for each of these is the thread's own, without a lock. Numbers
- * of threads that have ended are used again, the lowest first; what one thread
- * left under its number the next one finds in order. The threads beyond
- * FM_THREADS share the numbers from there on.
+ * While a thread lives, no other has the same number below FM_THREADS: what is
+ * kept under such a number is the thread's own, without a lock. Numbers of
+ * threads that have ended are used again, the lowest first; the next thread
+ * finds what the last one left under its number in a consistent state. Threads
+ * beyond the first FM_THREADS share the numbers from there on.
  *
- * Threads that write blocks have a second number, by which what they write is
- * told apart. Those that only read have none, and there are more of these.
+ * Threads that write blocks have a second number, by which their data is told
+ * apart. Threads that only read have none, and there are more of these numbers.
  *
  * Locking: none.
  */

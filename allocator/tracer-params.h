@@ -2,11 +2,11 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * tracer-params.h: where the parameters of a tracer end in GST_TRACERS, for
- * the shim as well, which has no GLib.
+ * tracer-params.h: where the parameters of a tracer end in GST_TRACERS; also
+ * for the shim, which has no GLib.
  *
  * GStreamer splits the variable at ';' before it looks at parentheses. From
- * 1.22.5 on these may be nested, as in "filemem(dir=(string)/x)".
+ * 1.22.5 on parentheses may be nested, as in "filemem(dir=(string)/x)".
  */
 #ifndef FM_TRACER_PARAMS_H
 #define FM_TRACER_PARAMS_H
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The length of what begins behind a '(': up to its ')', or to the end where
+/* The length of the text behind a '(': up to the matching ')', or to the end if
  * there is none. */
 static inline size_t
 fm_tracer_params_length (const char *params)

@@ -5,9 +5,9 @@
  * xfsz-guard.h: keeps SIGXFSZ from a program that does not expect it.
  *
  * A write, ftruncate or fallocate beyond RLIMIT_FSIZE raises SIGXFSZ in the
- * thread that makes it, and that kills. Every write of filemem's own stands
- * between begin and end, whatever it goes to: the backing file, a report, or a
- * stderr that is a file.
+ * thread that makes it, which kills the process. Each of filemem's own writes
+ * is between begin and end, whatever it goes to: the backing file, a report, or
+ * a stderr that is a file.
  */
 #ifndef FM_XFSZ_GUARD_H
 #define FM_XFSZ_GUARD_H
@@ -29,8 +29,8 @@ typedef struct
 FM_PRIVATE_API
 void fm_xfsz_guard_begin (FmXfszGuard *guard);
 
-/* Takes one that was raised meanwhile from the queue, and restores the mask.
- * Leaves errno alone. */
+/* Removes a signal that was raised meanwhile from the queue, and restores the
+ * mask. Leaves errno alone. */
 FM_PRIVATE_API
 void fm_xfsz_guard_end (FmXfszGuard *guard);
 
