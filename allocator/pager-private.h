@@ -83,7 +83,7 @@ typedef struct
 /* For how long, in microseconds, fills may overtake a waiting allocation. */
 #define FM_OVERTAKING ((gint64) 100000)
 
-/* At most so many loans live on after their pins are gone. */
+/* At most this many loans live on after their pins are gone. */
 #define FM_LOANS_MAX 64
 
 typedef enum {

@@ -74,7 +74,7 @@ FmPager *fm_pager_new (const FmPagerConfig *config, FmExtentTable *table,
 void fm_pager_free (FmPager *pager);
 
 /* The most bytes that may be resident, and how to change it: a larger budget is
- * in force at once, a smaller one once so much is spilled; what is pinned
+ * in force at once, a smaller one once enough has been spilled; what is pinned
  * stays, with a floor. The budget in force may be lower while others need the
  * memory. */
 gsize fm_pager_budget (FmPager *pager);
