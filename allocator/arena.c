@@ -42,7 +42,7 @@ map_aligned (gsize length, gsize alignment, int protection)
   end = start + length + slack;
   aligned = (guint8 *) (((guintptr) start + alignment - 1)
       & ~(guintptr) (alignment - 1));
-  /* What stays mapped if these fail is address space alone. */
+  /* If these fail, nothing but address space stays mapped. */
   if (aligned > start)
     (void) fm_seam_munmap (start, (gsize) (aligned - start));
   if (end > aligned + length)
@@ -85,7 +85,7 @@ fm_arena_new (
 void
 fm_arena_free (FmArena *arena)
 {
-  /* Else what a stranger has mapped there would go with it. */
+  /* Otherwise anything else that is mapped there by now would go with it. */
   if (!atomic_load (&arena->lost))
     (void) fm_seam_munmap (arena->base, arena->size);
   g_free (arena);
@@ -106,8 +106,8 @@ file_protection (const FmArena *arena)
   return arena->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
 }
 
-/* What became of the part after a call on it failed: the gap, if the kernel
- * left one, is closed with what the last four arguments say. */
+/* What became of the part after a call on it failed. If the kernel left a gap,
+ * maps it as the last four arguments say and returns @closed. */
 static FmArenaResult
 close_gap (FmArena *arena, gsize offset, gsize length, int protection,
     int flags, int fd, FmArenaResult closed)
@@ -119,14 +119,14 @@ close_gap (FmArena *arena, gsize offset, gsize length, int protection,
 
   if (there == address)
     return closed;
-  /* Kernels before 4.17 take the address for a hint. */
+  /* Kernels before 4.17 take the address as a hint. */
   if (there != MAP_FAILED)
     (void) fm_seam_munmap (there, length);
 
-  /* Whatever the errno (at vm.max_map_count the kernel does not even look):
+  /* Whatever the errno (at vm.max_map_count the kernel does not even look),
    * something is there. If there is no hole in it, it is what was there before
-   * the call: one that vacates does so to all of the part, and a stranger that
-   * fills it to the page within these microseconds is not to be expected. */
+   * the call: a call that unmaps does so to the whole part, and no other
+   * mapping is expected to fill it to the page within these microseconds. */
   if (pages != NULL && fm_seam_mincore (address, length, pages) == 0)
     return FM_ARENA_UNCHANGED;
   atomic_store (&arena->lost, TRUE);
@@ -154,7 +154,7 @@ fm_arena_make_anonymous (FmArena *arena, gsize offset, gsize length, gsize used)
 }
 
 /* With mlockall(MCL_FUTURE) every new mapping is read in at once: a fresh page
- * tells, for it is there before anybody touched it. */
+ * tells, because it is present before anything has touched it. */
 static gboolean
 memory_is_locked (void)
 {
@@ -170,8 +170,8 @@ memory_is_locked (void)
   return locked;
 }
 
-/* Where the file system refuses (it has shut down), the kernel has taken away
- * what was there before it asks: so it is asked where nothing is. */
+/* The kernel unmaps the target before it asks the file system, which refuses
+ * once it has shut down: so this asks at an address where nothing is mapped. */
 static gboolean
 file_can_be_mapped (FmArena *arena, gsize offset)
 {
@@ -192,7 +192,7 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
   FmArenaResult result = FM_ARENA_DONE;
   gboolean locked = memory_is_locked ();
 
-  /* Right before it is used. */
+  /* As late as possible before the file is used. */
   if (fm_seam_check_file (arena->fd, &arena->identity) != 0)
     return FM_ARENA_UNCHANGED;
   if (locked) {
@@ -225,7 +225,7 @@ fm_arena_replace (FmArena *arena, gsize offset, void **staging, gsize length)
       atomic_store (&arena->dontunmap_works, TRUE);
       return FM_ARENA_DONE;
     }
-    /* An unknown flag is refused before anything is changed. */
+    /* The kernel refuses an unknown flag before it changes anything. */
     if (errno == EINVAL && !atomic_load (&arena->dontunmap_works))
       atomic_store (&arena->no_dontunmap, TRUE);
   }
@@ -259,8 +259,8 @@ fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
 {
   guint8 *address = arena->base + offset;
 
-  /* In large reads: page by page, as the range is advised to be read otherwise,
-   * each would be one. */
+  /* In large reads: the range is advised for random access, so each page would
+   * otherwise be a read of its own. */
   (void) fm_seam_madvise (address, length, MADV_WILLNEED);
   if (fm_seam_madvise (address, length, MADV_POPULATE_READ) == 0)
     return 0;

@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Not in linux/magic.h everywhere. */
+/* Missing from some systems' linux/magic.h. */
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
@@ -37,18 +37,19 @@
 #endif
 
 /* A file system's own bookkeeping for the file (extent trees) counts in
- * st_blocks, which must stay within the limit. What there is of it is measured;
+ * st_blocks, which must stay within the limit. What exists of it is measured;
  * this share of the limit is for what a reservation adds. */
 #define METADATA_SHARE 2048
 
-/* A direct transfer that was cut short goes on at a whole sector of any size.
- */
+/* A direct transfer that was cut short continues at a multiple of this, which
+ * is a whole sector of any size. */
 #define ALIGNMENT 4096
 
-/* How much of the file is looked at at once for what of it is cached. */
+/* How much of the file is checked at once for pages in the page cache. */
 #define CACHE_WINDOW ((off_t) 64 << 20)
 
-/* A look that takes this long is followed by a rest so many times as long. */
+/* After a look that takes this long, the next one waits this many times as
+ * long. */
 #define CACHE_WALK_US 1000
 #define CACHE_WALK_REST 100
 
@@ -81,7 +82,8 @@ fix_for (const gchar *dir, int error)
 {
   struct stat status;
 
-  /* Where nothing can be made, as in /proc, it is ENOENT, too. */
+  /* A directory in which nothing can be created, such as /proc, gives ENOENT
+   * too. */
   if (error == ENOENT && fm_seam_stat (dir, &status) == 0)
     error = EACCES;
   switch (error) {
@@ -109,7 +111,7 @@ open_nameless (const gchar *dir)
   if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
     return fd;
 
-  /* No O_TMPFILE here: a name that lives for a moment. */
+  /* Without O_TMPFILE: a name that exists for a moment. */
   for (attempt = 0; attempt < 100; attempt++) {
     g_autofree gchar *name =
         g_strdup_printf (".filemem-%08x%08x", g_random_int (), g_random_int ());
@@ -185,20 +187,21 @@ fm_backing_file_new (const gchar *dir, GError **error)
   file->reads_are_cached = kind == KIND_COPY_ON_WRITE;
 
   /* Copy-on-write voids reservations, and checksums of direct writes break
-   * where the memory changes meanwhile: not there, unless it can be had
-   * without. */
+   * where the memory changes meanwhile: no direct I/O there, unless
+   * copy-on-write can be turned off. */
   if (file->in_memory
       || (kind == KIND_COPY_ON_WRITE && fm_seam_set_nocow (fd) < 0))
     file->direct = FALSE;
   else
     file->direct = fm_seam_set_direct (fd, TRUE) == 0;
 
-  /* Where the page cache is used: no read-ahead, nobody would drop it. */
+  /* Where the page cache is used, no read-ahead: nothing would drop its
+   * pages. */
   (void) fm_seam_fadvise (fd, 0, 0, POSIX_FADV_RANDOM);
   return file;
 }
 
-/* 0 if the file is there, ours and whole. */
+/* 0 if the file is still there, ours and whole. */
 static int
 check (FmBackingFile *file)
 {
@@ -223,7 +226,7 @@ fm_backing_file_free (FmBackingFile *file)
 {
   int error = fm_seam_check_file (file->fd, &file->identity);
 
-  /* One that can't be looked at is ours still. */
+  /* If it can't be examined, it is still ours. */
   if (error != EBADF)
     close (file->fd);
   fm_mutex_clear (&file->writing_back);
@@ -244,7 +247,7 @@ fm_backing_file_set_length (FmBackingFile *file, guint64 length)
   return error;
 }
 
-/* Counts @missing bytes more unless that, and what the file system adds to
+/* Counts @missing bytes more, unless the sum, with what the file system adds to
  * it, exceeds the limit. */
 static gboolean
 count_bytes (FmBackingFile *file, gsize missing)
@@ -296,7 +299,7 @@ fm_backing_file_allocate (
   }
 
   if (error != 0) {
-    /* What was refused may be there in part. */
+    /* A refused range may have been allocated in part. */
     if (missing == length)
       (void) fm_seam_fallocate (file->fd,
           FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t) offset,
@@ -329,7 +332,8 @@ fm_backing_file_uncount (FmBackingFile *file, gsize bytes)
 }
 
 /* Some file systems accept the flag and refuse the transfer. @was_direct is
- * from before the transfer: another thread may have given up meanwhile. */
+ * from before the transfer: another thread may have turned direct I/O off
+ * meanwhile. */
 static gboolean
 give_up_direct (FmBackingFile *file, int error, gboolean was_direct)
 {
@@ -354,8 +358,8 @@ uses_page_cache (FmBackingFile *file)
   return !file->in_memory && !atomic_load (&file->direct);
 }
 
-/* Has the range written to the disk, and dropped from the page cache: only
- * clean pages can be. */
+/* Writes the range back to the disk first, because only clean pages can be
+ * dropped from the page cache. */
 static int
 write_back (FmBackingFile *file, guint64 offset, gsize length)
 {
@@ -363,8 +367,9 @@ write_back (FmBackingFile *file, guint64 offset, gsize length)
           SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
               | SYNC_FILE_RANGE_WAIT_AFTER)
       < 0) {
-    /* Where it can't be asked for, the kernel does it later. Else the bytes are
-     * gone: for want of space as well, where that is found this late. */
+    /* Where this call is not supported, the kernel writes back later. Any other
+     * error means that the bytes are lost; also for want of space, where that
+     * is discovered this late. */
     if (errno != EINVAL && errno != ENOSYS && errno != ESPIPE && errno != EPERM)
       return errno;
   }
@@ -388,8 +393,8 @@ fm_backing_file_write (
     gboolean direct = atomic_load (&file->direct);
     ssize_t n;
 
-    /* The kernel tells what went wrong with writing back to one of those who
-     * ask, whosever pages they were. */
+    /* The kernel reports a write-back error to only one of the threads that
+     * ask, whichever thread wrote the pages. */
     if (!alone && uses_page_cache (file)) {
       fm_mutex_lock (&file->writing_back);
       alone = TRUE;
@@ -441,7 +446,8 @@ fm_backing_file_read (
       return errno;
   }
   drop_what_was_read (file, offset, length);
-  /* Cut meanwhile, and longer again by a write of ours, it reads as zeros. */
+  /* If it was truncated meanwhile, and a write of ours made it longer again, it
+   * reads as zeros. */
   return check (file);
 }
 
@@ -453,7 +459,8 @@ fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
       {ret_first, first_length}, {ret_second, second_length}};
   int error = 0;
 
-  /* What falls short is read again, by the one that knows how. */
+  /* A short read is repeated by fm_backing_file_read(), which can continue
+   * one. */
   if (first_length > 0 && second_length > 0 && atomic_load (&file->direct)
       && check (file) == 0
       && fm_seam_preadv (file->fd, parts, G_N_ELEMENTS (parts), (off_t) offset)
@@ -473,12 +480,12 @@ fm_backing_file_read_parts (FmBackingFile *file, guint64 offset,
 void
 fm_backing_file_drop_cache (FmBackingFile *file, guint64 offset, gsize length)
 {
-  /* A hint: what is not dropped now is dropped by the kernel later. */
+  /* A hint: what is not dropped now, the kernel drops later. */
   (void) fm_seam_fadvise (
       file->fd, (off_t) offset, (off_t) length, POSIX_FADV_DONTNEED);
 }
 
-/* Of the range, which is short. */
+/* For the range, which is short. */
 static guint64
 cached_in_window (FmBackingFile *file, off_t start, gsize length)
 {
@@ -499,7 +506,7 @@ cached_in_window (FmBackingFile *file, off_t start, gsize length)
   return cached;
 }
 
-/* The file is much longer than what is in it. */
+/* Looks only at what is in the file, which is much longer than that. */
 static guint64
 count_cached (FmBackingFile *file)
 {

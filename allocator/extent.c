@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * extent.c: the table of extents, and the word of each. The table is as long as
- * the arena, but only as much of it is memory as the arena was ever used: the
- * rest would count towards the limit on data, and the kernel refuses what is
- * larger than its memory.
+ * the arena, but only the part for addresses that were ever used is memory: the
+ * rest would count towards the limit on data, and the kernel refuses a request
+ * for more than its memory.
  */
 #include "extent.h"
 #include "seam.h"
@@ -13,7 +13,7 @@
 
 #include <sys/mman.h>
 
-/* With those of granules that would make whole blocks of rows. */
+/* Rounded up to whole groups of rows. */
 static guint
 n_rows (guint n_granules)
 {

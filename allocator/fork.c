@@ -3,11 +3,12 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * fork.c: see fork.h. The one that registers with pthread_atfork().
+ * fork.c: see fork.h. The only file that registers with pthread_atfork().
  *
  * Locking: `lock` comes before the locks of all places. It is held from prepare
- * to parent and child, so that these call the handlers of those places, and no
- * others, whose turn it was before. It is pthread's, which knows how to be
- * given back in the child.
+ * until parent and child, so that these call the handlers of exactly those
+ * places that ran in prepare. It is a pthread mutex, which can be released in
+ * the child.
  */
 #include "fork.h"
 

@@ -5,10 +5,10 @@
  * gstfilememallocator.c: the GstAllocator subclass: memory is allocated as a
  * block of a store (gstfilememory.c), or falls back to system memory.
  *
- * The store, and with it the backing file, is made by the first allocation, and
- * made anew by the first one in the child of a fork. Where there is none to be
- * had, and where a block can't be had, system memory takes its place: an
- * allocation never fails that would not have failed without filemem.
+ * The first allocation makes the store, and with it the backing file; in the
+ * child of a fork, the first one makes it anew. Where there can be no store, or
+ * no block, system memory takes its place: an allocation fails only if it would
+ * have failed without filemem.
  *
  * Locking: none. `store` is set by compare-and-swap; stores that a fork left
  * behind stay, because blocks live in them.
@@ -21,7 +21,7 @@
  *
  * An allocator for queues that are larger than memory. What is mapped, and what
  * fits the budget (the `ram` property), is in memory; the rest is in a
- * temporary file, from which it is read ahead of whoever consumes it in the
+ * temporary file, from which it is read ahead of any consumer that reads in the
  * order of writing.
  *
  * Most programs need not know of it: `GST_TRACERS=filemem` makes it the default
@@ -54,7 +54,8 @@ enum {
 
 static guint active_signal;
 
-/* The default allocator. Never given back: blocks may outlive gst_deinit(). */
+/* The default allocator. Never unreferenced: blocks may outlive
+ * gst_deinit(). */
 static GstFileMemAllocator *installed;
 
 G_DEFINE_TYPE_WITH_CODE (GstFileMemAllocator, gst_file_mem_allocator,
@@ -93,7 +94,8 @@ say_active (GstFileMemAllocator *self, FmStore *store)
   g_signal_emit (self, active_signal, 0);
 }
 
-/* After the store was set, or `ram`: one of the two finds both. */
+/* Called after either the store or `ram` was set: one of the calls finds
+ * both. */
 static void
 obey_ram (GstFileMemAllocator *self)
 {
@@ -104,8 +106,8 @@ obey_ram (GstFileMemAllocator *self)
     fm_store_set_budget (store, ram);
 }
 
-/* The store to allocate from, made if need be; @before is the one that will not
- * do any more. NULL if there is none to be had. */
+/* The store to allocate from, made if need be; @before is the one that can no
+ * longer be used. NULL on failure. */
 static FmStore *
 make_store (GstFileMemAllocator *self, FmStore *before)
 {
@@ -121,7 +123,7 @@ make_store (GstFileMemAllocator *self, FmStore *before)
     return NULL;
   }
   if (!atomic_compare_exchange_strong (&self->store, &before, store)) {
-    /* Another thread was faster. */
+    /* Another thread made one first. */
     fm_store_free (store);
     return before;
   }
@@ -167,8 +169,9 @@ fall_back (GstFileMemAllocator *self, FmFallback why, gsize size,
   return gst_allocator_alloc (self->system, size, params);
 }
 
-/* A memory of @maxsize bytes, of which @align are for alignment and those from
- * @offset on count. NULL, with the reason, if the store has none to give. */
+/* A memory of @maxsize bytes, of which @align are for alignment and @size bytes
+ * from @offset on are in use. NULL, with the reason, if the store can't provide
+ * it. */
 static GstFileMemory *
 new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
     gsize align, gsize offset, gsize size, FmFallback *ret_why)
@@ -208,7 +211,7 @@ new_root (GstFileMemAllocator *self, GstMemoryFlags flags, gsize maxsize,
   return memory;
 }
 
-/* A memory of ours; NULL, with the reason, if there is none to be had. */
+/* A memory of ours; NULL, with the reason, if none can be had. */
 static GstMemory *
 alloc_ours (GstFileMemAllocator *self, gsize size,
     const GstAllocationParams *params, FmFallback *ret_why)
@@ -380,7 +383,7 @@ gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
    * @allocator: the allocator
    *
    * Emitted when the backing file was made: by the first allocation, and again
-   * by the first one in the child of a fork. The thread is the one that
+   * by the first one in the child of a fork. It is emitted in the thread that
    * allocates, which waits for the handler.
    *
    * Since: 0.1
@@ -391,8 +394,7 @@ gst_file_mem_allocator_class_init (GstFileMemAllocatorClass *klass)
   /**
    * GstFileMemAllocator:stats:
    *
-   * The statistics at this moment, as gst_file_mem_allocator_get_stats() gives
-   * them.
+   * The current statistics, as gst_file_mem_allocator_get_stats() returns them.
    *
    * Since: 0.1
    */
@@ -409,9 +411,9 @@ get_variable (const gchar *name)
   return g_getenv (name);
 }
 
-/* System memory is aligned behind its header, whose size no alignment of
- * malloc()'s divides from GStreamer 1.24 on. What that takes of the bytes for
- * alignment is seen in maxsize, and there is no other way to know. */
+/* System memory is aligned behind its header, whose size, from GStreamer 1.24
+ * on, is not a multiple of malloc()'s alignment. How many of the bytes for
+ * alignment that costs shows in maxsize; there is no other way to know. */
 static gsize
 ask_system_loses (GstAllocator *system)
 {
@@ -444,13 +446,14 @@ gst_file_mem_allocator_init (GstFileMemAllocator *self)
  * @options: (nullable): options as "name=value,name=value", or %NULL
  * @error: return location for a #GError, or %NULL
  *
- * Makes an allocator of its own, with its own file and budget. What @options
- * does not say is taken from the environment, then from the defaults. The file
- * is made by the first allocation. Any thread may call this after gst_init().
+ * Makes an independent allocator, with its own file and budget. Options that
+ * @options does not name are taken from the environment, then from the
+ * defaults. The first allocation makes the file. Any thread may call this after
+ * gst_init().
  *
- * Reports, records and `gst-filemem top` tell of the default allocator alone;
- * of this one, gst_file_mem_allocator_get_stats() does. So @options takes those
- * that are properties of the allocator, and no others.
+ * Reports, records and `gst-filemem top` cover the default allocator alone; for
+ * this one, use gst_file_mem_allocator_get_stats(). So @options accepts only
+ * the options that are properties of the allocator.
  *
  * Returns: (transfer full) (nullable): the allocator, or %NULL with @error set
  * if an option can't be read or is not one of an allocator
@@ -500,9 +503,9 @@ check_variables (void)
  *
  * Makes a #GstFileMemAllocator the default allocator of this process, once: a
  * second call changes nothing. An option that can't be read is left at its
- * default, with a warning. The tracer calls this; where it is not loaded, the
- * options that are its own have no effect. To be called after gst_init() has
- * begun, by one thread at a time.
+ * default, with a warning. The tracer calls this; if it is not loaded, the
+ * options that only the tracer uses have no effect. Call this after gst_init()
+ * has begun, from one thread at a time.
  *
  * Returns: (transfer none) (nullable): the allocator, or %NULL if the `exe`
  * option leaves this program out
@@ -549,12 +552,12 @@ gst_file_mem_allocator_install_given (
  * @allocator: a #GstFileMemAllocator
  * @bytes: the budget, in bytes; 4 MiB at least is used
  *
- * Changes the budget, which is the option `ram` at first. A larger one is in
- * force at once. Down to a smaller one resident buffers are written to disk by
- * threads of filemem, as fast as that goes; this function does not wait for
- * them. What is mapped stays in memory. Where other programs need the memory,
- * less may be in force (the figure "budget" of
- * gst_file_mem_allocator_get_stats()). Any thread may call this at any time.
+ * Changes the budget, which initially is the option `ram`. A larger budget is
+ * in force at once. For a smaller one, threads of filemem write resident
+ * buffers to disk as fast as they can; this function does not wait for them.
+ * What is mapped stays in memory. While other programs need the memory, less
+ * may be in force (the figure "budget" of gst_file_mem_allocator_get_stats()).
+ * Any thread may call this at any time.
  *
  * Since: 0.1
  */

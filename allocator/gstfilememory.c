@@ -4,8 +4,8 @@
  *
  * gstfilememory.c: GstMemory whose bytes are a block of a store.
  *
- * A GstFileMemory is to the last byte what GStreamer's system memory would have
- * been (alignment, prefix, padding, slack, zeros, sharing); compare
+ * A GstFileMemory matches what GStreamer's system memory would have been to the
+ * last byte (alignment, prefix, padding, slack, zeros, sharing); compare
  * gst/gstallocator.c. Mapping it pins the block, unmapping unpins it.
  * Sub-memories point into their root's block.
  *
@@ -66,8 +66,9 @@ gst_file_memory_map (GstMemory *mem, GstMapInfo *info, gsize maxsize)
   return data;
 }
 
-/* For writing alone, say, where it is to be unmapped after reading. GStreamer
- * leaves it mapped then. */
+/* Whether it is mapped in another way than the one that is being unmapped: for
+ * writing alone, say, when a read map is to end. GStreamer leaves it mapped
+ * then. */
 static gboolean
 is_mapped_otherwise (const GstMemory *mem, GstMapFlags flags)
 {
@@ -78,10 +79,10 @@ is_mapped_otherwise (const GstMemory *mem, GstMapFlags flags)
   return locked != 0 && (locked & wanted) != wanted;
 }
 
-/* FALSE if there is none; *@ret_left is how many there are still. GStreamer's
- * own count of locks is no good for this: another thread may change it before
- * we have acted on it, and it is wrong for good once half of the flags were
- * unlocked. */
+/* FALSE if there is no map; *@ret_left is how many are left. GStreamer's own
+ * count of locks can't be used for this: another thread may change it before we
+ * have acted on it, and it stays wrong for good once half of the flags have
+ * been unlocked. */
 static gboolean
 take_map (GstFileMemory *memory, guint *ret_left)
 {
@@ -97,8 +98,8 @@ take_map (GstFileMemory *memory, guint *ret_left)
 }
 
 /* gst_memory_unmap() comes here before it finds out whether the memory is
- * mapped at all. A program that unmaps once too often is told by GStreamer; the
- * pin that is not there is not taken from others in the extent. */
+ * mapped at all. If a program unmaps once too often, GStreamer reports it;
+ * here, no pin is taken from other blocks in the extent. */
 static void
 gst_file_memory_unmap (GstMemory *mem, GstMapInfo *info)
 {
@@ -131,8 +132,8 @@ gst_file_memory_clear (GstFileMemory *memory, gsize start, gsize end)
   return TRUE;
 }
 
-/* A program that frees memory which is mapped still does not keep the extent,
- * which others are in, from being spilled for ever. */
+/* When a program frees memory that is still mapped, this keeps the extent,
+ * which holds other blocks, from being pinned for ever. */
 void
 gst_file_memory_unmap_all (GstFileMemory *memory)
 {

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * hash.c: see hash.h. Four lanes that do not wait for each other, each a
- * multiplication and a rotation a word; the result mixes them.
+ * hash.c: see hash.h. Four lanes that do not wait for each other, each with one
+ * multiplication and one rotation a word; the result mixes them.
  */
 #include "hash.h"
 
@@ -23,7 +23,7 @@ mix (guint64 word)
   return word ^ word >> 29;
 }
 
-/* A block may be mapped and written while it is looked at, as while it is
+/* A block may be mapped and written while it is hashed, as it may while it is
  * written out: the spill is given up then, whatever the hash. */
 __attribute__ ((no_sanitize ("thread"))) guint64
 fm_hash (gconstpointer data, gsize length, guint64 before)
@@ -38,7 +38,7 @@ fm_hash (gconstpointer data, gsize length, guint64 before)
     for (i = 0; i < LANES; i++) {
       guint64 word = lane[i] ^ words[at + i];
 
-      /* Else the highest bit would only ever change itself. */
+      /* Otherwise the highest bit would only ever change itself. */
       word ^= word >> 32;
       lane[i] = rotate (word * PRIME, 31);
     }

@@ -4,12 +4,13 @@
  *
  * heap.c: see heap.h.
  *
- * What blocks hold of the limit: of a shared extent the chunks that are not
- * free, so that one small block which lives long holds little.
+ * What counts as held against the limit: of a shared extent the chunks that are
+ * not free, so that one small long-lived block holds little.
  *
- * `live` of a shared extent counts the chunks that are not free, and one for
- * the stream that has it open, or for whoever is about to open it. Who brings
- * it to zero has to give the extent back; so it is brought down last.
+ * `live` of a shared extent counts the chunks that are not free, plus one for
+ * the stream that has it open, or for the thread that is about to open it. The
+ * thread that brings it to zero has to give the extent back; so it is
+ * decremented last.
  */
 #include "heap.h"
 #include "sync.h"
@@ -17,10 +18,10 @@
 
 #include <string.h>
 
-/* An extent of which so many chunks are free is opened again. */
+/* An extent with this many free chunks is opened again. */
 #define MOSTLY_FREE (FM_CHUNKS / 2)
 
-/* How many of those are looked at for one with room. */
+/* How many of those are checked for one with room. */
 #define CANDIDATES 8
 
 /* What a thread cuts from. */
@@ -120,7 +121,8 @@ fm_heap_unhold (FmHeap *heap, gsize bytes)
 
 /* ---- chunks ---- */
 
-/* The first of the lowest @n set bits in a row; FM_CHUNKS if there are none. */
+/* The first of the lowest @n consecutive set bits; FM_CHUNKS if there are
+ * none. */
 static guint
 find_run (guint64 bits, guint n)
 {
@@ -153,8 +155,8 @@ chunks_for (const FmExtent *extent, gsize bytes)
 
 /* ---- extents that can be opened again ---- */
 
-/* At most one stream has an extent open: it is on the list, or taken from it,
- * or neither. */
+/* At most one stream has an extent open; the extent is on the list, or taken
+ * from it, or neither. */
 enum { NOT_LISTED, LISTED, TAKEN };
 
 static void
@@ -173,8 +175,8 @@ list_mostly_free (FmHeap *heap, FmExtent *extent, gboolean is_next)
   fm_mutex_unlock (&heap->lock);
 }
 
-/* If most of an extent that no stream has is free, remembers it. The caller has
- * a share in `live`. */
+/* If most of an extent that no stream has open is free, remembers it. The
+ * caller has a share in `live`. */
 static void
 consider_mostly_free (FmHeap *heap, FmExtent *extent)
 {
@@ -192,7 +194,7 @@ forget_mostly_free (FmHeap *heap, FmExtent *extent)
   fm_mutex_unlock (&heap->lock);
 }
 
-/* Takes a share in an extent, unless nobody has one any more. */
+/* Takes a share in an extent, unless no share is left. */
 static gboolean
 take_share (FmExtent *extent)
 {
@@ -205,7 +207,7 @@ take_share (FmExtent *extent)
   return TRUE;
 }
 
-/* @n shares in the extent end. TRUE if they were the last. */
+/* Gives up @n shares in the extent. TRUE if they were the last. */
 static gboolean
 let_go (FmHeap *heap, FmExtent *extent, guint32 n)
 {
@@ -244,8 +246,8 @@ fm_heap_take_mostly_free (FmHeap *heap, gsize size, gsize align)
 
 /* ---- cutting ---- */
 
-/* @length bytes of a shared extent are in no block any more. TRUE if they were
- * the last. */
+/* @length bytes of a shared extent are no longer in any block. TRUE if they
+ * were the last. */
 static gboolean
 count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
 {
@@ -268,22 +270,22 @@ count_unused (FmHeap *heap, FmExtent *extent, gsize start, gsize length)
   if (G_LIKELY (freed == 0))
     return FALSE;
   n_freed = (guint32) __builtin_popcountll (freed);
-  /* Before somebody takes them, who is not to find the limit reached. */
+  /* Before another thread takes them and wrongly finds the limit reached. */
   fm_heap_unhold (heap, (guint64) n_freed << bits);
   atomic_fetch_or (&extent->free_chunks, freed);
   consider_mostly_free (heap, extent);
   return let_go (heap, extent, n_freed);
 }
 
-/* Not to ask for an extent in which nothing may be held. */
+/* Avoids asking for an extent in which nothing may be held. */
 static gboolean
 is_full (FmHeap *heap, gsize bytes)
 {
   return atomic_load (&heap->held) + bytes > heap->limit;
 }
 
-/* Takes chunks for the block from what the stream has open, those after
- * @cutter's if that helps. */
+/* Takes chunks for the block from the extent that the stream has open; those
+ * right after @cutter's if that helps. */
 static FmCutResult
 take_chunks (FmHeap *heap, Stream *stream, Cutter *cutter, gsize size,
     gsize align, FmExtent **ret_left)
@@ -300,8 +302,9 @@ take_chunks (FmHeap *heap, Stream *stream, Cutter *cutter, gsize size,
   n = chunks_for (extent, size + align);
   first = find_run (bits, n);
   next = (guint) (cutter->end >> extent->chunk_bits);
-  /* Goes on where it is, to waste nothing of the last chunk; but memory that is
-   * still warm is worth more than the rest of one after small blocks. */
+  /* Extends the cutter's run where possible, to waste nothing of its last
+   * chunk. But for small blocks, memory that is still warm is worth more than
+   * the rest of a chunk. */
   if (bits != 0 && before == extent && next < FM_CHUNKS
       && (n > 1 || first == next)) {
     gsize missing = ((cutter->filled + align) & ~align) + size - cutter->end;
@@ -338,7 +341,8 @@ static inline gboolean
 cut (FmHeap *heap, Cutter *cutter, gsize size, gsize align, FmBlock *ret_block,
     gsize *ret_offset)
 {
-  /* Extents start at a multiple of the granule, which is above any align. */
+  /* Extents start at a multiple of the granule, which is larger than any
+   * align. */
   gsize start = (cutter->filled + align) & ~align;
   FmExtent *extent = cutter->extent;
 
@@ -363,7 +367,8 @@ fm_heap_cut (FmHeap *heap, guint thread, guint stream_index, gsize size,
   Stream *stream;
 
   *ret_left = NULL;
-  /* A block of no bytes has a place as well, which lives as long. */
+  /* A block of no bytes needs a place as well, which lives as long as the
+   * block. */
   size = MAX (size, 1);
   if (G_LIKELY (!shares)
       && cut (heap, &heap->cutter[thread], size, align, ret_block, ret_offset))
@@ -372,13 +377,13 @@ fm_heap_cut (FmHeap *heap, guint thread, guint stream_index, gsize size,
   stream = &heap->stream[stream_index];
   cutter = shares ? &stream->cutter : &heap->cutter[thread];
   fm_mutex_lock (&stream->lock);
-  /* Again, also for a thread of its own: the extent may have been opened again
-   * meanwhile. take_chunks() counts on it. */
+  /* Try again, even if the cutter is the thread's own: the extent may have been
+   * opened again meanwhile. take_chunks() relies on this. */
   if (!cut (heap, cutter, size, align, ret_block, ret_offset)) {
     result = take_chunks (heap, stream, cutter, size, align, ret_left);
     if (result == FM_CUT_DONE
         && !cut (heap, cutter, size, align, ret_block, ret_offset))
-      /* It was closed a moment ago. */
+      /* The extent was closed a moment ago. */
       result = FM_CUT_NO_EXTENT;
   }
   fm_mutex_unlock (&stream->lock);

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * machine.c: see machine.h. Reads /proc and /sys/fs/cgroup; what is not there
- * limits nothing.
+ * machine.c: see machine.h. Reads /proc and /sys/fs/cgroup; a missing file
+ * means no limit.
  */
 #include "machine.h"
 #include "seam.h"
@@ -15,10 +15,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* What is assumed where the kernel does not say. */
+/* Assumed where the kernel does not say. */
 #define UNKNOWN_MEMORY (G_GUINT64_CONSTANT (1) << 30)
 
-/* In bytes; in *@ret_total all that there is. */
+/* In bytes; *@ret_total is all memory of the machine. */
 static guint64
 available_memory (const gchar *root, guint64 *ret_total)
 {
@@ -40,7 +40,7 @@ available_memory (const gchar *root, guint64 *ret_total)
 
 /* ---- memory cgroups ---- */
 
-/* The files of one version of them. */
+/* The files of one version of memory cgroups. */
 typedef struct
 {
   const gchar *mount, *usage, *limit, *high, *pressure, *cached[2];
@@ -57,7 +57,7 @@ typedef void (*GroupFunc) (
     const gchar *dir, const Cgroups *cgroups, gpointer data);
 
 /* Calls @func for a group and those above it. A container may see its own group
- * as the root: then only that directory is there. */
+ * as the root: then only that directory exists. */
 static void
 foreach_above (const gchar *root, const Cgroups *cgroups, const gchar *group,
     GroupFunc func, gpointer data)
@@ -76,7 +76,7 @@ foreach_above (const gchar *root, const Cgroups *cgroups, const gchar *group,
   }
 }
 
-/* For all memory cgroups that this process is in. */
+/* Calls @func for all memory cgroups that this process is in. */
 static void
 foreach_group (const gchar *root, GroupFunc func, gpointer data)
 {
@@ -102,7 +102,7 @@ foreach_group (const gchar *root, GroupFunc func, gpointer data)
   }
 }
 
-/* G_MAXUINT64 if it is not there, or no number. */
+/* G_MAXUINT64 if the file is missing, or has no number. */
 static guint64
 read_number (const gchar *dir, const gchar *file)
 {
@@ -150,7 +150,7 @@ typedef struct
   FmHeadroom least; /* so far */
 } Left;
 
-/* Page cache, which goes before anybody is killed. */
+/* Page cache, which the kernel drops before it kills a process. */
 static guint64
 cached_bytes (const gchar *dir, const Cgroups *cgroups)
 {
@@ -170,7 +170,7 @@ cached_bytes (const gchar *dir, const Cgroups *cgroups)
   return bytes;
 }
 
-/* Of one group, if it has a limit that is less than what the machine has. */
+/* For one group, if its limit is less than the machine's memory. */
 static void
 note_left (const gchar *dir, const Cgroups *cgroups, gpointer ret_left)
 {
@@ -208,7 +208,7 @@ fm_machine_headroom (const gchar *root)
   return left.least;
 }
 
-/* Of the first group that has one, which is the innermost. */
+/* The path of the first group that has the file, which is the innermost. */
 static void
 find_pressure (const gchar *dir, const Cgroups *cgroups, gpointer ret_path)
 {
@@ -258,8 +258,8 @@ fm_machine_make_runtime_dir (const gchar *dir)
 
 /* ---- limits of the process ---- */
 
-/* At most @most. @field of /proc/self/status says, in KiB, how much of it is
- * used. */
+/* At most @most. @field of /proc/self/status says, in KiB, how much of the limit
+ * is used. */
 static guint64
 left_of_limit (
     const gchar *root, int resource, guint64 most, const gchar *field)

@@ -28,7 +28,7 @@ fm_message (FmMessageLevel level, const gchar *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  /* What a person has written may be in it; one line is to stay one line. */
+  /* It may contain text that a person wrote; one line is to stay one line. */
   for (at = text; *at != '\0'; at++) {
     if (g_ascii_iscntrl (*at))
       *at = '?';

@@ -18,7 +18,7 @@
 #define VARIABLE_PREFIX "GST_FILEMEM_"
 #define TRACER "filemem"
 
-/* Variables that are no options: of the launcher, the build and the page. */
+/* Variables that are not options: of the launcher, the build and the page. */
 static const gchar *const other_variables[] = {VARIABLE_PREFIX "PLUGIN",
     VARIABLE_PREFIX "BUILD", VARIABLE_PREFIX "DYGRAPHS"};
 
@@ -87,8 +87,8 @@ fm_option_accepted (FmOptionId id)
   g_return_val_if_reached (NULL);
 }
 
-/* Where the number ends: "64 MiB" is written with a space, which may be one
- * that does not break. */
+/* Skips the space before the unit: "64 MiB" is written with one, which may be a
+ * non-breaking one. */
 static gchar *
 skip_space (gchar *text)
 {
@@ -398,7 +398,7 @@ fm_options_set_from_environment (
   }
 }
 
-/* Behind "(string)" and the like. */
+/* Skips "(string)" and the like. */
 static gchar *
 skip_type (gchar *text)
 {
@@ -412,7 +412,7 @@ skip_type (gchar *text)
 }
 
 /* The value in @text as a GstStructure may have it, "(string)\"/x\"": without
- * the type, which the option knows, and the quotes. Changes @text. */
+ * the type, which the option knows, and without the quotes. Changes @text. */
 static gchar *
 plain_value (gchar *text)
 {
@@ -458,7 +458,7 @@ fm_options_take_given (FmOptions *options, const FmOptions *given)
   }
 }
 
-/* Takes one "name=value". An empty one says nothing. */
+/* Takes one "name=value". An empty item sets nothing. */
 static gboolean
 set_from_item (FmOptions *options, gchar *item, GError **error)
 {
