@@ -4,35 +4,35 @@
  *
  * pager-budget.c: how much may be resident.
  *
- * Allocations may use the budget but for some room that is kept for fills while
- * anything is spilled, so that a consumer always makes progress. Where what is
- * pinned takes so much of the budget that less than a floor is left, the rest
- * takes turns within that floor: a program that holds more than the budget gets
- * what it holds, and no more than the floor beside it.
+ * Allocations may use the budget except some room that is kept for fills while
+ * anything is spilled, so that a consumer always makes progress. Where so much
+ * of the budget is pinned that less than a floor is left, the rest takes turns
+ * within that floor: a program that holds more than the budget gets what it
+ * holds, and no more than the floor beside it.
  *
- * Locking: all of this with the pager's lock held, but for the budget itself
- * and whether it is crowded, which are atomic.
+ * Locking: all of this with the pager's lock held, except the budget itself and
+ * whether it is crowded, which are atomic.
  */
 #include "pager-private.h"
 
-/* What there is room for beside what is pinned, however small the budget: this,
- * but not more than half of that, and two of the largest extents. */
+/* The room beside what is pinned, however small the budget: this, or half
+ * of the budget if that is less, but at least two of the largest extents. */
 #define FLOOR ((gsize) 8 << 20)
 
-/* What was written just now takes one part of that, what is read ahead another,
- * and what is on its way out or in the rest. */
+/* What was written just now takes one part of that room, what is read ahead
+ * another, and what is on its way out or in takes the rest. */
 #define PARTS_BESIDE_PINNED 4
 
-/* How long, in microseconds, what is pinned is taken for what it was, where
- * there are more than a few extents. */
+/* How long, in microseconds, a count of what is pinned stays valid, if there
+ * are more than a few extents. */
 #define PINNED_MOMENT ((gint64) 1000)
 #define PINNED_FEW 512
 
-/* More than such a part of the budget that is pinned is much. */
+/* Pins that take more than this part of the budget make it crowded. */
 #define CROWDED_PART 8
 
-/* Extents for small blocks are no longer than such a part of the budget, as are
- * the fill room and the window; the fill room is no more than such another. */
+/* Extents for small blocks are no longer than this part of the budget, as are
+ * the fill room and the window; the latter part limits the fill room. */
 #define PART_OF_EXTENT 16
 #define PART_OF_FILL_ROOM 8
 
@@ -65,9 +65,9 @@ fm_pager_take_budget (FmPager *pager, gsize budget)
   fm_stats_set (pager->stats, FM_STAT_BUDGET, budget);
 }
 
-/* Of @most, which is kept free to make transfers smooth, what that is worth. A
- * queue little deeper than the budget has few transfers, and each byte that is
- * kept free is one more to be written and read. */
+/* How much of @most, which is kept free to make transfers smooth, is worth
+ * keeping free. A queue little deeper than the budget has few transfers, and
+ * each byte that is kept free is one more to be written and read. */
 static gsize
 kept_free (FmPager *pager, gsize most)
 {
@@ -78,8 +78,8 @@ kept_free (FmPager *pager, gsize most)
       MIN (most, pager->config.extent_least), most);
 }
 
-/* Of the extents in which something is mapped; *@ret_neighbours is how long the
- * longest of them is that is shared. */
+/* The bytes of the extents in which something is mapped; *@ret_neighbours is
+ * the length of the longest shared one among them. */
 static gsize
 count_pinned (FmPager *pager, gsize *ret_neighbours)
 {
@@ -103,8 +103,8 @@ count_pinned (FmPager *pager, gsize *ret_neighbours)
   return pinned;
 }
 
-/* As it was a moment ago: with thousands of extents a look takes longer than
- * what depends on it. */
+/* As it was a moment ago: with thousands of extents, counting takes longer than
+ * the work that depends on it. */
 static gsize
 pinned_bytes (FmPager *pager)
 {
@@ -148,11 +148,11 @@ fm_pager_most_resident (FmPager *pager)
   gsize budget = fm_pager_budget (pager), least = floor_bytes (pager);
   gsize pinned = 0, most = budget;
 
-  /* Nobody need be counted where there is that much room anyway. */
+  /* No need to count if there is that much room anyway. */
   if (pager->resident_bytes + least > budget) {
     pinned = pinned_bytes (pager);
-    /* What is pinned with others in its extent counts with them: at both ends
-     * of what is held these are about one extent, on average. */
+    /* A pinned block counts with all others in its extent: at both ends of what
+     * is held these come to about one extent, on average. */
     least -= MIN (pager->neighbour_bytes, least / 2);
     most = MAX (budget, pinned + least);
   } else {
@@ -192,8 +192,8 @@ fm_pager_room_limit (FmPager *pager, FmRoomKind kind)
   return limit;
 }
 
-/* Clean extents go faster than those who wait for them wake up: not more is
- * spilled than they need, and what is on its way counts as gone. */
+/* Clean extents are spilled faster than waiting threads wake up: so no more is
+ * spilled than these need, and what is on its way counts as gone. */
 FmUrgency
 fm_pager_urgency (FmPager *pager, gint64 *ret_until)
 {
@@ -204,7 +204,7 @@ fm_pager_urgency (FmPager *pager, gint64 *ret_until)
   gsize most = fm_pager_most_resident (pager);
 
   *ret_until = G_MAXINT64;
-  /* Between two blocks that one holder has mapped there is one less. */
+  /* A holder between two blocks that it maps has one fewer. */
   if (resident > most + 2 * pager->largest
       || (fill != NULL
           && resident + fill->bytes
@@ -214,8 +214,8 @@ fm_pager_urgency (FmPager *pager, gint64 *ret_until)
       || resident + alloc->bytes
           <= fm_pager_room_limit (pager, FM_ROOM_FOR_ALLOC))
     return resident > most ? FM_URGENT : FM_NOT_URGENT;
-  /* Who writes waits a while for those who read, to spare what these are about
-   * to read. */
+  /* A waiting writer lets waiting readers go first for a while, to spare what
+   * they are about to read. */
   if (fm_now () >= alloc->since + FM_OVERTAKING)
     return FM_MOST_URGENT;
   *ret_until = alloc->since + FM_OVERTAKING;
@@ -229,7 +229,7 @@ fm_pager_is_watchful (FmPager *pager)
       && (pager->resident_bytes > FM_PAGER_YIELDS_TO || pager->is_counted);
 }
 
-/* It may be asleep for long, if something was unused. */
+/* The keeper may be asleep for long, if something is unused. */
 void
 fm_pager_call_keeper (FmPager *pager)
 {

@@ -4,15 +4,16 @@
  *
  * pager-fill.c: spilled extents are read back.
  *
- * The bytes are read into staging, whose pages then take the place of the file
- * at the extent's address: one step, in which a reader who looks without a map
- * sees the same bytes before and after. Large extents move in pieces. Whole
- * huge pages move as such; what is left of an extent moves in small ones, so
- * that it takes no more memory than it has bytes.
+ * The bytes are read into staging, whose pages then replace the file at the
+ * extent's address: one step, in which a reader without a map sees the same
+ * bytes before and after. Large extents move in pieces. Whole huge pages move
+ * as such; the rest of an extent moves in small ones, so that it takes no more
+ * memory than it has bytes.
  *
- * Fresh pages have to be cleared by the kernel before they are read into. Where
- * a cached extent of the same length is at hand, a donor, its pages are read
- * into instead, and moved from its address; it is retained then.
+ * The kernel has to clear fresh pages before they are read into. Where a cached
+ * extent of the same length is at hand, it becomes a donor: the bytes are read
+ * into its pages instead, which then move from its address; the donor is then
+ * retained.
  */
 #include "hash.h"
 #include "pager-private.h"
@@ -21,8 +22,8 @@
 
 /* ---- staging ---- */
 
-/* What one read brings in: whole huge pages, then, at the end of an extent,
- * what is left, in small ones. Either may be nothing. */
+/* What one read brings in: whole huge pages, then, at the end of an extent, the
+ * rest in small ones. Either may be 0. */
 typedef struct
 {
   gsize huge;
@@ -46,7 +47,7 @@ next_piece (FmPager *pager, gsize remaining)
     piece.huge = MIN (
         remaining & ~(FM_HUGE_PAGE - 1), fm_pager_staging_length (pager, TRUE));
   remaining -= piece.huge;
-  /* Less than a huge page, or there are none. */
+  /* Less than a huge page is left, or there are none. */
   if (!pager->arena->huge_pages || remaining < FM_HUGE_PAGE)
     piece.plain = MIN (remaining, fm_pager_staging_length (pager, FALSE));
   return piece;
@@ -76,7 +77,7 @@ take_staging (FmPager *pager, gboolean huge)
   return staging;
 }
 
-/* Keeps empty staging for the next one. */
+/* Keeps empty staging for the next fill. */
 static void
 keep_staging (FmPager *pager, gboolean huge, void *staging)
 {
@@ -104,7 +105,7 @@ typedef struct
 {
   void *huge;
   void *plain;
-  gboolean lent; /* a donor's, who keeps the addresses */
+  gboolean lent; /* a donor's, which keeps the addresses */
 } Pages;
 
 static gboolean
@@ -133,9 +134,9 @@ drop_pages (FmPager *pager, const Pages *pages)
         pages->plain, fm_pager_staging_length (pager, FALSE));
 }
 
-/* Puts pages in the place of the file. Staging that is empty then is kept, or
- * what is left of it freed where the kernel has moved its addresses as well;
- * the address is cleared in *@pages when there is nothing left to free. */
+/* Puts pages in the place of the file. Keeps staging that is empty then, or
+ * frees what is left of it where the kernel has moved its addresses as well;
+ * clears the address in *@pages when there is nothing left to free. */
 static FmFillResult
 replace (
     FmPager *pager, gsize offset, gboolean huge, Pages *pages, gsize length)
@@ -160,9 +161,9 @@ replace (
   g_return_val_if_reached (FM_FILL_GONE);
 }
 
-/* Whether a read that failed with @error leaves the bytes to be had through the
- * mapping: for want of memory, or because the program has closed the
- * descriptor. */
+/* Whether after a read that failed with @error the bytes can still be had
+ * through the mapping: the cause was lack of memory, or the program has closed
+ * the descriptor. */
 static gboolean
 is_there_still (int error)
 {
@@ -196,7 +197,7 @@ fill_piece (FmPager *pager, gsize offset, const Piece *piece, guint8 *donor,
       *ret_done = piece->huge;
   }
   if (result == FM_FILL_DONE && piece->plain > 0) {
-    /* To the end of the run, so that it does not end in a bit of file. */
+    /* Up to the end of the run, so that no bit of file is left at its end. */
     gsize length = (piece->plain + pager->table->granule - 1)
         & ~(pager->table->granule - 1);
 
@@ -226,8 +227,8 @@ fm_pager_hash (FmPager *pager, const FmExtent *extent)
   return hash;
 }
 
-/* The system calls of a fill, without the lock. On failure what was filled
- * shows the file again; where even that is refused, `not_file` remembers it,
+/* The system calls of a fill, without the lock. On failure, the part that was
+ * filled shows the file again; if even that is refused, `not_file` records it,
  * and the extent can't be mapped in place. */
 static FmFillResult
 fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
@@ -267,13 +268,14 @@ fill_pieces (FmPager *pager, FmExtent *extent, FmExtent *donor, int *ret_error)
         return FM_FILL_GONE;
     }
   }
-  /* Mapped in place, it is touched by code that expects no SIGBUS. */
+  /* Code that uses it in place expects no SIGBUS. */
   if (result == FM_FILL_NO_MEMORY && extent->not_file == 0
       && !fm_arena_file_can_be_read (pager->arena, start, extent->length)) {
     *ret_error = EIO;
     return FM_FILL_IO_ERROR;
   }
-  /* Or what is there may be zeros, where a spill made it longer again. */
+  /* The file may be zeros there, if it was truncated and a spill made it longer
+   * again. */
   if (result == FM_FILL_NO_MEMORY && fm_backing_file_is_cut (pager->file)) {
     *ret_error = ENODATA;
     return FM_FILL_IO_ERROR;

@@ -6,7 +6,7 @@
  *
  * Before the fork, transfers in flight end (direct I/O into private pages and
  * copy-on-write do not mix) and every pager's lock is taken, so that the child
- * finds its tables whole.
+ * finds its tables consistent.
  *
  * The child keeps the blocks that it inherits: resident ones are its own by
  * copy-on-write; spilled ones it can fill from the parent's file as long as the
@@ -77,8 +77,8 @@ inherit_pager (gpointer data, gpointer unused)
 {
   FmPager *pager = data;
 
-  /* Whoever waited is in the parent; only what is atomic or plain memory is
-   * touched here. */
+  /* All waiting threads are in the parent; the child touches only atomics and
+   * plain memory here. */
   atomic_store (&pager->inherited, TRUE);
   if (pager->watch != NULL)
     fm_pressure_watch_abandon (pager->watch);

@@ -2,24 +2,24 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager-loans.c: single blocks of spilled extents that are used where they are.
+ * pager-loans.c: single blocks of spilled extents, used where they are.
  *
- * Who reads in order wants all of an extent, and the next one as well. Who
- * jumps to a block, or takes one of ten, wants none of its neighbours: a fill
- * would read 4 MiB for 64 KiB. Such a block is lent. The extent stays SPILLED,
- * its address shows the file, the block's pages are brought into the page
- * cache, and a pin keeps anybody from filling the extent meanwhile. Whoever
- * goes on to the next block, or has borrowed half of the extent, is about to
- * want all of it.
+ * A reader that reads in order wants all of an extent, and the next one as
+ * well. One that jumps to a block, or takes one of ten, wants none of its
+ * neighbours: a fill would read 4 MiB for 64 KiB. Such a block is lent. The
+ * extent stays SPILLED, its address shows the file, the block's pages are
+ * brought into the page cache, and a pin keeps other threads from filling the
+ * extent meanwhile. A reader that goes on to the next block, or has borrowed
+ * half of the extent, is about to want all of it.
  *
- * Whether a stream is read like that is seen from how much is used of what was
- * filled (pager-use.c).
+ * How much is used of what was filled (pager-use.c) shows whether a stream is
+ * read like that.
  *
  * What is lent is clean page cache, which the kernel can take, and no part of
  * the budget. It stays for a while after its pin is gone: the next element maps
- * the same buffer again. What was lent first goes first, when more than a
- * window, or many blocks, are on loan; the extent is SWAPPING meanwhile, so
- * that nobody makes memory of it, or gives its addresses to others.
+ * the same buffer again. When more than a window, or many blocks, are on loan,
+ * the oldest loan ends first; the extent is SWAPPING meanwhile, so that no
+ * thread makes memory of it, or gives its addresses to another extent.
  *
  * Locking: all of this with the pager's lock held.
  */
@@ -27,15 +27,16 @@
 
 #include <errno.h>
 
-/* Of an extent that is read out of order, a block is worth a read of its own if
- * it is no more than such a part. */
+/* In an extent that is read out of order, a block is worth a read of its own if
+ * it is no more than this part of the extent. */
 #define PART_WORTH_A_READ 4
 
-/* More than this unused, and blocks are lent even to whoever reads in order. */
+/* If more than this is unused, blocks are lent even to a reader that reads in
+ * order. */
 #define MOST_UNUSED 0.75
 
-/* Blocks in a row that have to be read before such a stream gets a fill again.
- */
+/* Adjacent blocks that have to be read before such a stream gets a fill
+ * again. */
 #define RUN_OF_WASTEFUL 2
 
 /* ---- what is lent ---- */
@@ -74,7 +75,7 @@ fm_pager_may_lend (FmPager *pager, const FmBlock *block, FmPinFlags flags)
   const FmStream *stream = &pager->stream[extent->order.stream];
   gboolean wasteful = stream->unused > MOST_UNUSED;
 
-  /* Nobody may fill it now, whatever is wanted of it. */
+  /* No thread may fill it now, whatever is wanted of it. */
   if (FM_WORD_PINS (atomic_load (&extent->word)) > 0)
     return extent->is_lent && !atomic_load (&pager->inherited);
   if ((flags & FM_PIN_WRITE) != 0
@@ -124,8 +125,8 @@ record_loan (FmPager *pager, const FmBlock *block, gsize length)
   pager->lent_bytes += length;
 }
 
-/* The loan that is to be given back next, if it is time for one; its extent is
- * SWAPPING. NULL if there is none. */
+/* The loan that is to end next, if one has to; its extent is SWAPPING. NULL if
+ * there is none. */
 static FmLoan *
 take_back (FmPager *pager)
 {
@@ -169,7 +170,7 @@ fm_pager_end_loans (FmPager *pager, const FmExtent *extent)
   }
 }
 
-/* Gives one loan back, if it is time for that; releases the lock meanwhile. */
+/* Ends one loan, if that is due; releases the lock meanwhile. */
 static void
 give_back (FmPager *pager)
 {

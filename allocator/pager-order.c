@@ -4,55 +4,56 @@
  *
  * pager-order.c: which extent to spill next, and which to read ahead.
  *
- * Both ask the same question: how soon will the extent be used? What is spilled
- * is what will be used last; what is read ahead is what will be used first,
- * shortly before that is so.
+ * Both ask the same question: how soon will the extent be used? The extent to
+ * spill is the one that will be used last; the one to read ahead will be used
+ * first, and is read shortly before that.
  *
  * Each stream (the thread that writes) has an order of its own, in which a
- * queue is read. Where somebody reads what it wrote, a cursor knows where,
- * since when and how fast; the extents that come next have so many bytes before
- * them, and at that speed so much time. What nobody is on his way to will be
- * read last of all, what was written last after all else. What was read already
- * and lives on belongs to a pool, or to a loop: both come round in the order of
- * writing.
+ * queue is read. Where a reader reads what the stream wrote, a cursor knows
+ * where, since when and how fast; from the number of bytes before an extent,
+ * and that speed, follows the time until it is read. Extents that no reader is
+ * heading for will be read last of all, and among these the one written last
+ * after all others. What was read already and lives on belongs to a pool, or to
+ * a loop: both come round in the order of writing.
  *
- * Nothing is spilled before it has settled, which is to say that it rests in a
- * queue and is not still passing from one element to the next. Time would be a
- * poor measure of that; what is counted instead is how much has been written
- * since it was last unmapped, which adapts to any rate by itself.
+ * Nothing is spilled before it has settled, that is, before it rests in a queue
+ * and is no longer passing from one element to the next. Time would be a poor
+ * measure of that; instead, this counts how much has been written since the
+ * extent was last unmapped, which adapts to any rate by itself.
  *
  * The scan for a victim is linear in the resident extents, and happens once per
  * transfer.
  */
 #include "pager-private.h"
 
-/* An extent is read ahead so long before it is used, or so many times as long
- * as a fill takes. */
+/* An extent is read ahead this long before it is used, or this many times as
+ * long as a fill takes. */
 #define LEAD ((gint64) 200000)
 #define LEAD_FILLS 16
 
-/* A reader who should have come this much earlier has stopped for now. */
+/* A reader that should have come this much earlier has stopped for now. */
 #define STALL ((gint64) 500000)
 
 /* How much of a change of speed is believed at once: a reader that stopped for
  * a while is not that slow. */
 #define SLOWER 4
 
-/* A speed is taken over about so many extents. Of two streams that are as fast
- * the one that seems slower for a moment would lose all that is kept of it. */
+/* A speed is averaged over about this many extents. Otherwise, of two equally
+ * fast streams, one that seemed slower for a moment would lose all that is kept
+ * of it. */
 #define SPEED_OVER 16
 
-/* While a slow stream fills one of its short extents, no more is written than
- * so many budgets. */
+/* While a slow stream fills one of its short extents, no more than this many
+ * budgets are written. */
 #define BUDGETS_OF_SLOW 16
 
-/* Later than anything that a cursor is on its way to, and later than that. */
+/* Later than anything that a cursor is heading for, and later than that. */
 #define NOT_IN_SIGHT ((gdouble) (G_GINT64_CONSTANT (1) << 60))
 #define LEFT_OPEN (4 * NOT_IN_SIGHT)
 
 /* ---- cursors ---- */
 
-/* For how long the cursor should have moved on by now. */
+/* For how long the cursor has been overdue. */
 static gint64
 stalled_for (const FmCursor *cursor, gint64 now)
 {
@@ -68,8 +69,8 @@ is_moving (const FmCursor *cursor, gint64 now)
   return cursor->is_used && stalled_for (cursor, now) < STALL;
 }
 
-/* Microseconds until the cursor comes to what lies @before bytes beyond it. One
- * that has stopped is likely to go on doing so for as long. */
+/* Microseconds until the cursor reaches what lies @before bytes beyond it. One
+ * that has stopped is likely to stay stopped for as long again. */
 static gint64
 time_until (const FmCursor *cursor, guint64 before, gint64 now)
 {
@@ -80,8 +81,8 @@ time_until (const FmCursor *cursor, guint64 before, gint64 now)
       + stalled;
 }
 
-/* Bytes between what the cursor is at and the extent that ends at @position,
- * which lies beyond it. */
+/* Bytes between the cursor and the extent that ends at @position, which lies
+ * beyond it. */
 static guint64
 bytes_before (const FmCursor *cursor, guint64 position, gsize length)
 {
@@ -90,14 +91,14 @@ bytes_before (const FmCursor *cursor, guint64 position, gsize length)
   return distance - MIN (distance, length);
 }
 
-/* The time before its use at which an extent should be in memory. */
+/* How long before its use an extent should be in memory. */
 static gint64
 lead_time (FmPager *pager)
 {
   return MAX (LEAD, LEAD_FILLS * pager->fill_us);
 }
 
-/* Bytes a microsecond, of all who read. */
+/* Bytes per microsecond, of all readers together. */
 static gdouble
 total_speed (FmPager *pager, gint64 now)
 {
@@ -116,7 +117,7 @@ total_speed (FmPager *pager, gint64 now)
 }
 
 /* How far to read ahead of the cursor: its share of the window, by its speed.
- * The extent that comes next is always among it. */
+ * The next extent is always included. */
 static gsize
 window_of (FmPager *pager, const FmCursor *cursor, gdouble total)
 {
@@ -130,7 +131,7 @@ window_of (FmPager *pager, const FmCursor *cursor, gdouble total)
 
 /* ---- victims ---- */
 
-/* The best so far of one kind of candidates: the one with the largest key. */
+/* The best candidate of one kind so far: the one with the largest key. */
 typedef struct
 {
   FmExtent *extent;
@@ -151,12 +152,12 @@ typedef struct
   gint64 now;
   guint64 written;
   gsize window;
-  gdouble speed; /* of all who read */
+  gdouble speed; /* of all readers */
   gint64 lead;
 } Moment;
 
-/* How soon somebody comes to the extent; NOT_IN_SIGHT and beyond, the younger
- * the later, if nobody does. *@ret_wanted: very soon. */
+/* How soon a reader comes to the extent; NOT_IN_SIGHT and beyond if none does,
+ * later for the younger. *@ret_wanted: very soon. */
 static gdouble
 time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
     gboolean *ret_wanted)
@@ -178,8 +179,8 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
     guint64 before;
     gint64 time;
 
-    /* What was read already is read again by who is on his way there, if by
-     * anybody. */
+    /* What was read already can be read again only by a cursor that is moving
+     * towards it. */
     if (!cursor->is_used || position < cursor->position
         || (!is_unread && !is_moving (cursor, moment->now)))
       continue;
@@ -191,12 +192,12 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
             && before
                 < window_of (pager, cursor, moment->speed) + extent->length);
   }
-  /* Read, and alive: it comes round after those that were written before, or
-   * lies cold. */
+  /* Read, and still alive: it comes round after those that were written before,
+   * or lies cold. */
   if (!is_unread && soonest >= NOT_IN_SIGHT) {
     guint64 unmapped =
         atomic_load_explicit (&extent->unmapped, memory_order_relaxed);
-    /* It may have been unmapped since the moment. */
+    /* It may have been unmapped since @moment. */
     guint64 idle = moment->written - MIN (moment->written, unmapped);
 
     if (idle >= fm_pager_budget (pager))
@@ -208,9 +209,9 @@ time_of_use (FmPager *pager, const FmExtent *extent, const Moment *moment,
   return soonest;
 }
 
-/* Nobody cuts blocks from it any more, so it seems: a stream whose extents are
- * long fills one before a budget has been written, and a slow one before many
- * have; the thread may have ended. */
+/* Whether it seems that no thread cuts blocks from it any more: a stream with
+ * long extents fills one before a budget has been written, and a slow one
+ * before many have; the thread may have ended. */
 static gboolean
 was_left_open (FmPager *pager, const FmExtent *extent, guint64 written)
 {
@@ -222,7 +223,7 @@ was_left_open (FmPager *pager, const FmExtent *extent, guint64 written)
       + budgets * fm_pager_budget (pager);
 }
 
-/* For each stream the first position of what was read and lives on. */
+/* Finds, for each stream, the first position of what was read and lives on. */
 static void
 find_behind (FmPager *pager)
 {
@@ -303,7 +304,7 @@ fm_pager_pick_victim (FmPager *pager, FmUrgency urgency)
 
 /* ---- reading ahead ---- */
 
-/* The first spilled extent beyond the cursor that nobody has mapped. */
+/* The first spilled extent beyond the cursor that is not mapped. */
 static FmExtent *
 next_spilled (FmPager *pager, guint number, const FmCursor *cursor)
 {
@@ -395,8 +396,8 @@ fm_pager_is_jump (FmPager *pager, guint number, guint64 position, gsize length)
       && find_cursor (stream, position, length) == FM_CURSORS;
 }
 
-/* The cursor that comes to @position, which is the first one then; a new one
- * takes the place of the one that has not moved for longest. */
+/* The cursor that comes to @position, which becomes the first one; if there is
+ * none, a new one replaces the one that has not moved for longest. */
 static FmCursor *
 cursor_at (
     FmStream *stream, guint64 position, gsize length, gboolean *ret_jumps)
@@ -438,11 +439,11 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
   gboolean is_first, jumps;
   FmCursor *cursor;
 
-  /* Spilled while it was open: nobody knows where it stands. */
+  /* It was spilled while it was open: its place is unknown. */
   if (position == 0)
     return;
   /* An element that looks at what it has just been given is not the reader of
-   * the queue that this is on its way to. */
+   * the queue for which this is headed. */
   if ((atomic_load_explicit (&extent->word, memory_order_relaxed) & FM_CLEAN)
           == 0
       && atomic_load_explicit (&pager->written, memory_order_relaxed)
@@ -464,7 +465,7 @@ fm_pager_note_read (FmPager *pager, FmExtent *extent)
     cursor->ahead = MIN (2 * cursor->ahead, pager->window);
     note_speed (cursor, position, now);
   } else {
-    /* Who reads backwards is ahead of nothing. */
+    /* A reader that goes backwards is ahead of nothing. */
     cursor->ahead = MIN (extent->length, pager->window);
   }
   cursor->is_used = TRUE;

@@ -4,13 +4,13 @@
  *
  * pager-pins.c: extents closed, opened again, pinned and unpinned.
  *
- * See pager.h for the interface, extent.h for the word. To pin a resident
- * extent is one compare-and-swap; only what is not resident takes the lock, and
- * waits.
+ * See pager.h for the interface, extent.h for the word. Pinning a resident
+ * extent is one compare-and-swap; only a pin of one that is not resident takes
+ * the lock, and waits.
  */
 #include "pager-private.h"
 
-/* Pins the extent unless that takes more than one step. */
+/* Pins the extent, unless that takes more than one step. */
 static gboolean
 try_pin (FmExtent *extent, FmPinFlags flags, gboolean *ret_first_read)
 {
@@ -60,7 +60,7 @@ stamp (FmPager *pager, FmExtent *extent, gsize bytes, guint stream)
   atomic_store_explicit (&extent->stream, stream, memory_order_relaxed);
 }
 
-/* What tells one block from the others; never 0. */
+/* Tells one block from the others; never 0. */
 static guint64
 key_of (FmPager *pager, const FmBlock *block)
 {
@@ -68,9 +68,9 @@ key_of (FmPager *pager, const FmBlock *block)
       + block->start;
 }
 
-/* Whether it is a frame still that has its place in the order: one that is
- * mapped once for each plane, or whose writer, or an element in its thread,
- * maps it again. */
+/* Whether it is still a frame that already has its place in the order: one that
+ * is mapped once for each plane, or that its writer, or an element in the
+ * writer's thread, maps again. */
 static gboolean
 is_written_on (
     FmPager *pager, const FmBlock *block, FmPinFlags flags, guint stream)
@@ -95,8 +95,8 @@ fm_pager_close (FmPager *pager, FmExtent *extent, guint stream)
   atomic_store_explicit (&extent->full, TRUE, memory_order_relaxed);
 }
 
-/* Fills the extent for a map. TRUE if it is pinned now, FALSE if it failed;
- * the lock is held. */
+/* Fills the extent for a map. TRUE if it is pinned now, FALSE on failure; the
+ * lock is held. */
 static gboolean
 fill_for_pin (
     FmPager *pager, FmExtent *extent, FmExtent *donor, FmPinFlags flags)
@@ -107,12 +107,12 @@ fill_for_pin (
     case FM_FILL_DONE:
       break;
     case FM_FILL_NO_MEMORY:
-      /* A child of a fork may only read what is the parent's. */
+      /* In the child of a fork, what is the parent's is read-only. */
       if (!fm_pager_is_in_place (pager, extent)
           || (pager->arena->read_only && (flags & FM_PIN_WRITE) != 0))
         return FALSE;
       /* The file itself is at the address: slower, and outside the budget, but
-       * right. */
+       * correct. */
       extent->is_lent = FALSE;
       fm_stats_add (pager->stats, FM_STAT_MAPS_IN_PLACE, 1);
       break;
@@ -127,7 +127,8 @@ fill_for_pin (
   return TRUE;
 }
 
-/* Where a map that does not find @word resident finds its block. */
+/* Where a map whose extent was not resident, according to @word, finds its
+ * block. */
 static FmMapPlace
 place_of (guint32 word)
 {
@@ -146,7 +147,7 @@ place_of (guint32 word)
   return FM_MAP_RESIDENT;
 }
 
-/* Waits until the state of some extent is another one. */
+/* Waits until the state of some extent changes. */
 static void
 wait_for_change (FmPager *pager, FmPatience *patience)
 {
@@ -154,8 +155,8 @@ wait_for_change (FmPager *pager, FmPatience *patience)
   fm_cond_wait (&pager->changed, &pager->lock);
 }
 
-/* Pins an extent that is mapped where it is in the file, by others. FALSE if
- * that is no good: what is @lost can't be brought in, and a child does not
+/* Pins an extent that other threads have mapped where it is in the file. FALSE
+ * if that is no use: what is @lost can't be brought in, and a child does not
  * write to its parent's file. */
 static gboolean
 pin_beside (FmPager *pager, FmExtent *extent, FmPinFlags flags, gboolean lost)
@@ -181,7 +182,7 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
   FmExtent *donor = NULL;
 
   fm_pager_lock (pager);
-  /* At once: until then this map passes for one of a resident block. */
+  /* At once: until then this map counts as one of a resident block. */
   fm_stats_map_missed (pager->stats, place_of (atomic_load (&extent->word)),
       (flags & FM_PIN_WRITE) != 0);
   while (!pinned && !failed) {
@@ -200,7 +201,7 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
         wait_for_change (pager, &patience);
         break;
       case FM_SPILLED:
-        /* A fork waits until nothing is under way. */
+        /* A fork waits until nothing is in flight. */
         if (pager->frozen) {
           wait_for_change (pager, &patience);
           break;
@@ -224,7 +225,7 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
           break;
         fm_pager_count_resident (pager, (gssize) missing);
         extent->resident_bytes += missing;
-        /* The next one's turn, not after the disk's. */
+        /* Lets the next in line go now, not only after the disk. */
         fm_pager_end_waiting (pager, &patience);
         pinned = fill_for_pin (pager, extent, donor, flags);
         failed = !pinned;
@@ -273,7 +274,7 @@ fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
   const FmBlock all = {extent, 0, 0};
   gboolean first_read;
 
-  /* For writing, so that a spill which has begun is given up. */
+  /* For writing, so that a spill that has begun is given up. */
   if (may_fill ? !fm_pager_pin (pager, &all, FM_PIN_WRITE)
                : !try_pin (extent, FM_PIN_WRITE, &first_read))
     return FALSE;
@@ -282,7 +283,7 @@ fm_pager_reopen (FmPager *pager, FmExtent *extent, gboolean may_fill)
     fm_pager_unpin (pager, &all, FM_PIN_READ, 0, 0);
     return FALSE;
   }
-  /* It is as good as fresh: nobody has left it open yet. */
+  /* It is as good as fresh: it has not been left open yet. */
   atomic_store_explicit (&extent->written,
       atomic_load_explicit (&pager->written, memory_order_relaxed),
       memory_order_relaxed);
@@ -298,8 +299,8 @@ fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
   FmExtent *extent = block->extent;
   guint32 word;
 
-  /* While blocks are still being cut from it an extent is not a candidate:
-   * its stamp comes when it is closed. */
+  /* While blocks are still being cut from an extent it is not a candidate: it
+   * gets its stamp when it is closed. */
   if (atomic_load_explicit (&extent->full, memory_order_relaxed)) {
     if (block->length > 0)
       fm_pager_note_used (block);
@@ -318,8 +319,8 @@ fm_pager_unpin (FmPager *pager, const FmBlock *block, FmPinFlags flags,
   fm_point ();
   word = atomic_load_explicit (&extent->word, memory_order_relaxed);
   do {
-    /* The subclass lets no unmap through that is one too many; whoever else
-     * makes that mistake is not to damage the state. */
+    /* The subclass lets no surplus unmap through; if any other caller makes
+     * that mistake, it must not damage the state. */
     if (G_UNLIKELY (FM_WORD_PINS (word) == 0))
       return;
   } while (!atomic_compare_exchange_weak_explicit (&extent->word, &word,

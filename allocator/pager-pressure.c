@@ -2,34 +2,35 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager-pressure.c: looks at the memory that is left, and has the budget give
+ * pager-pressure.c: watches the memory that is left, and makes the budget give
  * way.
  *
- * It is looked at when so much more has become resident as the last look
- * allowed, by whoever is about to take more, and after a while by the keeper,
- * as long as there is more than the floor, or others take account of it: with
- * less there is nothing to give back, and nobody wakes up.
+ * A thread looks when it is about to take more and as much more has become
+ * resident as the last look allowed. The keeper looks after a while, as long as
+ * more than the floor is resident or other programs take account of it:
+ * otherwise there is nothing to give back, and no thread wakes up.
  *
  * Locking: files are read without the pager's lock, but a fork() waits for
- * that; one thread looks at a time, who finds another at it goes on.
+ * that; one thread looks at a time, and a thread that finds another looking
+ * goes on.
  */
 #include "pager-private.h"
 
 #include "pressure-watch.h"
 #include "pressure.h"
 
-/* In microseconds: after the kernel said that programs wait for memory, nothing
- * comes back. */
+/* In microseconds: how long nothing comes back after the kernel said that
+ * programs stall for memory, and how long that counts as new. */
 #define STALLS_FOR (10 * G_USEC_PER_SEC)
 #define STALL_IS_NEW (2 * G_USEC_PER_SEC)
 
-/* What is told to programs with which the budget is shared may be this much
- * more than what is in use. */
+/* What the programs that share the budget are told may exceed what is in use by
+ * this much. */
 #define GROWS_BY ((gsize) 8 << 20)
 #define GROWS_BY_PART 4
 
-/* What there is to be told, with the lock held. Who has next to nothing in
- * memory takes nothing of the others'. */
+/* What to tell them, with the lock held. A program with next to nothing in
+ * memory takes nothing from the others. */
 static FmClaim
 own_claim (FmPager *pager)
 {
@@ -44,7 +45,7 @@ own_claim (FmPager *pager)
   return claim;
 }
 
-/* The most that the budget may be, for the programs with which it is shared. */
+/* The most that the budget may be, given the programs that share it. */
 static gsize
 claim_share (FmPager *pager, const FmHeadroom *memory, const FmClaim *claim)
 {
@@ -71,7 +72,7 @@ count_yield (
   fm_stats_add (pager->stats, why, 1);
 }
 
-/* With the lock held; @share as claim_share() gives it. */
+/* With the lock held; @share is what claim_share() returned. */
 static void
 take_headroom (FmPager *pager, const FmHeadroom *memory, gsize share)
 {
@@ -96,7 +97,7 @@ take_headroom (FmPager *pager, const FmHeadroom *memory, gsize share)
   fm_pager_wake_readers (pager);
 }
 
-/* With the lock held. Nobody may have looked for long. */
+/* With the lock held. The last look may be long ago. */
 static FmStalls
 take_stalls (FmPager *pager)
 {
@@ -109,7 +110,7 @@ take_stalls (FmPager *pager)
   return is_new ? FM_STALLS_NOW : FM_STALLS_LATELY;
 }
 
-/* In the thread of the watch. */
+/* Called in the thread of the watch. */
 static void
 on_stall (gpointer data)
 {

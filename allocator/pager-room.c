@@ -4,11 +4,12 @@
  *
  * pager-room.c: whose turn it is to take room in the budget, and who waits.
  *
- * Who finds no room waits in one of two lines, so that small requests do not
- * starve large ones; only the first of each is woken. A fill goes before
- * allocations, so that consumers make room, but not for ever. One waits as long
- * as spills complete; when nothing moves, or nothing can be spilled, one goes
- * over the budget, which is counted and said once, rather than block for ever.
+ * A thread that finds no room waits in one of two lines, so that small requests
+ * do not starve large ones; only the first in each is woken. A fill goes before
+ * allocations, so that consumers make room, but not for ever. A thread waits as
+ * long as spills complete; when nothing moves, or nothing can be spilled, it
+ * goes over the budget rather than block for ever, which is counted and
+ * reported once.
  *
  * Locking: all of this with the pager's lock held.
  */
@@ -27,7 +28,7 @@ fm_pager_is_my_turn (
   if (first != NULL && first != patience)
     return FALSE;
   /* An allocation that has waited for long goes first, but not before a fill
-   * that has waited for longer. */
+   * that has waited longer. */
   if (kind == FM_ROOM_FOR_FILL)
     return fm_pager_may_overtake (pager)
         || (patience->since != 0 && patience->since <= alloc->since);
@@ -38,7 +39,8 @@ fm_pager_is_my_turn (
 
 /* ---- waiting ---- */
 
-/* Why nothing can be written was said, and more ram is no fix for that. */
+/* The user was told why nothing can be written, and more ram does not fix
+ * that. */
 static gboolean
 is_known_why (FmPager *pager)
 {
@@ -48,13 +50,13 @@ is_known_why (FmPager *pager)
       || atomic_load (&pager->warned_cut);
 }
 
-/* The lock is released to speak. */
+/* Releases the lock to emit the warning. */
 static void
 give_up_waiting (FmPager *pager, FmPatience *patience)
 {
   patience->over = TRUE;
   fm_stats_add (pager->stats, FM_STAT_OVER_BUDGET, 1);
-  /* Nor is it where others need it. */
+  /* Nor does it where other programs need the memory. */
   if (fm_pager_budget (pager) == fm_pager_ceiling (pager)
       && !is_known_why (pager) && fm_first_time (&pager->warned_over)) {
     fm_pager_leave (pager);
@@ -68,7 +70,7 @@ give_up_waiting (FmPager *pager, FmPatience *patience)
   }
 }
 
-/* Whether it makes sense to wait on. */
+/* Whether it makes sense to keep waiting. */
 static gboolean
 has_patience (FmPager *pager, gboolean fits, FmPatience *patience)
 {
@@ -104,7 +106,7 @@ fm_pager_end_waiting (FmPager *pager, FmPatience *patience)
   g_queue_unlink (&pager->line[patience->kind], &patience->link);
   fm_cond_clear (&patience->turn);
   patience->since = 0;
-  /* It is the next one's turn. */
+  /* Now it is the next one's turn. */
   fm_pager_wake_waiting (pager);
 }
 
@@ -128,7 +130,7 @@ fm_pager_step_towards_room (
   if (patience->since == 0)
     begin_waiting (pager, bytes, kind, patience);
 
-  /* Nothing moves, and nothing can be made to. */
+  /* Nothing moves, and nothing can be made to move. */
   if (my_turn && pager->in_flight == 0
       && (pager->threads_state == FM_THREADS_REFUSED
           || fm_pager_pick_victim (pager, FM_MOST_URGENT) == NULL)) {

@@ -2,24 +2,25 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager-space.c: extents that nobody uses, and the space that they and others
- * give back.
+ * pager-space.c: extents not in use, and the space that they and others give
+ * back.
  *
  * A released extent that is resident is cached memory, to be handed out again,
- * last in first out, with no system call. One without memory that
- * still has disk space is retained: that space is used again before new space.
- * What has been unused for a while, or is in the way, is given back: memory to
- * the kernel, disk space by punching holes. Free chunks of spilled extents some
- * of whose blocks are gone are punched as well.
+ * last in first out, with no system call. One without memory that still has
+ * disk space is retained: that space is used again before new space. What has
+ * been unused for a while, or is in the way, is given back: memory to the
+ * kernel, disk space by punching holes. In spilled extents some of whose blocks
+ * are gone, the free chunks are punched as well.
  */
 #include "pager-private.h"
 
 #include <errno.h>
 
-/* Fewer bytes in a row are not worth a call. */
+/* A shorter run is not worth a call. */
 #define BYTES_WORTH_PUNCHING ((gsize) 64 << 10)
 
-/* Nor is a look at an extent of which less than this share has become free. */
+/* An extent of which less than this share has become free is not worth a
+ * look. */
 #define SHARE_WORTH_A_LOOK 8
 
 /* ---- cached extents ---- */
@@ -39,7 +40,7 @@ fm_cache_clear (FmCache *cache)
 
   g_hash_table_iter_init (&iter, cache->by_length);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    /* The links are parts of the extents. */
+    /* The links are embedded in the extents. */
     g_queue_init (value);
     g_queue_free (value);
   }
@@ -74,7 +75,7 @@ fm_cache_take (FmCache *cache, guint n_granules)
   return link->data;
 }
 
-/* The extent that has been unused longest, of any size, if since before
+/* The extent that has been unused longest, of any size, if that was before
  * @before. */
 static FmExtent *
 cache_take_oldest (FmCache *cache, gint64 before)
@@ -110,7 +111,7 @@ keep_memory (FmPager *pager, FmExtent *extent)
   pager->cached_bytes += extent->resident_bytes;
   cache_put (&pager->cached, extent);
   fm_stats_set (pager->stats, FM_STAT_EXTENTS_CACHED, pager->cached.n);
-  /* It is as good as room. */
+  /* This is as good as room. */
   fm_pager_wake_waiting (pager);
   fm_pager_wake_readers (pager);
   fm_pager_wake_keeper (pager);
@@ -136,7 +137,7 @@ fm_pager_take_donor (FmPager *pager, FmExtent *extent)
   FmExtent *donor =
       queue != NULL && queue->tail != NULL ? queue->tail->data : NULL;
 
-  /* Of another length, its pages would not be where they are wanted. */
+  /* With another length, its pages would not be where they are wanted. */
   if (donor == NULL || donor->resident_bytes != extent->length
       || extent->resident_bytes > 0
       || !atomic_load (&pager->arena->dontunmap_works))
@@ -193,7 +194,7 @@ fm_pager_vacate (FmPager *pager, FmExtent *extent)
   result = fm_arena_vacate (pager->arena, offset, length);
   if (result == FM_ARENA_DONE && extent->disk_bytes > 0)
     fm_backing_file_drop_cache (pager->file, offset, extent->disk_bytes);
-  /* Space with holes can't be used again as it is. That of an inherited extent
+  /* Space with holes can't be reused as it is. The space of an inherited extent
    * is the parent's. */
   if (extent->holes > 0 && !atomic_load (&pager->inherited)
       && fm_backing_file_punch (pager->file, offset, length, extent->disk_bytes)
@@ -231,7 +232,7 @@ fm_pager_reclaim_memory (FmPager *pager, gint64 before)
 void
 fm_pager_put_away (FmPager *pager, FmExtent *extent)
 {
-  /* A child of a fork hands out no more of these. */
+  /* A child of a fork no longer hands these out. */
   if (atomic_load (&pager->inherited) || extent->holes > 0
       || pager->resident_bytes > fm_pager_budget (pager))
     fm_pager_vacate (pager, extent);
@@ -261,7 +262,7 @@ fm_pager_settle (FmPager *pager, FmExtent *extent, FmState state)
 
 /* ---- disk space ---- */
 
-/* Space was given back: what failed for want of it may be tried again. */
+/* Space was given back: what failed for lack of it may be tried again. */
 static void
 note_punched (FmPager *pager, gsize bytes)
 {
@@ -306,7 +307,8 @@ free_chunks (FmExtent *extent)
   return (guint) __builtin_popcountll (atomic_load (&extent->free_chunks));
 }
 
-/* Punches the runs of free chunks, without the lock; returns how many. */
+/* Punches the runs of free chunks, without the lock; returns how many
+ * chunks. */
 static guint
 punch_runs (FmPager *pager, FmExtent *extent)
 {
@@ -327,9 +329,9 @@ punch_runs (FmPager *pager, FmExtent *extent)
   return punched;
 }
 
-/* Punches the free chunks of a spilled extent whose blocks are partly gone. The
- * extent is SWAPPING meanwhile, so nobody fills it; a block that is cut from a
- * free chunk nevertheless has no contents yet. */
+/* Punches the free chunks of a spilled extent some of whose blocks are gone.
+ * The extent is SWAPPING meanwhile, so no thread fills it; a block that is
+ * nevertheless cut from a free chunk has no contents yet. */
 static void
 punch_free_chunks (FmPager *pager, FmExtent *extent)
 {
@@ -342,7 +344,7 @@ punch_free_chunks (FmPager *pager, FmExtent *extent)
   punched = punch_runs (pager, extent);
   fm_pager_return (pager);
 
-  /* What was punched before is among them. */
+  /* This includes what was punched before. */
   if (punched > extent->holes) {
     gsize chunk = extent->length / FM_CHUNKS;
     gsize freed = MIN ((punched - extent->holes) * chunk, extent->disk_bytes);
@@ -382,7 +384,7 @@ fm_pager_reclaim_holes (FmPager *pager)
 }
 
 /* A filled extent has disk space that it will need only when it is spilled
- * again. It is WRITING meanwhile: anybody may pin it. */
+ * again. It is WRITING meanwhile: any thread may pin it. */
 static gboolean
 reclaim_resident (FmPager *pager)
 {
@@ -394,7 +396,8 @@ reclaim_resident (FmPager *pager)
        link = link->next) {
     FmExtent *candidate = link->data;
 
-    /* In this order: of one that is WRITING another writer has the figure. */
+    /* In this order: while an extent is WRITING, another writer owns its
+     * figure. */
     if (FM_WORD_STATE (atomic_load (&candidate->word)) == FM_RESIDENT
         && candidate->disk_bytes > 0)
       extent = candidate;

@@ -4,21 +4,22 @@
  *
  * pager-spill.c: resident extents are written out.
  *
- * The extent is WRITING while its bytes go to the file at its own offset;
- * whoever maps it meanwhile may do so at once. If nobody has it mapped at the
- * end, and nobody had it mapped for writing in between, it becomes SWAPPING,
- * the file is mapped over it, and it is SPILLED. A reader who looks without a
- * map sees the same bytes before and after.
+ * The extent is WRITING while its bytes go to the file at its own offset; any
+ * thread may map it meanwhile without waiting. If it is not mapped at the end,
+ * and was not mapped for writing in between, it becomes SWAPPING, the file is
+ * mapped over it, and it is SPILLED. A reader without a map sees the same bytes
+ * before and after.
  */
 #include "pager-private.h"
 
 #include <errno.h>
 
-/* After one spill that failed another extent is tried; after more than that in
- * a row, none for a while, unless disk space was given back. */
+/* After one failed spill, another extent is tried; after two or more in a row,
+ * none for this long, unless disk space was given back. */
 #define BACKOFF ((gint64) 1000000)
 
-/* An extent that was in use while it was written is left alone for a while. */
+/* An extent that was in use while it was written is left alone for this
+ * long. */
 #define RESPITE ((gint64) 100000)
 
 static gboolean
@@ -29,8 +30,8 @@ is_wanted_again (FmExtent *extent)
   return FM_WORD_PINS (word) > 0 || (word & FM_TOUCHED) != 0;
 }
 
-/* Writes the extent out, in pieces so that it can be given up early. 0, an
- * errno, or ECANCELED if it is in use again. */
+/* Writes the extent out, in pieces so that it can be given up early. Returns 0,
+ * an errno, or ECANCELED if it is in use again. */
 static int
 write_extent (FmPager *pager, FmExtent *extent)
 {
@@ -111,7 +112,7 @@ warn_spill_failed (FmPager *pager, int error)
         g_strerror (error));
 }
 
-/* An extent whose spill did not come about is resident again. */
+/* An extent whose spill did not succeed is resident again. */
 static void
 give_up_spill (FmPager *pager, FmExtent *extent, int error)
 {
@@ -164,9 +165,10 @@ finish_spill (FmPager *pager, FmExtent *extent)
   fm_pager_settle (pager, extent, FM_SPILLED);
 }
 
-/* Whether the file has the same bytes: it was filled from there and not mapped
- * for writing since, nor written by whoever kept a pointer. Without the lock.
- * Of a stream of which this is the first such extent no hash was taken yet. */
+/* Whether the file has the same bytes: the extent was filled from there and has
+ * not been written since, neither through a map nor through a stale pointer.
+ * Without the lock. No hash exists yet for the first such extent of a
+ * stream. */
 static gboolean
 is_in_file (FmPager *pager, FmExtent *extent)
 {
@@ -196,7 +198,7 @@ fm_pager_spill (FmPager *pager, FmExtent *extent)
   if (is_in_file (pager, extent)) {
     fm_stats_add (pager->stats, FM_STAT_CLEAN_SPILLS, 1);
   } else {
-    /* What the file gets now is not what the hash is of. */
+    /* The file now gets something other than what was hashed. */
     extent->has_hash = FALSE;
     error = write_extent (pager, extent);
   }

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager-state.c: what all files of the pager stand on: its lock, its lists, who
- * is told when they change, and the time that transfers take.
+ * pager-state.c: the base of all files of the pager: its lock, its lists, whom
+ * to notify when they change, and the time that transfers take.
  */
 #include "pager-private.h"
 
@@ -152,7 +152,7 @@ fm_pager_remove_spilled (FmPager *pager, FmExtent *extent)
   fm_stats_sub (pager->stats, FM_STAT_SPILLED_BYTES, extent->length);
 }
 
-/* ---- who is told ---- */
+/* ---- whom to notify ---- */
 
 FmPatience *
 fm_pager_first_in_line (FmPager *pager, FmRoomKind kind)

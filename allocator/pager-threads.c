@@ -2,11 +2,11 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pager-threads.c: who spills, fills ahead, and gives back.
+ * pager-threads.c: the threads that spill, fill ahead, and give back.
  *
- * Two writers and two readers start with the first need for a spill, the keeper
+ * Two writers and two readers start when the first spill is needed, the keeper
  * with the first extent that becomes unused. The keeper gives back what has
- * been unused for a while, and sleeps without a timer when nothing is.
+ * been unused for a while, and sleeps without a timer when nothing is unused.
  */
 #include "pager-private.h"
 #include "seam.h"
@@ -28,9 +28,9 @@ writer (gpointer data)
         !pager->frozen && (urgent || fm_pager_is_pressed (pager));
     FmExtent *victim;
 
-    /* More cached memory than is on its way from consumer to producer goes
-     * before any block has to; first of all to the fills, which use it as it
-     * is. */
+    /* Cached memory beyond what is on its way from consumer to producer goes
+     * before any block has to; it goes to the fills first, which can use it as
+     * it is. */
     if (pressed && pager->cached_bytes > pager->window) {
       if (urgent && fm_pager_reclaim_memory (pager, G_MAXINT64))
         continue;
@@ -39,14 +39,14 @@ writer (gpointer data)
     victim = pressed ? fm_pager_pick_victim (pager, urgency) : NULL;
     if (victim != NULL) {
       if (fm_extent_commit (victim, FM_RESIDENT, FM_WRITING)) {
-        /* Else a stream might go on cutting blocks from it. */
+        /* Otherwise a stream might go on cutting blocks from it. */
         atomic_store_explicit (&victim->full, TRUE, memory_order_relaxed);
         fm_pager_spill (pager, victim);
       }
       continue;
     }
-    /* Who waits for room in vain is to find out; not who only has to wait until
-     * more may be spilled. */
+    /* Threads that wait for room in vain must find out; not those that only
+     * have to wait until more may be spilled. */
     if (pager->in_flight == 0 && !pager->frozen && until == G_MAXINT64)
       fm_pager_wake_waiting (pager);
     if (fm_now () < pager->no_spill_before)
@@ -60,13 +60,13 @@ writer (gpointer data)
   return NULL;
 }
 
-/* Takes the room for a fill that nobody waits for, if that is all right. */
+/* Takes the room for a fill that no thread waits for, if permissible. */
 static gboolean
 take_room_ahead (FmPager *pager, FmExtent *extent)
 {
   gsize missing = extent->length - MIN (extent->length, extent->resident_bytes);
 
-  /* With a small budget that would only have to be spilled again. */
+  /* With a small budget it would only have to be spilled again. */
   if (!fm_pager_may_overtake (pager)
       || (fm_pager_somebody_waits (pager) && missing > pager->fill_room))
     return FALSE;
@@ -91,8 +91,8 @@ reader (gpointer data)
     gboolean has_room = extent != NULL && pager->cached_bytes <= pager->window
         && take_room_ahead (pager, extent);
 
-    /* Cached memory is the next allocation's first of all, which would
-     * otherwise have to touch fresh pages while somebody waits for it. */
+    /* Cached memory is first of all for the next allocation, which would
+     * otherwise have to touch fresh pages while a producer waits for it. */
     if (extent != NULL && !has_room && !fm_pager_somebody_waits (pager))
       donor = fm_pager_take_donor (pager, extent);
     if (!has_room && donor == NULL && extent != NULL
@@ -119,7 +119,7 @@ reader (gpointer data)
         break;
       case FM_FILL_NO_MEMORY:
       case FM_FILL_IO_ERROR:
-        /* Whoever needs it will try again, and be told. */
+        /* A thread that needs it will try again, and see the error. */
         fm_pager_stop_reading_ahead (pager, extent->order.stream);
         break;
       case FM_FILL_GONE:
@@ -154,8 +154,8 @@ fm_pager_start_threads (FmPager *pager)
     if (thread[i] == NULL && error == 0)
       error = errno;
   }
-  /* One writer is enough to work with; without readers every fill is done by
-   * whoever needs it. */
+  /* One writer is enough; without readers, each thread that needs a fill does
+   * it itself. */
   if (thread[0] == NULL && fm_first_time (&pager->warned_threads))
     fm_warning ("no thread can be started to write buffers to disk (%s): they "
                 "stay in memory. %s",
@@ -176,7 +176,7 @@ look_if_due (FmPager *pager)
   if (!fm_pager_is_watchful (pager) || pager->frozen
       || fm_now () < pager->look_before)
     return FALSE;
-  /* Somebody else may be looking. */
+  /* Another thread may be looking. */
   pager->look_before = fm_now () + LOOK_AGAIN;
   /* A fork waits for what is opened there. */
   fm_pager_leave (pager);
@@ -191,7 +191,7 @@ look_if_due (FmPager *pager)
   return TRUE;
 }
 
-/* Looks after what is unused, and at the memory that is left. */
+/* Gives back what is unused, and looks at the memory that is left. */
 static gpointer
 keeper (gpointer data)
 {
@@ -215,7 +215,7 @@ keeper (gpointer data)
       pager->n_kept = 0;
       until = fm_now () + pager->config.keep_unused;
     }
-    /* The end of a fork is told. */
+    /* The end of a fork wakes this thread. */
     if (fm_pager_is_watchful (pager) && !pager->frozen)
       until = MIN (until, pager->look_before);
     if (until != G_MAXINT64) {
@@ -260,7 +260,7 @@ fm_pager_stop_threads (FmPager *pager)
   /* The threads of a parent do not exist in its child. */
   if (atomic_load (&pager->inherited))
     return;
-  /* It may have started the others. */
+  /* The keeper may have started the others. */
   if (pager->keeper != NULL)
     fm_thread_join (pager->keeper);
   fm_pager_unwatch_pressure (pager);

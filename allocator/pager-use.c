@@ -4,19 +4,19 @@
  *
  * pager-use.c: how much is used of what is filled.
  *
- * From its fill until an extent is released or spilled again the blocks of it
- * that somebody maps are counted. Of a stream whose fills are mostly in vain
- * nothing is read ahead, and single blocks are lent (pager-loans.c).
+ * From an extent's fill until it is released or spilled again, the blocks of it
+ * that are mapped are counted. A stream whose fills are mostly in vain is not
+ * read ahead, and its single blocks are lent (pager-loans.c).
  *
- * Locking: the blocks are counted without a lock, by relaxed atomics: a count
- * that is wrong makes a worse choice. The rest with the pager's lock held.
+ * Locking: the blocks are counted without a lock, by relaxed atomics: a wrong
+ * count only makes a worse choice. The rest with the pager's lock held.
  */
 #include "pager-private.h"
 
-/* What was used of an extent is taken over about so many. */
+/* The use of extents is averaged over about this many. */
 #define USE_OVER 4
 
-/* More than this unused, and nothing is read ahead. */
+/* If more than this is unused, nothing is read ahead. */
 #define MUCH_UNUSED 0.5
 
 void
@@ -24,7 +24,7 @@ fm_pager_note_used (const FmBlock *block)
 {
   FmExtent *extent = block->extent;
 
-  /* Two who read at once may count a block twice, or not at all. */
+  /* Two readers at once may count a block twice, or not at all. */
   if (block->start
       == atomic_load_explicit (&extent->used_last, memory_order_relaxed))
     return;

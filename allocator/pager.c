@@ -9,19 +9,19 @@
  */
 #include "pager-private.h"
 
-/* A stream has one extent open, reads another, and has more on their way: of
- * its share of the budget an extent takes one part in so many. */
+/* A stream has one extent open, reads another, and has more on their way: an
+ * extent takes one such part of the stream's share of the budget. */
 #define EXTENTS_OF_A_STREAM 16
 
-/* That share is taken over about so many of its extents. It is never quite as
- * much as that of N streams that are alike, or of one that is alone but for its
- * encoder's few bytes. */
+/* That share is averaged over about this many of its extents. As measured it is
+ * always a little less than that of N equal streams, or of one that is alone
+ * but for its encoder's few bytes; ABOUT makes up for that. */
 #define SHARE_OVER 8
 #define ABOUT 0.0625
 
 /* ---- handing out and taking back ---- */
 
-/* Whole huge pages only where they begin at one. */
+/* Aligned to huge pages only if it contains whole ones. */
 static guint
 alignment_of (FmPager *pager, guint n_granules)
 {
@@ -42,8 +42,8 @@ take_run (FmPager *pager, guint n_granules, guint *ret_first)
   return FALSE;
 }
 
-/* The extent for a run that is free, disk space first; NULL if there is none.
- * Releases the lock only when it has to give space back to find one. */
+/* The extent for a free run, preferably one with disk space; NULL if there is
+ * none. Releases the lock only when it has to give space back to find one. */
 static FmExtent *
 take_retained (FmPager *pager, guint n_granules)
 {
@@ -220,7 +220,7 @@ fm_pager_extent_size (FmPager *pager, guint number, gsize used, gsize least)
 
   fm_pager_lock (pager);
   if (stream->extent_size > 0) {
-    /* Where a little is left over, it is full all the same. */
+    /* If only a little is left over, it counts as full. */
     if (stream->alone > 0)
       used = stream->alone;
     else if (used >= stream->extent_size / 2)
@@ -229,7 +229,8 @@ fm_pager_extent_size (FmPager *pager, guint number, gsize used, gsize least)
     stream->all += (gdouble) (pager->handed_out - stream->handed_out)
         - stream->all / SHARE_OVER;
     share = stream->own / MAX (MAX (stream->all, stream->own), 1);
-    /* By one step at a time: many who begin at once all seem to be alone. */
+    /* By one step at a time: many streams that begin at once all seem to be
+     * alone. */
     while (size < MIN (2 * stream->extent_size, pager->extent_size)
         && (gdouble) (2 * size) <= (gdouble) fm_pager_budget (pager) * share
                 * (1 + ABOUT) / EXTENTS_OF_A_STREAM)
@@ -271,7 +272,7 @@ fm_pager_release (FmPager *pager, FmExtent *extent)
     case FM_WRITING:
     case FM_SWAPPING:
     case FM_FILLING:
-      /* Whoever is at it finishes, and puts it where it belongs. */
+      /* The thread that works on it finishes, and puts it where it belongs. */
       extent->dead = TRUE;
       break;
     case FM_SPILLED:
