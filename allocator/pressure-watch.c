@@ -18,11 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Some program waited for memory for 200 ms of 2 s: the shortest window that
+/* Some program stalled for memory for 200 ms of 2 s: the shortest window that
  * the kernel grants to programs without privileges. */
 #define TRIGGER "some 200000 2000000"
 
-/* Who says it more often is heard so often. In ms. */
+/* Notifications that come more often are heard only this often. In ms. */
 #define PAUSE 500
 
 struct _FmPressureWatch
@@ -32,14 +32,14 @@ struct _FmPressureWatch
   int fd;
   FmFileIdentity identity;
   gboolean is_fifo;
-  int stop[2]; /* a pipe: what is written there ends the thread */
+  int stop[2]; /* a pipe: a byte written there ends the thread */
   FmFileIdentity stop_identity;
   atomic_bool stopping;
   FmThread *thread;
   FmPressureWatch *next; /* that was left */
 };
 
-/* To threads that nobody can end. */
+/* Watches of threads that can't be ended. */
 static _Atomic (FmPressureWatch *) left;
 
 static const gchar *
@@ -48,7 +48,8 @@ get_variable (const gchar *name)
   return getauxval (AT_SECURE) == 0 ? g_getenv (name) : NULL;
 }
 
-/* Of the service manager; it may also say that there is nothing to watch. */
+/* What the service manager names; it may also say that there is nothing to
+ * watch. */
 static gchar *
 path_of_manager (const gchar *path, GBytes **ret_trigger)
 {
@@ -80,7 +81,7 @@ fm_pressure_watch_path (const gchar *root, GBytes **ret_trigger)
                       : g_strconcat (root, "/proc/pressure/memory", NULL);
 }
 
-/* -1 if it can't be watched. */
+/* Opens what is to be watched; -1 if that can't be done. */
 static int
 open_file (FmPressureWatch *watch, const gchar *path, GBytes *trigger)
 {
@@ -104,8 +105,8 @@ open_file (FmPressureWatch *watch, const gchar *path, GBytes *trigger)
   return -1;
 }
 
-/* FALSE if that is the end. A program that closes all descriptors has closed
- * this one, and may have something else by its number. */
+/* FALSE if no more can come. A program that closes all descriptors has closed
+ * this one, and its number may refer to something else. */
 static gboolean
 has_said (FmPressureWatch *watch, short events)
 {
@@ -145,8 +146,8 @@ wait_for_it (gpointer data)
   }
 }
 
-/* A program that closes all descriptors may have something else by these
- * numbers. */
+/* In a program that closes all descriptors, these numbers may refer to
+ * something else. */
 static gboolean
 is_ours (int fd, const FmFileIdentity *identity)
 {
@@ -205,8 +206,8 @@ fm_pressure_watch_new (
   return NULL;
 }
 
-/* Where the program has closed the pipe, nobody can end the thread, which
- * sleeps on: it is left what it looks at when it wakes up. */
+/* If the program has closed the pipe, there is no way to end the thread, which
+ * sleeps on: it keeps what it looks at when it wakes up. */
 void
 fm_pressure_watch_free (FmPressureWatch *watch)
 {

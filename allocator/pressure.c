@@ -8,23 +8,24 @@
 
 #define MIB ((guint64) 1 << 20)
 
-/* So many programs may take so much before they look again, and the margin is
- * there still. */
+/* If this many programs each take a step before they look again, the margin is
+ * still there. */
 #define STEP_PART 64
 #define STEP_MIN (MIB / 4)
 #define STEP_MAX (8 * MIB)
 
-/* A budget comes back in so many seconds, if there is room; and of that room
- * one program takes such a part at a time. */
+/* A budget comes back in this many seconds, if there is room; and one program
+ * takes this part of that room at a time. */
 #define RETURN_SECONDS 16
 #define RETURN_PART 8
 
-/* Somebody who takes so much a second is to be noticed within the margin. */
+/* A program that takes this much a second is to be noticed within the
+ * margin. */
 #define TAKEN_A_SECOND (256 * MIB)
 #define INTERVAL_MAX G_USEC_PER_SEC
 #define INTERVAL_MIN (G_USEC_PER_SEC / 10)
 
-/* Where programs wait for memory although some seems to be left, such a part
+/* Where programs stall for memory although some seems to be left, this part
  * goes each time that the kernel says so. */
 #define STALL_PART 4
 
@@ -48,7 +49,7 @@ fm_pressure_budget (const FmHeadroom *memory, gsize in_force, gsize ceiling,
   return (gsize) CLAMP (wanted, MIN (floor, ceiling), ceiling);
 }
 
-/* 0 if there is less than the margin. */
+/* How much is left before the margin; 0 if it is less than the margin. */
 static guint64
 before_margin (const FmHeadroom *memory)
 {

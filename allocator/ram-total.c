@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * ram-total.c: see ram-total.h. The file is read and written, not mapped:
- * somebody may cut it short.
+ * ram-total.c: see ram-total.h. The file is read and written, not mapped,
+ * because another program may truncate it.
  */
 #include "ram-total.h"
 
@@ -19,13 +19,13 @@
 
 #define FILE_NAME "ram-total"
 
-/* The first row is the magic's; its end is the version. */
+/* The first row is the magic's; the magic ends in the version. */
 #define MAGIC "filemem-ram-total 1"
 #define N_ROWS 256
 
 typedef struct
 {
-  guint64 group; /* only who says the same shares */
+  guint64 group; /* only programs with the same group share */
   FmClaim claim;
   guint64 unused;
 } Row;
@@ -49,7 +49,7 @@ struct _FmRamTotal
 
 /* ---- who gets how much ---- */
 
-/* Everybody may take so much, and nobody more. */
+/* The level up to which every program may take memory, and none beyond. */
 static guint64
 level (guint64 total, const FmClaim *claims, guint n)
 {
@@ -102,7 +102,7 @@ fm_ram_total_new (const gchar *dir, guint64 bytes)
 static void
 leave (FmRamTotal *total)
 {
-  /* Not what the program may have opened by that number since. */
+  /* Not a file that the program has since opened under that number. */
   if (total->fd >= 0
       && fm_seam_check_file (total->fd, &total->identity) != EBADF)
     close (total->fd);
@@ -142,7 +142,8 @@ write_slot (int fd, guint row, const Slot *slot)
   return length == sizeof *slot;
 }
 
-/* Writes the magic where there is nothing; two who do so write the same. */
+/* Writes the magic where there is none; two programs that do so write the
+ * same. */
 static gboolean
 has_magic (int fd)
 {
@@ -156,7 +157,7 @@ has_magic (int fd)
       && memcmp (&found, &expected, sizeof found) == 0;
 }
 
-/* FALSE if all are taken, or the kernel has no such locks. */
+/* FALSE if all rows are taken, or the kernel has no such locks. */
 static gboolean
 take_row (FmRamTotal *total, int fd)
 {
@@ -209,7 +210,7 @@ join (FmRamTotal *total)
   total->fd = fd;
 }
 
-/* Where a program closes all descriptors, the row goes with its lock. */
+/* If the program closes all descriptors, the row goes with its lock. */
 static gboolean
 is_there (FmRamTotal *total)
 {
@@ -220,7 +221,7 @@ is_there (FmRamTotal *total)
   return total->fd >= 0;
 }
 
-/* All of @group that claim anything, behind the own one. */
+/* The claims of all programs of @group that have one, after our own. */
 static guint
 read_claims (FmRamTotal *total, guint64 group, FmClaim *claims)
 {
@@ -252,7 +253,8 @@ fm_ram_total_claim (
   if ((is_nobody && total->is_nobody) || !is_there (total))
     return total->bytes;
   total->is_nobody = is_nobody;
-  /* First the own one: of two that come at once, one sees the other. */
+  /* Writes our own row first: of two programs that come at once, one sees the
+   * other. */
   if (!write_slot (total->fd, total->own, &own) || is_nobody)
     return total->bytes;
   n = read_claims (total, group, claims);

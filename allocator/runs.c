@@ -10,7 +10,7 @@
  */
 #include "runs.h"
 
-/* Runs that are looked at for one that is aligned as it is. */
+/* How many runs are checked for one that is suitably aligned as it is. */
 #define CANDIDATES 16
 
 struct _FmRuns
@@ -94,8 +94,8 @@ fits (const Run *run, guint n, guint align, guint *ret_first)
   return run->length >= n && run->length - n >= skip;
 }
 
-/* The best fit that is aligned as it is, among a few; else one that is long
- * enough wherever it begins. */
+/* The best fit, among a few, that is suitably aligned as it is; otherwise one
+ * that is long enough wherever it begins. */
 static const Run *
 find_run (FmRuns *runs, guint n, guint align, guint *ret_first)
 {

@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Sanitizers make frames larger. */
+/* Sanitizers make stack frames larger. */
 #if defined(__SANITIZE_ADDRESS__) || defined(FM_THREAD_SANITIZER)
 #define FM_SANITIZED 1
 #elif defined(__has_feature)
@@ -41,7 +41,7 @@ fm_seam_set_hook (FmSeamHook hook)
   atomic_store (&seam_hook, hook);
 }
 
-/* What the hook wants of the call. */
+/* The hook's answer for the call. */
 static inline int
 ask (FmCall call, void *address, gsize length, int flags)
 {
@@ -64,8 +64,8 @@ refused (FmCall call, void *address, gsize length, int flags)
   return TRUE;
 }
 
-/* The same of a call that moves *@length bytes, or fewer if the hook says so.
- */
+/* The same for a call that moves *@length bytes, or fewer if the hook says
+ * so. */
 static inline gboolean
 refused_bytes (FmCall call, void *address, gsize *length)
 {
@@ -130,7 +130,7 @@ fm_seam_mincore (void *address, gsize length, unsigned char *ret_pages)
   return mincore (address, length, ret_pages);
 }
 
-/* Not in the headers of older systems. */
+/* Missing from the headers of older systems. */
 #ifndef SYS_cachestat
 #define SYS_cachestat 451
 #endif
@@ -334,8 +334,9 @@ fm_seam_preadv (int fd, const struct iovec *parts, int n_parts, off_t offset)
   return preadv (fd, parts, n_parts, offset);
 }
 
-/* ext4 with data=journal, and what encrypts or compresses, takes the flag and
- * goes through the page cache all the same; since Linux 6.1 it says so. */
+/* ext4 with data=journal, and file systems that encrypt or compress, accept the
+ * flag and go through the page cache all the same; since Linux 6.1 the kernel
+ * says so. */
 static gboolean
 heeds_direct (int fd)
 {
@@ -460,8 +461,8 @@ run_thread (void *data)
   return NULL;
 }
 
-/* Static thread-local storage, which is the program's to size, is cut from the
- * stack as well. glibc tells how much that is, to those who ask. */
+/* Static thread-local storage, whose size depends on the program, is cut from
+ * the stack as well. glibc tells how much that is, if asked. */
 extern size_t __pthread_get_minstack (const pthread_attr_t *attributes)
     __attribute__ ((weak));
 
@@ -485,7 +486,7 @@ create (FmThread *thread)
   return error;
 }
 
-/* EAGAIN is all that pthread_create() says: was it the stack? */
+/* pthread_create() says no more than EAGAIN: was the stack the cause? */
 static gboolean
 stack_fits (void)
 {

@@ -141,8 +141,8 @@ fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS])
   guint64 frees = 0, freed_bytes = 0, minor, major;
   guint i;
 
-  /* Frees before allocations, so that nothing seems freed that was not yet
-   * allocated. */
+  /* Reads frees before allocations, so that nothing seems freed that was not
+   * yet allocated. */
   for (i = 0; i < FM_STATS_SHARDS; i++) {
     frees += atomic_load (&stats->shard[i].frees);
     freed_bytes += atomic_load (&stats->shard[i].freed_bytes);
@@ -184,7 +184,7 @@ fm_stats_snapshot (FmStats *stats, guint64 ret_values[FM_N_STATISTICS])
   ret_values[FM_STAT_MAP_WAIT_P999_NS] =
       MIN (fm_histogram_percentile (waits, 999), longest);
 
-  /* The kernel counts those of a child from zero. */
+  /* The kernel counts the page faults of a child from zero. */
   page_faults (&minor, &major);
   if (getpid () == stats->process) {
     minor = difference (minor, stats->minor_faults_before);

@@ -4,11 +4,11 @@
  *
  * store.c: see store.h.
  *
- * The heap asks nobody for extents and the pager knows no blocks: this file
+ * The heap asks nothing for extents and the pager knows no blocks: this file
  * carries extents from one to the other. A fresh one goes from the pager to the
  * thread's stream; one whose last block is gone goes back.
  *
- * Locking: room_lock guards only the wait for `size`, and whether it is in
+ * Locking: room_lock guards only the wait for `size`, and whether that is in
  * vain.
  */
 #include "store.h"
@@ -25,15 +25,15 @@
 #define GIB ((guint64) 1 << 30)
 
 /* Extents for small blocks: those of a fast stream, and those of many slow
- * ones. The latter are the granule of the arena. */
+ * ones. The latter are one granule of the arena. */
 #define EXTENT_MAX (4 * MIB)
 #define EXTENT_MIN (128 * KIB)
 /* The least budget. */
 #define BUDGET_MIN (4 * MIB)
-/* The longest extents are such a part of the budget. */
+/* The longest extents are this part of the budget. */
 #define EXTENTS_MIN 16
-/* Larger blocks may have an extent of their own: who has one mapped keeps no
- * other in memory, and what brings it back brings back no other. */
+/* Larger blocks may have an extent of their own: a pin on such a block keeps no
+ * other in memory, and a fill for it brings back no other. */
 #define SMALL_MAX (128 * KIB)
 /* What one stream takes of the budget while it is written and read. */
 #define STREAM_BYTES (512 * KIB)
@@ -44,15 +44,15 @@
 #define RAM_MIN (32 * MIB)
 #define RAM_MAX ((guint64) 1 * GIB)
 /* Of what the limits on addresses and data leave, the program keeps as much as
- * filemem takes: alone it would have had all of it. */
+ * filemem takes: without filemem it would have had all of it. */
 #define LIMIT_SHARE 2
 #define ADDRESS_LIMIT                                                    \
   (sizeof (gpointer) == 4                                                \
           ? "the limit on address space (ulimit -v; 32 bits have 3 GiB)" \
           : "the limit on address space (ulimit -v)")
 /* The limit on data counts whole mappings, and an extent's run may be twice as
- * long as its bytes; staging comes on top. So a budget of a fifth is less than
- * half of the data. */
+ * long as its bytes; staging comes on top. So a budget of a fifth takes less
+ * than half of the data. */
 #define DATA_SHARE 5
 #define RESERVE_PERCENT 5
 #define RESERVE_MAX ((guint64) 1 * GIB)
@@ -70,13 +70,13 @@ struct _FmStore
   FmArena *arena;
   FmHeap *heap;
   FmPager *pager;
-  FmRamTotal *total; /* that the pager shares; or NULL */
+  FmRamTotal *total; /* which the pager shares; or NULL */
   FmStats *stats;
 
   FmMutex room_lock;
   FmCond room;                  /* something was given back */
-  gboolean in_vain;             /* the last one who waited waited in vain */
-  atomic_uint waiting_for_room; /* who waits, and one more for `in_vain` */
+  gboolean in_vain;             /* the last wait was in vain */
+  atomic_uint waiting_for_room; /* waiting threads, plus one for `in_vain` */
 };
 
 /* ---- creation ---- */
@@ -162,7 +162,7 @@ refuse (GError **error, const gchar *why)
   return FALSE;
 }
 
-/* The file as long as the arena; both shrink where a limit asks for it. */
+/* Makes the file as long as the arena; both shrink if a limit requires it. */
 static gboolean
 make_arena (FmStore *store, gboolean dontdump, GError **error)
 {
@@ -206,7 +206,7 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   return TRUE;
 }
 
-/* 0 asks for as little as there can be. */
+/* A budget of 0 asks for as little as possible, which is no reason to warn. */
 static void
 warn_of_small_budget (const FmOptions *options, gsize budget)
 {
@@ -222,7 +222,7 @@ warn_of_small_budget (const FmOptions *options, gsize budget)
       wanted, least);
 }
 
-/* NULL if it is this program's own. */
+/* NULL if the budget is this program's own. */
 static FmRamTotal *
 share_budget (const FmOptions *options, gsize budget)
 {
@@ -315,7 +315,8 @@ fm_store_new (const FmOptions *options, FmStats *stats, GError **error)
   return store;
 }
 
-/* Returns what the stream has open, so that it can be given up. */
+/* Opens @fresh in the stream; closes what the stream had open before, and gives
+ * that back if no block is left in it. */
 static void
 close_stream (FmStore *store, guint stream, FmExtent *fresh)
 {
@@ -383,7 +384,7 @@ from_acquire (FmAcquireResult result)
 static FmStoreResult
 alloc_large (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
 {
-  /* An extent starts at a multiple of the granule only. */
+  /* An extent only starts at a multiple of the granule. */
   gsize slack = align >= store->table.granule ? align : 0;
   FmStoreResult result;
   FmExtent *extent;
@@ -410,8 +411,8 @@ alloc_large (FmStore *store, gsize size, gsize align, FmStoreBlock *ret_block)
   return FM_STORE_DONE;
 }
 
-/* An extent that is mostly free and can take blocks again, or NULL. One that is
- * spilled is worth the fill only where there is nothing else. */
+/* An extent that is mostly free and can take blocks again, or NULL. A spilled
+ * one is worth the fill only if there is nothing else. */
 static FmExtent *
 open_again (FmStore *store, gsize size, gsize align, gboolean may_fill)
 {
@@ -424,9 +425,10 @@ open_again (FmStore *store, gsize size, gsize align, gboolean may_fill)
   return NULL;
 }
 
-/* Whether the block has an extent of its own. Several to a long extent move
- * faster; but not where much of the budget is mapped, nor where the stream's
- * extents, which are @extent_size long, are too short for more than one. */
+/* Whether the block gets an extent of its own. Several blocks in a long extent
+ * move faster; but not where much of the budget is mapped, nor where the
+ * stream's extents, which are @extent_size long, are too short for more than
+ * one. */
 static gboolean
 is_on_its_own (FmStore *store, gsize size, gsize align, gsize extent_size)
 {
@@ -519,13 +521,13 @@ fm_store_alloc (FmStore *store, gsize size, gsize align, gint64 patience,
   start = fm_now ();
   deadline = start + patience;
   fm_mutex_lock (&store->room_lock);
-  /* The blocks of a pool never come back, and who waits for them again waits
-   * for nothing again. */
+  /* The blocks of a pool never come back: after one wait in vain, another would
+   * be in vain too. */
   waits = in_time = !store->in_vain;
   atomic_fetch_add (&store->waiting_for_room, 1);
   while (in_time) {
-    /* The lock is not held while the pager may wait for the disk; what is
-     * given back meanwhile is found at the next look. */
+    /* The lock is not held while the pager may wait for the disk; the next look
+     * finds what is given back meanwhile. */
     fm_mutex_unlock (&store->room_lock);
     result = alloc_once (store, size, align, ret_block);
     fm_mutex_lock (&store->room_lock);
@@ -579,7 +581,7 @@ fm_store_unmap (
       (flags & FM_PIN_WRITE) != 0 ? this_stream (store) : 0);
 }
 
-/* ---- what there is to know ---- */
+/* ---- queries ---- */
 
 guint64
 fm_store_size (const FmStore *store)

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-/* Without it each use is a call into the dynamic linker. */
+/* Without this attribute each use is a call into the dynamic linker. */
 _Thread_local guint fm_thread_number_plus_one
     __attribute__ ((tls_model ("initial-exec")));
 
@@ -21,7 +21,7 @@ static _Atomic guint64 writers_used[FM_WRITERS / WORD_BITS]; /* a bit each */
 static atomic_uint n_writers_sharing;
 
 static _Atomic guint64 numbers_used; /* a bit each */
-static atomic_uint n_sharing;        /* threads so far that found none free */
+static atomic_uint n_sharing;        /* threads so far that found no free one */
 
 /* At the end of a thread. What it still does after this counts under a number
  * that it takes anew. */
@@ -98,7 +98,7 @@ fm_writer_number_take (void)
       return number;
     }
   }
-  /* One of another thread's, which gives it back. */
+  /* Shares the number of another thread, which will give it back. */
   number = atomic_fetch_add (&n_writers_sharing, 1) % FM_WRITERS;
   fm_writer_number_plus_one = number + 1;
   return number;

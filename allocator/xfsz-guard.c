@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * xfsz-guard.c: see xfsz-guard.h. The signal goes to the thread that made the
- * call: to block it there, and to take it from the queue, is enough.
+ * call, so it is enough to block it there and take it from the queue.
  */
 #include "xfsz-guard.h"
 

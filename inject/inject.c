@@ -11,13 +11,14 @@
  * plugin. So when libgstreamer itself asks, the shim loads the plugin by its
  * absolute path and has it make the tracer. gst_init() itself would be the
  * wrong place: it is only one of the ways to initialise GStreamer, and calls
- * inside libgstreamer cannot be interposed. Everything else about g_getenv()
- * stays what GLib does: getenv().
+ * inside libgstreamer cannot be interposed. In every other respect g_getenv()
+ * does what GLib's does: getenv().
  *
  * Next GStreamer asks for GST_TRACERS, to make the tracers that are named
- * there, and is answered without `filemem`: from 1.28 on it switches tracing on
- * for each that it makes, which every pad push of the program would pay for. A
- * GStreamer that is built without tracer hooks never asks for them.
+ * there, and gets an answer without `filemem`: from 1.28 on GStreamer switches
+ * tracing on for each tracer that it makes, which every pad push of the program
+ * would pay for. A GStreamer that is built without tracer hooks never asks for
+ * it.
  *
  * A program may clear its environment before gst_init(). The constructor, which
  * runs before main(), therefore keeps copies of the GST_FILEMEM_* variables;
@@ -25,18 +26,18 @@
  * are not put back with setenv(): other threads may be in getenv().
  *
  * A program may also set a default allocator of its own later. So
- * gst_allocator_set_default() is interposed as well, and the library asked
+ * gst_allocator_set_default() is interposed as well, and asks the library
  * whether filemem's is to stay (the option on-replace). A program that looks
  * the function up in libgstreamer itself (Python does) is not caught.
  *
- * The same with what a program pushes into appsrc by functions: they are
- * interposed, and the plugin gives the real ones what is to be pushed.
+ * The functions by which a program pushes into appsrc are interposed in the
+ * same way: the plugin decides what to push, and passes it to the real ones.
  *
- * Invariants: `active`, `saved` and `self` are written by the constructor
- * alone. The plugin is loaded at most once, by the first caller, who sets
- * `plugin`, `gstreamer` and `tracers`; whoever asks before that has ended, the
- * load itself included, gets the old value and never waits. An answer, once
- * given, is never changed nor freed. There is no lock.
+ * Invariants: only the constructor writes `active`, `saved` and `self`. The
+ * plugin is loaded at most once, by the first caller, which sets `plugin`,
+ * `gstreamer` and `tracers`; a caller that asks before that has ended, which
+ * includes the load itself, gets the old value and never waits. An answer, once
+ * given, is never changed or freed. There is no lock.
  */
 #include "../allocator/tracer-params.h"
 
@@ -68,18 +69,18 @@
 typedef void *(*LoadFile) (const gchar *filename, GError **error);
 typedef void (*SetDefault) (void *allocator);
 
-/* Of the plugin: makes the tracer; of the library: whether it took the
+/* Of the plugin: makes the tracer. Of the library: whether it took the
  * allocator that a program wants as the default. */
 typedef void (*MakeTracer) (const gchar *params);
 typedef gboolean (*TakeReplacement) (void *allocator);
 
 void gst_allocator_set_default (void *allocator);
 
-/* where there is no such library after all */
+/* returned if there is no such library after all */
 #define GST_FLOW_ERROR (-5)
 
 /* gst_app_src_push_buffer() and _buffer_list(), gst_app_src_push_sample() and
- * gst_app_src_end_of_stream(); of the plugin: what stands between. */
+ * gst_app_src_end_of_stream(); and the plugin's functions that wrap them. */
 typedef int (*Push) (void *appsrc, void *item);
 typedef int (*EndOfStream) (void *appsrc);
 typedef int (*PushBy) (void *appsrc, void *item, Push push);
@@ -93,12 +94,12 @@ int gst_app_src_end_of_stream (void *appsrc);
 static bool active;
 /* name, NUL, value, NUL, ..., NUL; NULL if there is nothing to keep */
 static char *saved;
-/* this file; absolute, so that a program may change its directory */
+/* this file; absolute, because a program may change its directory */
 static const char *self;
-/* the plugin, and libgstreamer, once they are there */
+/* the plugin, and libgstreamer, once they are loaded */
 static _Atomic (void *) plugin;
 static _Atomic (void *) gstreamer;
-/* GST_TRACERS for GStreamer, where filemem was in it */
+/* GST_TRACERS for GStreamer, if filemem was in it */
 static _Atomic (const char *) tracers;
 
 static const char *
@@ -109,7 +110,7 @@ base_name (const char *path)
   return slash ? slash + 1 : path;
 }
 
-/* True if one of the strings in LIST, which `:` separates, is NAME. */
+/* True if NAME is one of the strings in LIST, which are separated by `:`. */
 static bool
 list_has (const char *list, const char *name)
 {
@@ -239,7 +240,7 @@ find_plugin (char path[PATH_MAX])
     return false;
   }
 
-  /* Where both were installed, also if they were moved together; the build
+  /* Where both were installed, even if they were moved together; the build
    * tree; where the plugin was to be installed. */
   if (realpath (self, shim)) {
     dir = dirname (shim);
@@ -257,7 +258,7 @@ find_plugin (char path[PATH_MAX])
 }
 
 /* LIBGSTREAMER is the file that asked. dlsym (RTLD_DEFAULT) would not find its
- * functions if the program loaded it RTLD_LOCAL. NULL if that fails. */
+ * functions if the program loaded it RTLD_LOCAL. NULL on failure. */
 static MakeTracer
 load_plugin (const char *libgstreamer)
 {
@@ -272,7 +273,7 @@ load_plugin (const char *libgstreamer)
 
   /* GStreamer does this again, but its g_warning() about a library that cannot
    * be opened kills a program with fatal warnings. RTLD_NOW: a function that
-   * this GStreamer does not have must be missed here, not at its first call. */
+   * this GStreamer lacks must be found missing here, not at its first call. */
   library = dlopen (path, RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     fprintf (stderr, "filemem: cannot load %s: %s\n", path, dlerror ());
@@ -299,7 +300,8 @@ load_plugin (const char *libgstreamer)
     return NULL;
   }
 
-  /* The plugin's reference is kept: it stays for the life of the program. */
+  /* The plugin's reference is kept: the plugin stays for the life of the
+   * program. */
   loaded = load_file (path, &error);
   if (!loaded)
     fprintf (stderr, "filemem: cannot load %s: %s\n", path,
@@ -309,7 +311,7 @@ load_plugin (const char *libgstreamer)
   return loaded ? make_tracer : NULL;
 }
 
-/* The character of an option's name for that of its variable. */
+/* Turns a character of a variable's name into that of the option's. */
 static int
 option_char (int c)
 {
@@ -318,7 +320,7 @@ option_char (int c)
   return c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
 }
 
-/* The variables that the program has removed. */
+/* Writes the variables that the program has removed. */
 static void
 put_removed (FILE *out)
 {
@@ -413,7 +415,7 @@ without_filemem (const char *list)
   return rest;
 }
 
-/* The file of libgstreamer, if that is where CALLER is; else NULL. */
+/* The file of libgstreamer if CALLER is in it; else NULL. */
 static const char *
 libgstreamer_of (const void *caller)
 {
@@ -437,7 +439,7 @@ start_tracer (const char *libgstreamer)
   if (!make_tracer)
     return;
   params = make_params (list);
-  /* Before that changes the environment. */
+  /* Before make_tracer() changes the environment. */
   rest = find_filemem (list) ? without_filemem (list) : NULL;
   make_tracer (params);
   free (params);
@@ -463,8 +465,8 @@ get_tracers (const void *caller)
   return made ? made : getenv (TRACERS_VARIABLE);
 }
 
-/* The function that the shim stands for. LIBRARY is where it is, which may have
- * been loaded RTLD_LOCAL; the caller keeps it there. */
+/* The function that the shim stands in for. LIBRARY is where it is, which may
+ * have been loaded RTLD_LOCAL; the caller keeps it loaded. */
 static void *
 real_function (void *handle, const char *library, const char *name)
 {
@@ -480,7 +482,7 @@ real_function (void *handle, const char *library, const char *name)
   return function;
 }
 
-/* NULL where there is no plugin. */
+/* NULL if there is no plugin. */
 static void *
 plugin_function (const char *name)
 {
