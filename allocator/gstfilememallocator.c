@@ -575,9 +575,9 @@ gst_file_mem_allocator_set_ram (GstFileMemAllocator *allocator, guint64 bytes)
  * gst_file_mem_allocator_get_stats:
  * @allocator: a #GstFileMemAllocator
  *
- * What the allocator holds and has done so far. Every field is a #guint64: a
- * number, bytes, or nanoseconds where the name ends in -ns; gst-filemem(1)
- * lists them. Any thread may call this at any time.
+ * Tells what the allocator holds and has done so far. Every field is a
+ * #guint64: a number, bytes, or nanoseconds where the name ends in -ns;
+ * gst-filemem(1) lists them. Any thread may call this at any time.
  *
  * Returns: (transfer full): a structure named "filemem-stats"
  *

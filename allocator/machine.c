@@ -144,8 +144,8 @@ fm_machine_memory (const gchar *root)
 
 typedef struct
 {
-  guint64 machine; /* all that there is */
-  guint64 limit;   /* the least of those that are less, and whose it is */
+  guint64 machine; /* the machine's memory */
+  guint64 limit;   /* the least limit below that, and its group */
   guint64 group;
   FmHeadroom least; /* so far */
 } Left;
