@@ -250,16 +250,16 @@ fm_machine_make_runtime_dir (const gchar *dir)
   if (fm_seam_stat (above, &status) < 0 || status.st_uid != geteuid ()
       || (fm_seam_mkdir (dir, 0700) < 0 && errno != EEXIST))
     return FALSE;
-  /* Where others may write too (/tmp belongs to root) it may be theirs, or lead
-   * somewhere else. */
+  /* Where other users may write too (/tmp belongs to root), @dir may be theirs,
+   * or a link to somewhere else. */
   return fm_seam_lstat (dir, &status) == 0 && S_ISDIR (status.st_mode)
       && status.st_uid == geteuid () && (status.st_mode & 022) == 0;
 }
 
 /* ---- limits of the process ---- */
 
-/* At most @most. @field of /proc/self/status says, in KiB, how much of the limit
- * is used. */
+/* At most @most. @field of /proc/self/status says, in KiB, how much of the
+ * limit is used. */
 static guint64
 left_of_limit (
     const gchar *root, int resource, guint64 most, const gchar *field)
@@ -285,7 +285,7 @@ left_of_limit (
 guint64
 fm_machine_addresses_left (const gchar *root)
 {
-  /* Of 32 bits a kernel may keep a quarter for itself. */
+  /* Of 32-bit addresses the kernel may keep a quarter for itself. */
   return left_of_limit (root, RLIMIT_AS,
       sizeof (gpointer) == 4 ? (guint64) 3 << 30 : G_MAXUINT64, "\nVmSize:");
 }
