@@ -2,9 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * about.h: what a report or a recording is of: the command, versions, options
- * in force, the machine and when it began. The same as long as the process
- * lives.
+ * about.h: what a report or a recording describes: the command, the versions,
+ * the options in force, the machine, and when the process began. None of it
+ * changes while the process lives.
  */
 #ifndef FM_ABOUT_H
 #define FM_ABOUT_H
@@ -14,7 +14,8 @@
 
 G_BEGIN_DECLS
 
-/* @options stay where they are. Called once, before anything is told. */
+/* @options must stay in place. To be called once, before anything is reported.
+ */
 void fm_about_start (const FmOptions *options);
 
 /* Adds the object "about". Any thread. */

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * advice-private.h: what advice.c has in common with advice-queues.c, which
- * says what is to be said of each queue.
+ * advice-private.h: what advice.c shares with advice-queues.c, which gives the
+ * advice about each queue.
  */
 #ifndef FM_ADVICE_PRIVATE_H
 #define FM_ADVICE_PRIVATE_H
@@ -12,26 +12,25 @@
 
 G_BEGIN_DECLS
 
-/* Memory below this is not worth a word. */
+/* Less memory than this is not worth mentioning. */
 #define FM_ADVICE_MIN ((guint64) 16 << 20)
 
-/* What is the matter, as far as one thing must not be said because of another.
- */
+/* What is the matter, as far as one piece of advice rules out another. */
 typedef struct
 {
   const FmSnapshot *snapshot;
   const guint64 *stats;
-  guint n_streams;  /* that may have been at work at a time */
-  gboolean mapped;  /* takes most of the budget, or more */
-  gboolean pool;    /* fills of blocks that are written anew are many */
-  gboolean turns;   /* streams that don't fit the budget take turns in it */
+  guint n_streams;  /* that may have been active at the same time */
+  gboolean mapped;  /* mapped blocks take most of the budget, or more */
+  gboolean pool;    /* many fills are of blocks that are written anew */
+  gboolean turns;   /* streams that don't fit in the budget take turns in it */
   gboolean refused; /* there is no room on disk */
-  gboolean full;    /* or size is reached */
-  gboolean yields;  /* others needed the memory */
-  gboolean slow;    /* the disk is what producers wait for */
+  gboolean full;    /* or `size` is reached */
+  gboolean yields;  /* other processes needed the memory */
+  gboolean slow;    /* producers wait for the disk */
 } FmMatter;
 
-/* The option that stands in the way where there is no room on disk. */
+/* The option that is the limit where there is no room on disk. */
 static inline const gchar *
 fm_advice_what_limits (const FmMatter *matter)
 {
@@ -39,7 +38,7 @@ fm_advice_what_limits (const FmMatter *matter)
                                               : "size";
 }
 
-/* Adds what is to be said of that queue alone. */
+/* Adds the advice about that queue alone. */
 void fm_advice_on_queue (
     const FmMatter *matter, const FmQueueRecord *queue, GPtrArray *advice);
 

@@ -4,18 +4,18 @@
  *
  * detection.h: how many bytes of buffers an element sits on.
  *
- * A sample of the buffers is followed, about one in a MiB, which stands for
- * those that came before it. It is with the element that it entered last, as
- * long as it exists. What enters another element moves there, so an element
- * through which buffers only pass is not blamed for a queue behind it. A buffer
- * that its pool has taken back is with nobody. Streams in which all buffers are
- * small are left out: one that is followed has data attached, with which a
- * queue can't pack it.
+ * About one buffer in a MiB is followed as a sample, which stands for the
+ * buffers that came before it. A sample is with the element that it entered
+ * last, for as long as it exists. When it enters another element it moves
+ * there, so an element through which buffers only pass is not blamed for a
+ * queue behind it. A buffer that its pool has taken back is with no element.
+ * Streams in which all buffers are small are left out: a buffer that is
+ * followed has data attached, and a queue can't pack it then.
  *
- * Locking: a detection is for one streaming thread at a time. A sample may go
- * in any thread: one lock for all of them and for detections, taken around a
- * fork(). A sample belongs to one detection at a time, behind a tee to that
- * which it entered last.
+ * Locking: a detection is used by one streaming thread at a time. A sample may
+ * go away in any thread: one lock guards all samples and detections, and is
+ * taken around a fork(). A sample belongs to one detection at a time; behind a
+ * tee, to the one that it entered last.
  */
 #ifndef FM_DETECTION_H
 #define FM_DETECTION_H
@@ -29,29 +29,29 @@ typedef struct _FmDetection FmDetection;
 typedef struct
 {
   guint64 bytes;
-  guint64 peak;            /* the most bytes that were there */
+  guint64 peak;            /* the most bytes held at a time */
   guint64 foreign_at_peak; /* how many of these were foreign */
-  gint64 oldest_us;        /* for so long the oldest has been there */
-  gboolean keeps_all;      /* nothing has left since that came */
+  gint64 oldest_us;        /* how long the oldest has been there */
+  gboolean keeps_all;      /* nothing has left since the oldest came */
 } FmDetectionState;
 
 FmDetection *fm_detection_new (void);
 void fm_detection_unref (FmDetection *detection);
 
-/* @buffer enters, of @bytes, of which @foreign are in foreign memory. */
+/* @buffer of @bytes enters, of which @foreign are in foreign memory. */
 void fm_detection_enter (
     FmDetection *detection, GstBuffer *buffer, gsize bytes, gsize foreign);
 
-/* @buffer enters something of which it need not be known. */
+/* @buffer enters something that need not be followed. */
 void fm_detection_forget (GstBuffer *buffer);
 
-/* How many bytes are there now, about. Any thread. */
+/* Roughly how many bytes are there now. Any thread. */
 guint64 fm_detection_bytes (FmDetection *detection);
 
-/* Whether so much has been there for so long that it is a queue. */
+/* Whether the element has held so much for so long that it is a queue. */
 gboolean fm_detection_is_queue (FmDetection *detection);
 
-/* What is there now, and was. Any thread. */
+/* What is there now, and what was. Any thread. */
 FmDetectionState fm_detection_look (FmDetection *detection);
 
 G_END_DECLS

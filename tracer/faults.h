@@ -2,15 +2,15 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * faults.h: how many page faults a thread had, and how many of them at the
+ * faults.h: how many page faults a thread had, and how many of them were at
  * addresses of blocks.
  *
  * Where the kernel allows it (perf_event_paranoid), each thread has a software
- * event that writes the address of every fault into a ring in memory: whether
+ * event that writes the address of every fault into a ring in memory; whether
  * there was any can be seen without a system call. Elsewhere getrusage() is
- * asked, and because that is a system call, only where a block was mapped, and
- * not for each of many small ones; addresses are not known then, and what was
- * found counts as faults of blocks.
+ * called. Because that is a system call, it is called only where a block was
+ * mapped, and not for each of many small ones; the addresses are not known
+ * then, and all faults found count as faults of blocks.
  *
  * Locking: a meter belongs to the thread that made it.
  */
@@ -33,7 +33,8 @@ typedef struct
   guint64 arena_minor, arena_major; /* of these, at addresses of blocks */
 } FmFaults;
 
-/* What is in it is for faults.c; it is here so that a look costs no call. */
+/* The contents are for faults.c; the structure is here so that a check costs no
+ * call. */
 typedef struct
 {
   FmFaultSource source;
@@ -43,28 +44,28 @@ typedef struct
   guint64 id[2];
   guint64 counted[2];                /* of each, faults so far */
   struct perf_event_mmap_page *ring; /* a page of its own, then the data */
-  const guint64 *head;               /* in it: written up to here; or NULL */
-  guint64 tail;                      /* read up to here */
+  const guint64 *head; /* in the ring: written up to here; or NULL */
+  guint64 tail;        /* read up to here */
 
   /* getrusage */
   guint64 minor, major;
 } FmFaultMeter;
 
-/* From now on these are the addresses of blocks. Any thread. */
+/* From now on this is the range of addresses of blocks. Any thread. */
 void fm_faults_set_arena (gpointer base, gsize length);
 
 /* Measures the calling thread from now on. */
 FmFaultMeter *fm_fault_meter_new (void);
 void fm_fault_meter_free (FmFaultMeter *meter);
 
-/* To be called in the child of a fork for the thread that is left: the ring is
- * not there any more. */
+/* To be called in the child of a fork for the one thread that remains: the ring
+ * is no longer there. */
 void fm_fault_meter_forked (FmFaultMeter *meter);
 
 FmFaultSource fm_fault_meter_source (const FmFaultMeter *meter);
 
 /* Whether there is nothing to read; @mapped says whether a block was mapped
- * since the last time. */
+ * since the last call. */
 static inline gboolean
 fm_fault_meter_is_quiet (const FmFaultMeter *meter, gboolean mapped)
 {
@@ -77,7 +78,7 @@ fm_fault_meter_is_quiet (const FmFaultMeter *meter, gboolean mapped)
 gboolean fm_fault_meter_read (
     FmFaultMeter *meter, gboolean mapped, FmFaults *ret_faults);
 
-/* The worst source of all meters that there were. Any thread. */
+/* The worst source of all meters that have existed. Any thread. */
 FmFaultSource fm_faults_source (void);
 const gchar *fm_fault_source_name (FmFaultSource source);
 
