@@ -2,11 +2,11 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * mapped.h: which element keeps how many buffers mapped, and for how long. What
- * is mapped has to be in memory, whatever the budget.
+ * mapped.h: how many buffers each element keeps mapped, and for how long.
+ * Mapped buffers have to be in memory, whatever the budget.
  *
- * A map is that of the element whose code runs in the thread (attribution.h),
- * and remains so until it is unmapped, by whatever code of whatever thread.
+ * A map belongs to the element whose code runs in the thread (attribution.h),
+ * until the buffer is unmapped, by whatever code in whatever thread.
  *
  * Locking: none.
  */
@@ -17,8 +17,7 @@
 
 G_BEGIN_DECLS
 
-/* Watches maps of @allocator's memory from now on, of which there is none
- * yet. */
+/* Watches maps of @allocator's memory from now on; there must be none yet. */
 void fm_mapped_start (GstFileMemAllocator *allocator);
 
 G_END_DECLS

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * packing-private.h: what packing.c has in common with the files that work for
- * it: packing-levels.c, what the queue says, and packing-exit.c, the reader.
+ * packing-private.h: what packing.c shares with the files that work for it:
+ * packing-levels.c, which asks the queue, and packing-exit.c, the reader.
  */
 #ifndef FM_PACKING_PRIVATE_H
 #define FM_PACKING_PRIVATE_H
@@ -24,19 +24,19 @@ typedef struct
 typedef struct
 {
   const gchar *type;
-  /* Whether it is one that keeps everything in memory, and lets all of it
-   * through, and whether it minds what is in it. */
+  /* Whether the element keeps everything in memory, lets all of it through, and
+   * does not depend on what is in it. */
   gboolean (*is_suitable) (GstElement *element);
-  gboolean tells_by_pad; /* it has many, each with a level of its own */
-  /* It goes on though nothing is linked: then what leaves it is lost. */
+  gboolean tells_by_pad; /* each of its pads has a level of its own */
+  /* The element goes on if nothing is linked: what leaves it then is lost. */
   gboolean goes_on;
 } FmPackingQueue;
 
 struct _FmPacking
 {
-  gatomicrefcount refs;  /* the entrance's, the probe's, that of each parcel */
+  gatomicrefcount refs;  /* the entrance's, the probe's, each parcel's */
   FmRegistryItem *owner; /* of the figures */
-  GstElement *element;   /* not held: it is there while its pads are in use */
+  GstElement *element;   /* not held: it exists while its pads are in use */
   GstPad *sink, *src;
   GstPadChainFunction chain;
   const FmPackingQueue *queue;
@@ -47,25 +47,25 @@ struct _FmPacking
   /* Guarded by the lock. */
   FmParcel *open;
   gboolean is_filling;  /* the writer is at work on the open parcel */
-  gboolean is_wanted;   /* and is to give it to the queue then */
+  gboolean is_wanted;   /* and is to give it to the queue afterwards */
   gboolean is_entering; /* the reader is giving it to the queue */
   gulong probe;         /* 0: none */
 
-  _Atomic guint n_parcels; /* that there are, wherever they are */
-  _Atomic guint epoch;     /* changes when all that is held is void */
-  _Atomic gint seen;       /* what the reader was told downstream, if not OK */
+  _Atomic guint n_parcels; /* that exist, wherever they are */
+  _Atomic guint epoch;     /* changes when all that is held becomes void */
+  _Atomic gint seen; /* what downstream returned to the reader, if not OK */
 
   /* The writer's. */
   gboolean is_packing;
-  GstFlowReturn last;         /* what the queue said last */
+  GstFlowReturn last;         /* what the queue returned last */
   gdouble rate;               /* of the segment */
-  guint64 ask_at;             /* when so many bytes have come */
-  guint64 bytes_most;         /* in the parcel, before a limit is reached */
+  guint64 ask_at;             /* when this many bytes have come */
+  guint64 bytes_most;         /* in a parcel, before a limit is reached */
   GstClockTime duration_most; /* likewise */
 
   /* The reader's. */
-  gboolean is_nested; /* what passes is from a parcel */
-  GQueue rest;        /* of GstMiniObject, that had no peer to go to */
+  gboolean is_nested; /* what passes comes from a parcel */
+  GQueue rest;        /* of GstMiniObject, for which there was no peer */
   FmParcelReader reader;
   gboolean is_reading; /* the rest begins with what is left in the reader */
   GHashTable *known;   /* sequence numbers of events ahead of the rest */
@@ -80,7 +80,7 @@ fm_packing_count (FmPacking *packing, FmQueueFigure figure, guint64 n)
 
 /* ---- packing-levels.c ---- */
 
-/* What @element is; NULL if nothing is packed there. */
+/* The entry for @element; NULL if nothing is packed there. */
 const FmPackingQueue *fm_packing_queue_of (GstElement *element);
 
 FmPackingLevels fm_packing_get_levels (FmPacking *packing);
@@ -88,21 +88,22 @@ FmPackingLevels fm_packing_get_limits (FmPacking *packing);
 gboolean fm_packing_is_filled (
     const FmPackingLevels *level, const FmPackingLevels *limit);
 
-/* Whether parcels may be opened, as the queue is now. */
+/* Whether parcels may be opened, given the queue's present state. */
 gboolean fm_packing_is_suitable (
     FmPacking *packing, const FmPackingLevels *limit);
 
 /* ---- packing-exit.c ---- */
 
-/* Gives the queue @parcel, which it takes; by the one thread that may. */
+/* Gives @parcel to the queue; takes ownership. Only for the one thread that
+ * may. */
 GstFlowReturn fm_packing_enter (FmPacking *packing, FmParcel *parcel);
 
-/* From now on what leaves is seen, if it is not yet; with the lock held. */
+/* From now on what leaves is seen, if it is not already; with the lock held. */
 void fm_packing_add_probe (FmPacking *packing);
 
-/* What is left of what has left the queue is dropped, as the queue drops what
- * it holds; @is_lost: the queue itself would not have. The reader's, or for who
- * knows that it is not at work. */
+/* Drops the rest of what has left the queue, as the queue drops what it holds;
+ * @is_lost: the queue itself would not have dropped it. For the reader, or for
+ * a caller that knows that the reader is not at work. */
 void fm_packing_drop_rest (FmPacking *packing, gboolean is_lost);
 
 G_END_DECLS

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * parcel-private.h: what parcel.c has in common with parcel-metas.c, which
- * keeps what is attached to buffers.
+ * parcel-private.h: what parcel.c shares with parcel-metas.c, which keeps the
+ * metas attached to buffers.
  */
 #ifndef FM_PARCEL_PRIVATE_H
 #define FM_PARCEL_PRIVATE_H
@@ -15,10 +15,11 @@
 
 G_BEGIN_DECLS
 
-/* Of addresses of the network; the longest are paths of local sockets. */
+/* The most bytes of a network address; the longest are paths of local sockets.
+ */
 #define FM_PARCEL_NATIVE_MAX 128
 
-/* What it takes while it is open alone. */
+/* What a parcel needs only while it is open. */
 typedef struct
 {
   GstMapInfo map;
@@ -40,12 +41,12 @@ struct _FmParcel
   gsize bytes; /* of buffers */
   /* What metas refer to; or NULL. */
   GPtrArray *addresses, *caps, *dates;
-  FmParcelFilling *filling; /* NULL: it is closed */
+  FmParcelFilling *filling; /* NULL: the parcel is closed */
   GDestroyNotify freed;
   gpointer data;
 };
 
-/* There is room for it. */
+/* The caller has made sure that there is room. */
 static inline void
 fm_parcel_put (FmParcel *parcel, gconstpointer data, gsize size)
 {
@@ -60,13 +61,13 @@ fm_parcel_get (FmParcelReader *reader, gpointer data, gsize size)
   reader->position += size;
 }
 
-/* Whether it can be kept. */
+/* Whether the meta can be kept. */
 gboolean fm_parcel_keeps_meta (const GstMeta *meta);
-/* Bytes that it takes; 0 if it is left out, since it only keeps another buffer
- * alive, which is to go. */
+/* Bytes that the meta takes; 0 if it is left out because it only keeps alive
+ * another buffer, which is to be freed. */
 gsize fm_parcel_size_of_meta (const GstMeta *meta);
 void fm_parcel_put_meta (FmParcel *parcel, const GstMeta *meta);
-/* Adds the next one to @buffer. */
+/* Adds the next meta to @buffer. */
 void fm_parcel_get_meta (FmParcelReader *reader, GstBuffer *buffer);
 
 G_END_DECLS

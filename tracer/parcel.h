@@ -2,17 +2,18 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * parcel.h: many small buffers as one: their bytes and all that GStreamer knows
- * of each in a single block of memory, from which they are made again.
+ * parcel.h: many small buffers as one: their bytes, and all that GStreamer
+ * knows of each, in a single block of memory, from which they are made again.
  *
- * A buffer and its memory take half a KiB besides their bytes, more with what
- * is attached to them; in a parcel it is some tens of bytes, on disk with the
- * rest. What is made again has the same bytes, number and sizes of memories,
- * timestamps, offsets, flags and metas; it is another GstBuffer, with memory of
- * the allocator's. A buffer of which something would be lost is refused.
+ * A buffer and its memory take half a KiB besides their bytes, and more with
+ * whatever is attached to them; in a parcel that is some tens of bytes, on disk
+ * with the rest. A buffer that is made again has the same bytes, number and
+ * sizes of memories, timestamps, offsets, flags and metas; it is another
+ * GstBuffer, with memory of the allocator's. A buffer that would lose something
+ * is refused.
  *
- * Locking: none. A parcel is filled by one thread; once it is closed nobody
- * changes it any more.
+ * Locking: none. One thread fills a parcel; once it is closed it does not
+ * change any more.
  */
 #ifndef FM_PARCEL_H
 #define FM_PARCEL_H
@@ -25,33 +26,34 @@ G_BEGIN_DECLS
 
 typedef struct _FmParcel FmParcel;
 
-/* With room for @capacity bytes, of memory from @allocator; NULL if there is
- * none. @freed is called with @data when it is there no more, whatever became
+/* With room for @capacity bytes, in memory from @allocator; NULL if there is
+ * none. @freed is called with @data when the parcel is freed, whatever became
  * of it. */
 FmParcel *fm_parcel_new (GstAllocator *allocator, gsize capacity,
     GDestroyNotify freed, gpointer data);
 void fm_parcel_unref (FmParcel *parcel);
 
-/* Why @buffer must stay as it is; FM_NOT_UNPACKED if it need not. */
+/* Why @buffer must stay as it is; FM_NOT_UNPACKED if there is no reason. */
 FmUnpacked fm_parcel_look (GstBuffer *buffer);
 
-/* Adds a buffer, or a list as a whole, which fm_parcel_look() has let pass; it
- * stays the caller's. FALSE if there is no room for it, or it can't be read:
- * nothing has changed then. */
+/* Adds a buffer, or a whole list, that fm_parcel_look() has let pass; it stays
+ * the caller's. FALSE if there is no room for it, or it can't be read: then
+ * nothing has changed. */
 gboolean fm_parcel_add (FmParcel *parcel, GstMiniObject *item);
 
-/* Bytes of the buffers in it. */
+/* Bytes of the buffers in the parcel. */
 gsize fm_parcel_bytes (const FmParcel *parcel);
 
-/* How long it is from the first to the end of the last, in ns; 0 if there are
- * no timestamps. */
+/* The time from the beginning of the first to the end of the last, in ns; 0 if
+ * there are no timestamps. */
 GstClockTime fm_parcel_duration (const FmParcel *parcel);
 
-/* Whether @buffer goes on where the last one has ended, as far as queues can
- * tell: a timestamp as all others have one, or none, and not an earlier one. */
+/* Whether @buffer continues where the last one ended, as far as queues can
+ * tell: it has a timestamp if all others have one, or none if they have none,
+ * and not an earlier one. */
 gboolean fm_parcel_continues (const FmParcel *parcel, GstBuffer *buffer);
 
-/* Nothing more is to come: gives the buffer that stands for all of them, of
+/* Nothing more is to come: returns the buffer that stands for all of them, with
  * their size and duration. Takes @parcel. */
 GstBuffer *fm_parcel_close (FmParcel *parcel);
 
@@ -59,7 +61,7 @@ GstBuffer *fm_parcel_close (FmParcel *parcel);
  * buffer. */
 FmParcel *fm_parcel_of (GstBuffer *buffer);
 
-/* What comes out, in the order in which it was added. */
+/* Reads the buffers in the order in which they were added. */
 typedef struct
 {
   FmParcel *parcel;
