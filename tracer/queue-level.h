@@ -4,16 +4,17 @@
  *
  * queue-level.h: how many foreign bytes a queue may hold.
  *
- * An element or a pad with the property "current-level-bytes" is asked, and not
- * for each buffer: what has entered since it was asked last cannot be more than
- * what it held then and what has come. A level counts the bytes of buffers;
- * where these are small parts of larger memory, as much more is kept as has
- * been of late. Of one without, and of a sink, whose buffers the program may
- * keep, the foreign buffers that entered and are still in use are remembered;
- * one that rests in its pool is not in use.
+ * If the element or the pad has the property "current-level-bytes", that is
+ * read, but not for each buffer: the queue cannot hold more than it held when
+ * last asked plus what has come since. A level counts the bytes of buffers;
+ * where these are small parts of larger memory, the queue keeps more than that
+ * from being freed, and the ratio seen of late tells how much more. For a queue
+ * without the property, and for a sink, whose buffers the program may keep, the
+ * foreign buffers that entered and are still in use are remembered; a buffer
+ * that rests in its pool is not in use.
  *
- * Locking: a level is for one streaming thread at a time; what it is now may be
- * asked by any. The buffers that it remembers may be freed by any thread; a
+ * Locking: a level is used by one streaming thread at a time; any thread may
+ * ask what it is now. Any thread may free the buffers that it remembers; a
  * mutex guards these.
  */
 #ifndef FM_QUEUE_LEVEL_H
@@ -25,7 +26,8 @@ G_BEGIN_DECLS
 
 typedef struct _FmQueueLevel FmQueueLevel;
 
-/* Of what enters at @pad of @element, of which it holds no reference. */
+/* The level of what enters at @pad of @element, to which it holds no reference.
+ */
 FmQueueLevel *fm_queue_level_new (GstElement *element, GstPad *pad);
 void fm_queue_level_free (FmQueueLevel *queue);
 
@@ -40,14 +42,14 @@ gboolean fm_queue_level_exceeds (FmQueueLevel *queue, GstBuffer *buffer,
 /* @buffer stays foreign and enters all the same. */
 void fm_queue_level_add (FmQueueLevel *queue, GstBuffer *buffer, gsize kept);
 
-/* Whether the level is what the queue says. */
+/* Whether the level is the queue's own figure. */
 gboolean fm_queue_level_is_told (FmQueueLevel *queue);
 
-/* The most foreign bytes that it may hold, as known. */
+/* The most foreign bytes that the queue may hold, as far as known. */
 guint64 fm_queue_level_bytes (FmQueueLevel *queue);
 
-/* The bytes in the queue now, whoever gave them; of one that can't tell the
- * foreign ones. 0 once the queue is gone. Any thread. */
+/* The bytes in the queue now, from any allocator; for a queue that can't tell,
+ * the foreign bytes. 0 once the queue is gone. Any thread. */
 guint64 fm_queue_level_now (FmQueueLevel *queue);
 
 G_END_DECLS

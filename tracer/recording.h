@@ -11,8 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* Adds a line with the report as JSON to what @to names, which is not "none".
- * One caller at a time. */
+/* Appends a line with the report as JSON to the file that @to names; @to is not
+ * "none". One caller at a time. */
 void fm_recording_add (const gchar *to, FmSnapshot *snapshot);
 
 G_END_DECLS

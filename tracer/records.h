@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * records.h: what is known goes into the log of the tracers (GST_TRACER:7), in
- * records that gst-stats-1.0 and its like can read; gst-filemem(1) lists them.
+ * records.h: writes what is known to the log of the tracers (GST_TRACER:7), in
+ * records that gst-stats-1.0 and similar programs can read; gst-filemem(1)
+ * lists them.
  *
  * Locking: one caller at a time.
  */
@@ -14,10 +15,10 @@
 
 G_BEGIN_DECLS
 
-/* Declares them, once. */
+/* Declares the records, once. */
 void fm_records_start (void);
 
-/* Logs one of each kind for each of what there is. */
+/* Logs the records of each kind, one for each thing that there is to report. */
 void fm_records_log (const FmSnapshot *snapshot);
 
 G_END_DECLS

@@ -8,7 +8,7 @@
 #ifndef FM_REPORT_VERSION_H
 #define FM_REPORT_VERSION_H
 
-/* It changes when a name goes, or changes its meaning. */
+/* It changes when a name is removed, or changes its meaning. */
 #define FM_REPORT_VERSION 1
 
 #endif

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * snapshot-figures.h: what is known of the process beyond the core's figures,
- * and all together, in one enumeration that goes on where the core's ends.
+ * and all figures together, in one enumeration that goes on where the core's
+ * ends.
  */
 #ifndef FM_SNAPSHOT_FIGURES_H
 #define FM_SNAPSHOT_FIGURES_H
@@ -28,7 +29,7 @@
   X (PACKED_BYTES, "packed-bytes", COUNTER, BYTES, PACKED, "bytes of these", "bytes of these") \
   X (PARCELS, "parcels", COUNTER, NUMBER, PACKED, "parcels", "parcels that entered these queues")
 
-/* Of what has come since the last record: in records alone. */
+/* Since the last record: in records alone. */
 #define FM_INTERVAL_FIGURES(X) \
   X (INTERVAL_WAIT_P50_NS, "interval-wait-p50-ns", GAUGE, NS, WAITED, "map wait of late, median", "half of the map waits since the last record were no longer") \
   X (INTERVAL_WAIT_P99_NS, "interval-wait-p99-ns", GAUGE, NS, WAITED, "map wait of late, 99%", "the same for 99% of them") \
@@ -48,10 +49,10 @@ enum {
       FM_N_ALL_FIGURES
 };
 
-/* Of any of them. */
+/* For any of them. */
 const FmFigureSpec *fm_figure_spec (unsigned id);
 
-/* What the group is called. */
+/* The title of the group. */
 const char *fm_group_title (FmFigureGroup group);
 
 #endif

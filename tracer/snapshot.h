@@ -2,10 +2,11 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * snapshot.h: all that is known at one moment, for whoever tells it: records,
- * reports, the live page.
+ * snapshot.h: all that is known at one moment, for whatever reports it:
+ * records, reports, the live page.
  *
- * Locking: a snapshot belongs to who took it; the tallies in it go on counting.
+ * Locking: a snapshot belongs to the thread that took it; the tallies in it go
+ * on counting.
  */
 #ifndef FM_SNAPSHOT_H
 #define FM_SNAPSHOT_H
@@ -19,14 +20,14 @@
 
 G_BEGIN_DECLS
 
-/* GstBuffer and GstMemory of a block, whatever holds the data. */
+/* GstBuffer and GstMemory of a block, wherever its data is. */
 #define FM_BYTES_OF_OBJECTS 512
 
 typedef struct
 {
   guint64 uptime;       /* ns since filemem was loaded */
-  gboolean tells_about; /* what it is of (about.h), where that has room */
-  gchar *active; /* where buffers live, for people; NULL before the first */
+  gboolean tells_about; /* whether to add "about" (about.h), if there is room */
+  gchar *active;        /* where buffers live, as text; NULL before the first */
   const gchar
       *limited_by; /* what leaves less than the size asked for, likewise */
   guint64 stats[FM_N_ALL_FIGURES];
@@ -34,20 +35,20 @@ typedef struct
   GPtrArray *queues; /* of FmQueueRecord */
   guint queues_at_once;
 
-  /* With attribution; else there is nothing. */
+  /* With attribution; otherwise empty. */
   GPtrArray *elements; /* of FmTally */
   GPtrArray *threads;  /* of FmTally */
   FmFaultSource fault_source;
 } FmSnapshot;
 
-/* @start is what gst_util_get_timestamp() said when filemem was loaded. Any
+/* @start is the value of gst_util_get_timestamp() when filemem was loaded. Any
  * thread. */
 FmSnapshot *fm_snapshot_new (GstFileMemAllocator *allocator, guint64 start);
 void fm_snapshot_free (FmSnapshot *snapshot);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmSnapshot, fm_snapshot_free)
 
-/* Bytes that entered the queue and were in filemem then. */
+/* Bytes that entered the queue and were in filemem at that time. */
 guint64 fm_queue_file_backed (const FmQueueRecord *queue);
 
 /* Whether most buffers that entered queues were packed. */

@@ -3,23 +3,24 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * status-page-layout.h: the status page, through which a program that uses
- * filemem and a viewer talk. What both sides have to agree on, and nothing
- * else.
+ * filemem and a viewer talk. It has what both sides have to agree on, and
+ * nothing else.
  *
- * The page is a file $XDG_RUNTIME_DIR/gst-filemem/PID-XXXXXX (with a dot before
- * it until it is finished), mapped shared by its owner, who holds a write lock
- * on it for as long as he lives: a lock of the open file (F_OFD_SETLK), which
- * the mapping keeps when the program closes all descriptors, and one of the
- * process (F_SETLK), which tells its pid. He takes them before he writes the
- * magic: a viewer removes what has a magic and no lock.
+ * The page is a file $XDG_RUNTIME_DIR/gst-filemem/PID-XXXXXX (with a dot in
+ * front until it is finished), mapped shared by its owner, which holds write
+ * locks on it for as long as it lives: one on the open file (F_OFD_SETLK),
+ * which the mapping keeps when the program closes all descriptors, and one of
+ * the process (F_SETLK), which reveals its pid. The owner takes them before it
+ * writes the magic: a viewer removes a file that has a magic and no lock.
  *
- * A viewer that wants fresh figures adds 1 to `asked` and wakes who waits on it
- * as a futex (one that is shared between processes). The owner then makes
- * `sequence` odd, writes `answered`, `length` and `text`, and makes it even: a
- * reader that finds it odd, or changed while it copied the text, tries again.
- * `answered` is what `asked` was before the figures were taken: an answer that
- * was on its way already is none to this question. The owner never reads
- * anything here but `asked`, and the viewer believes nothing.
+ * A viewer that wants fresh figures adds 1 to `asked` and wakes any thread that
+ * waits on it as a futex (one that is shared between processes). The owner then
+ * makes `sequence` odd, writes `answered`, `length` and `text`, and makes it
+ * even: a reader that finds it odd, or changed while it copied the text, tries
+ * again. `answered` is the value that `asked` had before the figures were
+ * taken: an answer that was already on its way does not answer this question.
+ * The owner never reads anything here but `asked`, and the viewer trusts
+ * nothing.
  */
 #ifndef FM_STATUS_PAGE_LAYOUT_H
 #define FM_STATUS_PAGE_LAYOUT_H
@@ -36,7 +37,7 @@ G_BEGIN_DECLS
 #define FM_STATUS_PAGE_VERSION 1
 #define FM_STATUS_PAGE_SIZE (128 * 1024)
 
-/* The bytes that the two locks are on. */
+/* The bytes that the two locks cover. */
 #define FM_STATUS_PAGE_LOCK_PROCESS 0
 #define FM_STATUS_PAGE_LOCK_FILE 1
 

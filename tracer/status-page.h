@@ -4,8 +4,9 @@
  *
  * status-page.h: the program's side of the status page (status-page-layout.h).
  *
- * Where there is no directory for it the page is memory of the process's own,
- * which nobody else sees: who waits for viewers can wait there all the same.
+ * Where there is no directory for it, the page is memory of the process's own,
+ * which no other process sees; the thread that waits for viewers can wait there
+ * all the same.
  *
  * Locking: one writer at a time; fm_status_page_poke() from anywhere, signal
  * handlers included.
@@ -23,8 +24,8 @@ G_BEGIN_DECLS
 typedef struct
 {
   FmStatusPage *page;
-  gchar *path; /* NULL: nobody else sees it */
-  int fd;      /* holds the locks; not closed before the end, by us */
+  gchar *path; /* NULL: no other process sees the page */
+  int fd;      /* holds the locks; filemem does not close it before the end */
   FmFileIdentity identity;
 } FmOwnPage;
 
@@ -32,29 +33,30 @@ typedef struct
  * even memory for it. */
 gboolean fm_status_page_init (FmOwnPage *own, const gchar *runtime_dir);
 
-/* Removes the file; the memory stays, for those who poke it. */
+/* Removes the file; the memory stays, for any thread that still pokes it. */
 void fm_status_page_hide (FmOwnPage *own);
 
 /* Removes the file, and the mapping. */
 void fm_status_page_clear (FmOwnPage *own);
 
-/* In the child of a fork, where it is the parent's page still: lets go of it,
- * with async-signal-safe calls alone. */
+/* In the child of a fork, where the page is still the parent's: lets go of it,
+ * using only async-signal-safe calls. */
 void fm_status_page_abandon (FmOwnPage *own);
 
-/* Puts a text there, if it fits; FALSE if it does not. Its figures were taken
- * after fm_status_page_asked() had been @asked. */
+/* Writes a text to the page; FALSE if it does not fit. Its figures were taken
+ * after fm_status_page_asked() returned @asked. */
 gboolean fm_status_page_write (
     FmOwnPage *own, guint32 asked, const gchar *text);
 
-/* How often it was asked so far, by viewers or by fm_status_page_poke(). */
+/* How often figures have been asked for, by viewers or by
+ * fm_status_page_poke(). */
 guint32 fm_status_page_asked (FmOwnPage *own);
 
-/* Waits until it has been asked other than @asked times, or until @timeout (us;
- * negative: for ever) has passed. May return early. */
+/* Waits until the number of requests differs from @asked, or until @timeout
+ * (us; negative: for ever) has passed. May return early. */
 void fm_status_page_wait (FmOwnPage *own, guint32 asked, gint64 timeout);
 
-/* Asks, and wakes who waits. Async-signal-safe. */
+/* Asks, and wakes the waiting thread. Async-signal-safe. */
 void fm_status_page_poke (FmOwnPage *own);
 
 G_END_DECLS

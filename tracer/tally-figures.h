@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * tally-figures.h: what is known of an element or a thread, and of an element
- * alone, in two tables of rows as figures.h has them.
+ * tally-figures.h: what is known of an element or a thread, and what is known
+ * of an element alone, in two tables of rows as figures.h has them.
  */
 #ifndef FM_TALLY_FIGURES_H
 #define FM_TALLY_FIGURES_H

@@ -20,27 +20,28 @@ typedef struct
 {
   FmRegistryItem item;
   gchar *element;  /* its path in the pipeline */
-  GWeakRef object; /* the element; nothing for a thread's */
+  GWeakRef object; /* the element; unset for a thread's */
   gchar *thread;   /* name; NULL for an element's */
   guint64 tid;
   _Atomic guint64 figure[FM_N_TALLY_FIGURES];
 
-  /* Of an element's: bytes and number of buffers that are mapped, in one word
-   * (tally.c), and the most that this was. */
+  /* For an element: the bytes and number of buffers that are mapped, in one
+   * word (tally.c), and the maximum of that. */
   _Atomic guint64 mapped, mapped_most;
   _Atomic guint32 mapped_longest; /* ms */
-  _Atomic guint32 mapped_since;   /* ms, of the first of those now */
+  _Atomic guint32 mapped_since;   /* ms, of the first of those mapped now */
 } FmTally;
 
-/* With a reference for the caller, who calls fm_registry_leave() in the end. */
+/* With a reference for the caller, who must finally call fm_registry_leave().
+ */
 FmTally *fm_tally_new (FmRegistry *registry, const gchar *element,
     const gchar *thread, guint64 tid);
 
 /* A clock that costs next to nothing, in ms; it wraps around. */
 guint32 fm_tally_now (void);
 
-/* Its element maps a buffer of @bytes, and unmaps one that it had mapped at
- * @since. As long as there is one, @tally is not freed. */
+/* The tally's element maps a buffer of @bytes, or unmaps one that it had mapped
+ * at @since. As long as one is mapped, @tally is not freed. */
 void fm_tally_map (FmTally *tally, gsize bytes, guint32 now);
 void fm_tally_unmap (FmTally *tally, gsize bytes, guint32 since, guint32 now);
 
@@ -54,7 +55,7 @@ fm_tally_add (FmTally *tally, FmTallyFigure figure, guint64 n)
     atomic_fetch_add_explicit (&tally->figure[figure], n, memory_order_relaxed);
 }
 
-/* Of a tally to which this thread alone adds. */
+/* For a tally to which only this thread adds. */
 static inline void
 fm_tally_add_own (FmTally *tally, FmTallyFigure figure, guint64 n)
 {

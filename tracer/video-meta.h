@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * video-meta.h: the beginning of GstVideoMeta, as it has been since 1.0, so
- * that filemem need not be linked with GStreamer's video library.
+ * video-meta.h: the beginning of GstVideoMeta, unchanged since 1.0, so that
+ * filemem need not link with GStreamer's video library.
  */
 #ifndef FM_VIDEO_META_H
 #define FM_VIDEO_META_H
