@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-/* Bytes of a command line. */
+/* The most bytes of a command line. */
 #define COMMAND_MAX 4096
 
 static const FmOptions *options;
@@ -42,7 +42,7 @@ add_command (FmJson *json)
   fm_json_end (json, ']');
 }
 
-/* Those that have a value, given or not. */
+/* Adds the options that have a value, whether given or not. */
 static void
 add_options (FmJson *json)
 {
@@ -58,8 +58,8 @@ add_options (FmJson *json)
   fm_json_end (json, '}');
 }
 
-/* Asked once: it takes a walk through all cgroups, and a viewer asks for a page
- * each second. */
+/* Read only once: it takes a walk through all cgroups, and a viewer asks for a
+ * page each second. */
 static guint64
 get_memory (void)
 {

@@ -2,17 +2,17 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * advice-queues.c: what is to be said of each queue: what of it filemem does
- * not hold, why, and what can be done.
+ * advice-queues.c: the advice about each queue: what part of its contents
+ * filemem does not hold, why, and what can be done.
  */
 #include "advice-private.h"
 
 #include "messages.h"
 
-/* A stream that is paused keeps what it has for a while. */
+/* A paused stream keeps its buffers for a while. */
 #define KEPT_MIN_NS ((guint64) 5 * 1000000000)
 
-/* What is to be done where filemem itself had no room for copies. */
+/* What to do where filemem itself had no room for copies. */
 static gchar *
 fix_of (const FmMatter *matter)
 {
@@ -23,8 +23,8 @@ fix_of (const FmMatter *matter)
       : g_strdup_printf (": raise %s", fm_advice_what_limits (matter));
 }
 
-/* Why what it held stayed ordinary memory; NULL if that is not worth a word, or
- * said already. */
+/* Why some of what the queue held stayed ordinary memory; NULL if that is not
+ * worth mentioning, or already said. */
 static gchar *
 tell_escapes (const FmMatter *matter, const FmQueueRecord *queue)
 {
@@ -49,7 +49,7 @@ tell_escapes (const FmMatter *matter, const FmQueueRecord *queue)
   if (why->len == 0)
     return NULL;
   if (queue->figure[FM_LEFT_NO_ROOM] > 0) {
-    /* One thing to be done about it is enough. */
+    /* One suggestion about it is enough. */
     if (matter->full && n_reasons == 1)
       return NULL;
     fix = fix_of (matter);
@@ -76,7 +76,7 @@ tell_unseen (const FmQueueRecord *queue)
       size, queue->name);
 }
 
-/* What it copied into memory of its own. */
+/* What the element copied into memory of its own. */
 static gchar *
 tell_own (const FmQueueRecord *queue)
 {
@@ -91,8 +91,8 @@ tell_own (const FmQueueRecord *queue)
       queue->name, size);
 }
 
-/* Nothing that came has gone since. What outlives its element is leaked, or the
- * program's. */
+/* Nothing has left since the oldest of this came. What outlives its element is
+ * leaked, or kept by the program. */
 static gchar *
 tell_kept (const FmQueueRecord *queue)
 {

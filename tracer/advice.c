@@ -2,9 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * advice.c: see advice.h. One table says what there is to be said, each piece a
- * condition and the words; what must not be said because of something else is
- * settled first.
+ * advice.c: see advice.h. One table holds the pieces of advice, each a
+ * condition and its words; findings that rule out others are settled first.
  */
 #include "advice-private.h"
 #include "advice.h"
@@ -13,38 +12,39 @@
 
 #include <string.h>
 
-/* Buffers are small if they are on average, and if their objects take more than
- * such a part of the budget. */
+/* Buffers are small if they are smaller than this on average, and if their
+ * objects take more than this part of the budget. */
 #define SMALL_MAX ((guint64) 16 << 10)
 #define OBJECTS_PART 4
 
-/* Waits that are less of the time than this, one in so many, or less than this
- * in all, are no reason to speak. */
+/* Waits that took a smaller part of the time than one in this many, or less
+ * than this in all, are not worth mentioning. */
 #define WORTH_A_WORD 100
 #define WORTH_A_WORD_NS ((guint64) 100000000)
 
-/* Of what is written more often than this, in permille, and more than that,
- * some need not be. */
+/* If data is written more often than this, in permille, and more than that is
+ * written, some of the writes are avoidable. */
 #define WRITTEN_OFTEN 1500
 #define WRITTEN_MIN ((guint64) 64 << 20)
 
-/* A queue through which this much less has passed than through another one is
+/* A queue through which this many times less has passed than through another is
  * no stream beside it. */
 #define STREAM_PART 16
 
-/* What a stream needs of the budget; below that its extents are read more than
- * once. */
+/* The part of the budget that a stream needs; below that its extents are read
+ * more than once. */
 #define STREAM_BYTES ((guint64) 2 << 20)
 
-/* Who waits for a disk that was at work for less than such a part of that time
- * waits for something else. */
+/* If the disk was busy for less than this part of the time that a thread
+ * waited, the thread waited for something else. */
 #define BUSY_PART 2
 
-/* More than such a part of the time was spent waiting: with more ram, more or
- * less would be in queues. */
+/* If more than this part of the time was spent waiting, queues would hold more
+ * or less with a larger ram. */
 #define MUCH_WAITING 10
 
-/* Who has such a part of what is mapped is named, but not more than so many. */
+/* An element is named if it maps this part of all that is mapped, but at most
+ * this many elements are. */
 #define HOLDER_PART 8
 #define HOLDERS_MAX 3
 
@@ -63,7 +63,7 @@ is_worth_a_word (const FmMatter *matter, guint64 waited)
 
 /* ---- what is the matter ---- */
 
-/* Of queues that come one after the other there is one at a time. */
+/* Of queues that follow one after the other, only one exists at a time. */
 static guint
 count_streams (const FmSnapshot *snapshot)
 {
@@ -83,9 +83,10 @@ count_streams (const FmSnapshot *snapshot)
   return MIN (n, snapshot->queues_at_once);
 }
 
-/* What is mapped is in memory whatever the budget. Where it leaves less of that
- * than a quarter, it is why bytes go to disk and come back; unless it is just
- * what many streams are writing and reading at the time, an extent each. */
+/* What is mapped is in memory whatever the budget. If it leaves less than a
+ * quarter of the budget, it is the reason why bytes go to disk and come back;
+ * unless it is just what many streams are writing and reading at the time, an
+ * extent each. */
 static gboolean
 is_mapped (const FmMatter *matter)
 {
@@ -94,14 +95,15 @@ is_mapped (const FmMatter *matter)
       ? 2 * matter->n_streams * matter->stats[FM_STAT_MEAN_WRITE_BYTES]
       : 0;
 
-  /* More than the budget is worth a word although nothing had to go for it. */
+  /* More than the budget is worth mentioning even if nothing had to go to disk
+   * for it. */
   return (stats[FM_STAT_SPILL_BYTES] > 0
              || stats[FM_STAT_PINNED_PEAK] > stats[FM_STAT_RAM])
       && stats[FM_STAT_PINNED_PEAK] >= stats[FM_STAT_RAM] / 4 * 3
       && stats[FM_STAT_PINNED_PEAK] > in_passing;
 }
 
-/* Whatever passes through queues is written once at the most. */
+/* Bytes that pass through queues need to be written once at most. */
 static gboolean
 is_written_often (const FmMatter *matter)
 {
@@ -117,7 +119,7 @@ bytes_to_write (const guint64 *stats)
       / (gdouble) MAX (stats[FM_STAT_FILLS], 1));
 }
 
-/* Blocks of a pool that are written anew are read from disk before. */
+/* Blocks of a pool that are written anew are read from disk first. */
 static gboolean
 is_pool (const FmMatter *matter)
 {
@@ -187,7 +189,8 @@ is_over_budget (const FmMatter *matter)
       && !matter->refused;
 }
 
-/* What is mapped may exceed the budget, and then nobody was refused room. */
+/* What is mapped may exceed the budget without any thread having been refused
+ * room. */
 static gchar *
 tell_over_budget (const FmMatter *matter)
 {
@@ -229,7 +232,7 @@ compare_holders (gconstpointer a, gconstpointer b)
   return first < second ? 1 : first > second ? -1 : 0;
 }
 
-/* Those worth a word, the one that holds most first. */
+/* The elements worth naming, the one that holds most first. */
 static GArray *
 find_holders (const FmMatter *matter)
 {
@@ -250,7 +253,7 @@ find_holders (const FmMatter *matter)
   return holders;
 }
 
-/* Its own name, where no other one of them has the same. */
+/* The element's own name, if none of the others has the same. */
 static const gchar *
 name_of (const GArray *holders, const gchar *path)
 {
@@ -384,19 +387,19 @@ tell_written_again (const FmMatter *matter)
 
 /* ---- the disk's speed ---- */
 
-/* Whether the disk was at work for much of the time that was spent waiting,
- * which may have been for room beside what is mapped, or for a processor. */
+/* Whether the disk was busy for much of the time spent waiting; the wait may
+ * also have been for room beside what is mapped, or for a processor. */
 static gboolean
 was_waited_for (const FmMatter *matter, guint64 waited)
 {
-  /* Those of all streams may have waited at the same time. */
+  /* The threads of all streams may have waited at the same time. */
   return matter->stats[FM_STAT_DISK_BUSY_NS]
       >= MIN (waited / MAX (matter->n_streams, 1), matter->snapshot->uptime)
       / BUSY_PART;
 }
 
-/* Most of what was read was for producers, who waited for what they were to
- * write: that was said. */
+/* Most reads were for producers, which waited for the blocks that they were
+ * about to write: other advice says so. */
 static gboolean
 waits_for_pool (const FmMatter *matter)
 {
@@ -405,7 +408,7 @@ waits_for_pool (const FmMatter *matter)
       > matter->stats[FM_STAT_FILLS] / 3 * 2;
 }
 
-/* Where writes failed, that is what was waited for. */
+/* Where writes failed, the failures are what threads waited for. */
 static gboolean
 is_slow (const FmMatter *matter)
 {
@@ -419,7 +422,7 @@ is_slow (const FmMatter *matter)
       && was_waited_for (matter, waited);
 }
 
-/* Waits that more ram would not spare. */
+/* There were waits that more ram would not avoid. */
 static gboolean
 has_yielded (const FmMatter *matter)
 {
@@ -479,8 +482,9 @@ tell_maps_in_place (const FmMatter *matter)
       matter->stats[FM_STAT_MAPS_IN_PLACE]);
 }
 
-/* With how much ram nothing would go to disk: what there was at a time, unless
- * it was less because of the waits, or was not all. NULL if nobody knows. */
+/* How much ram would keep everything off the disk: the most that was in use at
+ * a time, unless that was reduced by the waits, or is incomplete. NULL if it is
+ * not known. */
 static gchar *
 enough (const FmMatter *matter)
 {
@@ -517,8 +521,8 @@ tell_waits (const FmMatter *matter)
       ram != NULL ? " nothing would go to disk" : "");
 }
 
-/* Where there is little room beside what is mapped, what was read ahead may
- * have to go again. */
+/* Where there is little room beside what is mapped, what was read ahead may be
+ * evicted again before it is used. */
 static gboolean
 is_read_in_vain (const FmMatter *matter)
 {
@@ -558,7 +562,7 @@ mean_buffer (const FmMatter *matter)
       / MAX (matter->stats[FM_STAT_ALLOCS], 1);
 }
 
-/* Of as many buffers as there may have been at a time. */
+/* For as many buffers as may have existed at a time. */
 static guint64
 bytes_of_objects (const FmMatter *matter)
 {
@@ -592,7 +596,7 @@ tell_small_buffers (const FmMatter *matter)
 
 /* ---- all of it ---- */
 
-/* In the order in which it is said. */
+/* In the order in which the advice is given. */
 static const struct
 {
   gboolean (*applies) (const FmMatter *matter);

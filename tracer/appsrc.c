@@ -4,20 +4,20 @@
  *
  * appsrc.c: see appsrc.h.
  *
- * The signals by which a program pushes call functions of GstAppSrcClass, those
- * of all elements of that class or of one made later from it. They are replaced
- * when the first appsrc is made, and what comes out is looked at likewise. The
- * functions of the C library come to the same by the shim (inject/inject.c).
+ * The signals by which a program pushes call functions in GstAppSrcClass, or in
+ * a class made from it later. These functions are replaced when the first
+ * appsrc is made; what comes out is watched likewise. Calls to the functions of
+ * the C library get here through the shim (inject/inject.c).
  *
- * Each appsrc has an intake, with an entrance (queues.h), which is for one
- * thread at a time, as a pad with its stream lock is. A frame of which a copy
- * was made, and which nobody else has, is let go in a thread of GStreamer's
- * pool: who made it may be told of that, and want a lock that the program holds
- * while it pushes.
+ * Each appsrc has an intake with an entrance (queues.h), which serves one
+ * thread at a time, as a pad with its stream lock does. When a copy was made of
+ * a frame that nothing else refers to, the frame is released in a thread of
+ * GStreamer's pool: its maker may be notified, and may want a lock that the
+ * program holds while it pushes.
  *
- * Locking: an intake's lock is what the stream lock is to a pad: threads that
- * push into one appsrc at the same time are let in one after the other. Nothing
- * of the program's is called while it is held.
+ * Locking: an intake's lock does what the stream lock does for a pad: threads
+ * that push into one appsrc at the same time are let in one after the other.
+ * None of the program's code is called while it is held.
  */
 #include "appsrc.h"
 
@@ -26,7 +26,8 @@
 
 #include <gst/base/gstbasesrc.h>
 
-/* GstAppSrcClass, of a library that need not be here; as far as it is used. */
+/* GstAppSrcClass, as far as it is used, of a library that need not be loaded.
+ */
 typedef struct
 {
   GstBaseSrcClass parent;
@@ -42,18 +43,18 @@ typedef struct
   FmMutex lock;
   FmEntrance *entrance; /* NULL: it is not watched */
   GstPad *pad;          /* not held: it is the element's */
-  gboolean is_freeing;  /* somebody is about to let originals go */
+  gboolean is_freeing;  /* a thread is about to release originals */
 } Intake;
 
-/* So many bytes of frames may wait to be let go, before a push waits for that,
- * and so long. */
+/* This many bytes of frames may wait to be released before a push waits for it,
+ * and for how long it waits. */
 #define TO_FREE_MAX ((gsize) 4 << 20)
 #define WAIT_MAX_MS 100
 
 static GQuark quark;      /* of an appsrc's Intake */
-static GType appsrc_type; /* 0: there is none yet */
+static GType appsrc_type; /* 0: the type does not exist yet */
 
-/* The class, as it was. */
+/* The class as it was before. */
 static AppSrcClass original;
 
 /* ---- intakes ---- */
@@ -68,7 +69,7 @@ intake_free (gpointer data)
   g_free (intake);
 }
 
-/* Of two threads that come first one alone makes it. */
+/* If two threads come first at the same time, only one makes it. */
 static Intake *
 intake_of (GstElement *appsrc)
 {
@@ -88,7 +89,7 @@ intake_of (GstElement *appsrc)
   return g_object_get_qdata (G_OBJECT (appsrc), quark);
 }
 
-/* In a thread of GStreamer's. */
+/* Runs in a thread of GStreamer's. */
 static void
 free_originals (GstElement *appsrc, gpointer data)
 {
@@ -113,7 +114,8 @@ bytes_to_free (Intake *intake)
   return bytes;
 }
 
-/* That thread may come late. It may also wait for this one: not for ever. */
+/* That thread may come late. It may also be waiting for this one, so this one
+ * does not wait for ever. */
 static void
 have_freed (GstElement *appsrc, Intake *intake, gboolean is_first)
 {
@@ -125,8 +127,8 @@ have_freed (GstElement *appsrc, Intake *intake, gboolean is_first)
     g_usleep (1000);
 }
 
-/* Of memory that only GStreamer's own allocator can have given, until it is
- * known what it is of. */
+/* Memory that only GStreamer's own allocator can have provided, until it is
+ * known what it is for. */
 static gboolean
 is_plain (GstBuffer *buffer)
 {
@@ -154,8 +156,8 @@ all_are_plain (gpointer item)
   return TRUE;
 }
 
-/* Takes what is pushed and gives what is to be pushed in its place. @caps are
- * those that come with it, or NULL. @is_last: nobody else has a reference. */
+/* Takes what is pushed and returns what is to be pushed in its place. @caps are
+ * those that come with it, or NULL. @is_last: this is the only reference. */
 static gpointer
 take (GstElement *appsrc, gpointer item, GstCaps *caps, gboolean is_last)
 {
@@ -194,7 +196,7 @@ is_appsrc (gpointer object)
   return appsrc_type != 0 && G_TYPE_CHECK_INSTANCE_TYPE (object, appsrc_type);
 }
 
-/* What is no buffer or list, GStreamer complains of. */
+/* GStreamer itself complains about anything that is not a buffer or a list. */
 static gboolean
 is_watched (GstElement *appsrc, gpointer item)
 {
@@ -204,8 +206,8 @@ is_watched (GstElement *appsrc, gpointer item)
 
 /* ---- samples ---- */
 
-/* The sample with what is to be pushed in place of what it has; NULL if that is
- * the same. */
+/* The sample with what is to be pushed in place of its contents; NULL if that
+ * is the same. */
 static GstSample *
 exchange_sample (GstElement *appsrc, GstSample *sample)
 {
@@ -245,7 +247,7 @@ push_sample (GstElement *appsrc, GstSample *sample,
   return result;
 }
 
-/* ---- by signals: what is pushed stays the program's ---- */
+/* ---- by signals: the program keeps what is pushed ---- */
 
 static GstFlowReturn
 push_kept (GstElement *appsrc, gpointer item,
@@ -286,7 +288,7 @@ on_end_of_stream (GstElement *appsrc)
   return original.end_of_stream (appsrc);
 }
 
-/* ---- by functions, for the shim; what is pushed is theirs ---- */
+/* ---- by functions, for the shim; these take what is pushed ---- */
 
 #define EXPORT __attribute__ ((visibility ("default")))
 
@@ -328,7 +330,8 @@ on_create (GstBaseSrc *appsrc, guint64 offset, guint size, GstBuffer **buffer)
 
 /* ---- the class ---- */
 
-/* In the class, and in those made of it before: they have copies of it. */
+/* In the class, and in those already derived from it, which have copies of it.
+ */
 static void
 replace_functions (GType type)
 {
@@ -352,7 +355,7 @@ replace_functions (GType type)
     replace_functions (children[i]);
 }
 
-/* The class is there before the first element of it is. */
+/* The class exists before its first element does. */
 void
 fm_appsrc_look (void)
 {

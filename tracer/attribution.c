@@ -4,13 +4,13 @@
  *
  * attribution.c: see attribution.h.
  *
- * Each entering and leaving settles: what the thread has counted since the last
- * time is added to the element whose code ran, and to the thread's tally for
- * the element whose loop it is. Mostly nothing was counted, and a few loads are
- * all there is to it.
+ * On each entering and leaving, what the thread has counted since the last time
+ * is added to the element whose code ran, and to the thread's tally for the
+ * element whose loop it is. Mostly nothing was counted, and then it costs only
+ * a few loads.
  *
- * Locking: none. A thread's state is its own; of two pads of an element that
- * are the first at once one makes the tally that stays.
+ * Locking: none. A thread's state is its own; if two pads are the first of an
+ * element at the same time, only one tally stays.
  */
 #include "attribution.h"
 
@@ -24,24 +24,24 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Loops that a thread has a tally for. One of a pool runs those of many
- * pipelines, one after the other. */
+/* Loops for which a thread has a tally. A thread of a pool runs the loops of
+ * many pipelines, one after the other. */
 #define LOOPS_MAX 32
 
-/* Where a look at the faults is a system call: so many in a millisecond, half a
- * per cent of the time. */
+/* Where a look at the faults is a system call: this many in a millisecond, half
+ * a per cent of the time. */
 #define LOOKS_PER_MS 16
 
 typedef struct
 {
-  const FmStatsShard *counters; /* NULL: they are not this thread's alone */
+  const FmStatsShard *counters; /* NULL: not this thread's alone */
   guint64 seen[FM_N_COUNTED_FIGURES];
   FmFaultMeter *faults;
-  glong tick;       /* of the clock, of which the looks are left */
+  glong tick;       /* of the clock, to which looks_left applies */
   guint looks_left; /* at the faults, where they are system calls */
-  gboolean owed;    /* one was left out */
+  gboolean owed;    /* a look was left out */
 
-  guint depth;              /* elements that were entered and not left */
+  guint depth;              /* elements that were entered and not yet left */
   const GstPad *loop_pad;   /* only to be compared with, and only if what was */
   FmTally *loop_entry;      /* entered is the same: pads follow each other at
                                one address */
@@ -57,7 +57,7 @@ static struct
   FmRegistry elements;
   FmRegistry threads;
   guint looks_per_tick;
-  /* Tallies are forgotten in the end, these grow. */
+  /* Tallies are forgotten eventually; these only grow. */
   _Atomic guint64 arena_minor, arena_major;
 } attribution;
 
@@ -94,7 +94,7 @@ add (Thread *thread, FmTallyFigure figure, guint64 n)
     fm_tally_add_own (thread->thread, figure, n);
 }
 
-/* Whoever waited has allocated or mapped as well. */
+/* A thread that waited has allocated or mapped as well. */
 static gboolean
 has_counted (const Thread *thread)
 {
@@ -110,8 +110,8 @@ has_counted (const Thread *thread)
 }
 
 /* Whether one more look may be made, if looks are system calls: not for each of
- * many small buffers. With each tick of the clock, every one to ten
- * milliseconds, there are new ones. */
+ * many small buffers. Each tick of the clock, every one to ten milliseconds,
+ * allows new ones. */
 static gboolean
 may_look (Thread *thread)
 {
@@ -210,7 +210,7 @@ thread_new (void)
 
 /* ---- the loop ---- */
 
-/* The element that pushes into @pad, or pulls from it; through bins. */
+/* The element that pushes into @pad, or pulls from it; looks through bins. */
 static GstElement *
 element_behind (GstPad *pad)
 {
@@ -252,7 +252,7 @@ tally_of_loop (Thread *thread, FmTally *element)
 }
 
 /* The thread enters its first element by @pad: whose loop is it? What was
- * counted since it left the last one is still that loop's. */
+ * counted since it left the last element still belongs to that loop. */
 static void
 note_loop (Thread *thread, FmTally *entry, GstPad *pad)
 {
@@ -267,7 +267,8 @@ note_loop (Thread *thread, FmTally *entry, GstPad *pad)
   loop = fm_attribution_of (behind);
   if (loop == thread->running)
     return;
-  /* Before the first one nothing is known of whose it was, but this. */
+  /* Until the first loop is known, this is the only clue to whose counts they
+   * are. */
   if (thread->running != NULL)
     settle (thread);
   thread->running = loop;
@@ -296,7 +297,7 @@ fm_attribution_of (GstElement *element)
   if (g_object_replace_qdata (G_OBJECT (element), attribution.quark, NULL,
           tally, element_left, NULL))
     return tally;
-  /* Another pad of it was faster. */
+  /* Another of the element's pads was faster. */
   element_left (tally);
   return g_object_get_qdata (G_OBJECT (element), attribution.quark);
 }
@@ -368,9 +369,9 @@ fm_attribution_start (GstFileMemAllocator *allocator)
   struct timespec tick = {.tv_nsec = 1000000};
 
   fm_fork_register (FM_FORK_ATTRIBUTION, &handlers);
-  /* Keys end in the order in which they were made: the last look at the
-   * counters comes before the library gives the thread's number, and with it
-   * the counters, to another one. */
+  /* Keys end in the order in which they were made, so the last look at the
+   * counters comes before the library passes the thread's number, and with it
+   * the counters, to another thread. */
   (void) g_private_get (&end_of_thread);
   (void) clock_getres (CLOCK_MONOTONIC_COARSE, &tick);
   attribution.looks_per_tick =

@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * children.c: see children.h. The variables are replaced, never removed, and
- * only where filemem is in them: that moves nothing in the environment that
- * another thread may be reading.
+ * only if filemem is in them: so nothing moves in an environment that another
+ * thread may be reading.
  */
 #include "children.h"
 

@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * detection.c: see detection.h. What a sample stands for, and with whom it is,
- * hangs at the buffer as qdata, which goes with it.
+ * detection.c: see detection.h. Which bytes a sample stands for, and which
+ * element it is with, is attached to the buffer as qdata, and goes when the
+ * buffer goes.
  */
 #include "detection.h"
 
@@ -13,21 +14,23 @@
 
 #include <stdatomic.h>
 
-/* One buffer in so many bytes is followed. */
+/* One buffer in this many bytes is followed. */
 #define SAMPLE_EVERY ((gsize) 1 << 20)
 
-/* A smaller one is not: what queues pack, with default options. */
+/* A smaller buffer is not followed: queues pack these with the default options.
+ */
 #define SAMPLE_MIN ((gsize) 64 << 10)
 
-/* An element that sits on so many bytes, in so many buffers, is a queue as well
- * if it does so for a while, or has much more; until it has less than half. One
- * through which large frames pass has one or two in hand. */
+/* An element that sits on this many bytes, in this many buffers, counts as a
+ * queue if it does so for a while, or holds much more; until it holds less than
+ * half. An element through which large frames only pass has one or two in hand.
+ */
 #define QUEUE_MIN ((guint64) 4 << 20)
 #define QUEUE_MUCH ((guint64) 32 << 20)
 #define QUEUE_BUFFERS 4
 #define QUEUE_US G_USEC_PER_SEC
 
-/* What a sample stands for: what has come since the one before. */
+/* What a sample stands for: everything that has come since the one before. */
 typedef struct
 {
   gsize bytes, foreign;
@@ -38,23 +41,23 @@ struct _FmDetection
 {
   gatomicrefcount refs;
 
-  /* Under the lock, but for who reads one of them. */
+  /* Guarded by the lock, except for reads of a single one of them. */
   GQueue samples; /* Sample, in the order in which they came */
   _Atomic guint64 bytes;
   guint64 foreign;
   atomic_uint n; /* buffers */
   guint64 peak, foreign_at_peak;
-  gint64 last_left; /* when a sample went or was freed; monotonic */
+  gint64 last_left; /* when a sample left or was freed; monotonic */
 
   /* The streaming thread's. */
-  Share since;       /* the last sample came: what has come */
-  gint64 deep_since; /* monotonic; 0: there is not much */
+  Share since;       /* what has come since the last sample came */
+  gint64 deep_since; /* monotonic; 0: it does not hold much */
   gboolean is_queue;
 };
 
 typedef struct
 {
-  GstBuffer *buffer;      /* goes with it */
+  GstBuffer *buffer;      /* the sample is freed with it */
   FmDetection *detection; /* with a reference; or NULL */
   gboolean is_pooled;
   gint64 since; /* when it came there; monotonic */
@@ -62,9 +65,9 @@ typedef struct
   GList link;
 } Sample;
 
-/* Around every look at a sample or a detection: two threads may be the first to
- * whom a buffer comes, and GStreamer's own lock below is not to be taken during
- * a fork. */
+/* Held around every look at a sample or a detection: a buffer may reach two
+ * threads first at the same time, and GStreamer's own lock inside must not be
+ * held during a fork. */
 static FmMutex lock;
 
 static GQuark
@@ -103,8 +106,8 @@ fm_detection_unref (FmDetection *detection)
     g_free (detection);
 }
 
-/* From where @sample is, with the lock held. What is returned is to be
- * unreferenced without it. */
+/* Takes @sample away from where it is, with the lock held. Returns a reference
+ * that must be dropped without the lock. */
 static FmDetection *
 take_away (Sample *sample, gint64 now)
 {
@@ -128,7 +131,7 @@ is_released (const Sample *sample)
       && g_atomic_pointer_get (&sample->buffer->pool) == NULL;
 }
 
-/* With the lock held, and a reference of the caller's. */
+/* With the lock held, and a reference held by the caller. */
 static void
 forget_released (FmDetection *detection, gint64 now)
 {
@@ -166,7 +169,7 @@ put (Sample *sample, FmDetection *detection, gint64 now)
   }
 }
 
-/* It is with @to from now on, which may be NULL. */
+/* From now on @sample is with @to, which may be NULL. */
 static void
 move (Sample *sample, FmDetection *to)
 {
@@ -189,7 +192,7 @@ sample_free (gpointer data)
   g_free (data);
 }
 
-/* NULL if @buffer is none; unless it is to become one. */
+/* NULL if @buffer is not a sample, unless it is to become one. */
 static Sample *
 get_sample (GstBuffer *buffer, gboolean becomes_one)
 {
@@ -216,8 +219,8 @@ find_sample (GstBuffer *buffer)
       : NULL;
 }
 
-/* Small buffers without a sample among them may have passed: one does not stand
- * for more than so much. */
+/* Small buffers without a sample among them may have passed: a sample never
+ * stands for more than this many bytes of them. */
 static void
 add (Share *since, gsize bytes, gsize foreign)
 {

@@ -4,11 +4,11 @@
  *
  * faults.c: see faults.h.
  *
- * Both kinds of faults go into one ring; each record tells the event that it is
- * of and the address. What does not fit the ring is in the counts of the events
- * alone, which are asked where the ring was full (the kernel's own word on it
- * comes with the next fault, too late). It is taken for faults at other
- * addresses, which the first touch of much fresh memory is.
+ * Both kinds of faults go into one ring; each record has the identifier of its
+ * event and the address. Records that do not fit in the ring appear only in the
+ * events' counts, which are read when the ring was full (the kernel's own
+ * notice of it comes with the next fault, too late). They are taken for faults
+ * at other addresses, as is typical of the first touch of much fresh memory.
  */
 #include "faults.h"
 #include "seam.h"
@@ -21,12 +21,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* For 2700 faults between two looks; what a user may lock for such rings is
- * half a MiB for each processor by default. */
+/* For 2700 faults between two looks; by default a user may lock half a MiB for
+ * each processor for such rings. */
 #define RING_PAGES 16
 #define PAGE ((gsize) sysconf (_SC_PAGESIZE))
 
-/* Where there is room for more than this nothing was lost. */
+/* If there is more room than this, nothing was lost. */
 #define RECORD_MAX 64
 
 static _Atomic (guint8 *) arena_base;
@@ -64,7 +64,7 @@ open_event (guint64 config, gboolean kernel_too)
   attributes.config = config;
   attributes.sample_period = 1;
   attributes.sample_type = PERF_SAMPLE_IDENTIFIER | PERF_SAMPLE_ADDR;
-  /* Nobody waits for it. */
+  /* No thread waits for it. */
   attributes.watermark = 1;
   attributes.wakeup_watermark = G_MAXUINT32;
   attributes.exclude_kernel = !kernel_too;
@@ -82,8 +82,8 @@ open_events (FmFaultMeter *meter, gboolean kernel_too)
   return meter->fd[1] >= 0;
 }
 
-/* FALSE where the program has closed the descriptor, whatever is behind its
- * number now: only an event tells the number that it was given. */
+/* FALSE if the program has closed the descriptor, whatever has its number now:
+ * only an event can report the identifier that it was given. */
 static gboolean
 is_event (FmFaultMeter *meter, guint i)
 {
@@ -122,14 +122,14 @@ read_count (FmFaultMeter *meter, guint i, guint64 *ret_more)
   return TRUE;
 }
 
-/* What was counted before there was a ring. */
+/* Skips what was counted before there was a ring. */
 static gboolean
 skip_count (FmFaultMeter *meter, guint i)
 {
   return read_count (meter, i, &meter->counted[i]);
 }
 
-/* Faults inside of system calls count too, where that may be seen. */
+/* Faults inside system calls count too, where the process may see them. */
 static gboolean
 start_perf (FmFaultMeter *meter)
 {
@@ -152,7 +152,7 @@ start_perf (FmFaultMeter *meter)
       && skip_count (meter, 0) && skip_count (meter, 1);
 }
 
-/* Records may go round the end of the ring. */
+/* Records may wrap around the end of the ring. */
 static void
 copy_from_ring (FmFaultMeter *meter, guint64 at, void *to, gsize length)
 {
@@ -187,7 +187,7 @@ count_record (FmFaultMeter *meter, guint64 at,
   }
 }
 
-/* After all records were read: what had no room. */
+/* After all records were read: adds those for which there was no room. */
 static void
 count_lost (FmFaultMeter *meter, FmFaults *faults)
 {

@@ -5,7 +5,7 @@
  * foreign.c: see foreign.h.
  *
  * The original's memories are never replaced: a pool takes a buffer back only
- * with the memories that it gave.
+ * with the memories that it provided.
  */
 #include "foreign.h"
 
@@ -81,9 +81,9 @@ is_in_one_library (gconstpointer a, gconstpointer b)
       && of_a.dli_fbase == of_b.dli_fbase;
 }
 
-/* Whether video is mapped by a function of the element's own, which knows its
- * own memory alone. The function that all others have is in the library of the
- * meta itself. */
+/* Whether a function of the element's own maps the video; it knows only its own
+ * memory. The function that all others share is in the library of the meta
+ * itself. */
 gboolean
 fm_foreign_knows_its_memory (const GstMeta *meta)
 {
@@ -92,8 +92,9 @@ fm_foreign_knows_its_memory (const GstMeta *meta)
           (gconstpointer) meta->info->transform_func);
 }
 
-/* GStreamer copies none of these, either: gst_buffer_copy() leaves out what has
- * no function for it, and what is tagged so where the memory is another one. */
+/* GStreamer does not copy any of these, either: gst_buffer_copy() leaves out
+ * metas without a transform function, and metas with this tag if the memory is
+ * a different one. */
 gboolean
 fm_foreign_goes_with_memory (const GstMetaInfo *info)
 {
@@ -106,8 +107,8 @@ fm_foreign_goes_with_memory (const GstMetaInfo *info)
           && gst_meta_api_type_has_tag (info->api, tag));
 }
 
-/* Any other meta without a transform function would be lost. One that says
- * something about another memory than the buffer's has to keep that. */
+/* Any other meta without a transform function would be lost. One that describes
+ * memory other than the buffer's has to keep that memory. */
 static gboolean
 look_at_meta (GstBuffer *buffer, GstMeta **meta, gpointer ret_loses)
 {
@@ -141,7 +142,7 @@ fm_foreign_look (GstBuffer *buffer, GstAllocator *ours)
 }
 
 /* The copy of one memory; its parent, of which it may be a small part, is not
- * copied with it. */
+ * copied. */
 static GstMemory *
 copy_memory (GstMemory *mem, GstAllocator *ours, FmLeftAlone *ret_why)
 {
@@ -193,8 +194,8 @@ holds_the_same (GstMemory *copy, GstMemory *mem)
   return same;
 }
 
-/* As buffers do with their memories: where two have one, nobody may write it.
- * FALSE if somebody is writing it, be it in a buffer or not. */
+/* As buffers do with their memories: if two share one, neither may write to it.
+ * FALSE if the memory is being written to, whether in a buffer or not. */
 static gboolean
 lock_shared (GstMemory *mem)
 {
@@ -217,9 +218,9 @@ unlock_shared (GstMemory *mem)
   gst_mini_object_unlock (object, GST_LOCK_FLAG_EXCLUSIVE);
 }
 
-/* The copy of @mem, which may be one that was made before; with a lock, so that
- * nobody writes it before it is in a buffer. Besides the buffer and the copy of
- * the buffer somebody else may have @mem. */
+/* The copy of @mem, which may have been made before; locked, so that it can't
+ * be written to before it is in a buffer. A reference to @mem other than the
+ * buffer's and its copy's means that someone else may want the copy. */
 static GstMemory *
 find_or_copy (GstMemory *mem, GstAllocator *ours, gboolean is_shared,
     GHashTable *copies, gsize *copied, FmLeftAlone *ret_why)

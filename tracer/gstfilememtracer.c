@@ -3,20 +3,20 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * gstfilememtracer.c: the tracer that makes a GstFileMemAllocator the default
- * allocator, and sees to it that what it does is told.
+ * allocator, and sees to it that its work is reported.
  *
  * A process may construct several of these (gst-inspect-1.0 does); they share
- * the one allocator and the one log. The tracer registers no hook where it is
- * the only one: any hook makes every pad push of the program look for hooks,
- * for 400 ns each (pads.c does without). From 1.28 on GStreamer registers one
- * for each tracer that it makes; so the shim makes this one itself. Beside
- * other tracers that were made before, where that is paid for already, it
- * registers one that hardly ever comes, so that
- * gst_tracing_get_active_tracers() names it. The first one is kept.
+ * the one allocator and the one log. The tracer registers no hook if it is the
+ * only one: any hook makes every pad push of the program look for hooks, for
+ * 400 ns each (pads.c does without). From 1.28 on GStreamer registers a hook
+ * for each tracer that it makes, so the shim makes this one itself. If other
+ * tracers were made before, that cost is paid already, and this one registers a
+ * hook that hardly ever fires, so that gst_tracing_get_active_tracers() lists
+ * it. The first tracer is kept.
  *
- * The last record and the report are written once: when the registry goes,
- * which is in gst_deinit() while there is still a log, or else at exit, because
- * many programs never call gst_deinit().
+ * The last record and the report are written once: when the registry goes, in
+ * gst_deinit(), while there is still a log; or else at exit, because many
+ * programs never call gst_deinit().
  *
  * Locking: `lock` guards the records, which any thread may ask for, and
  * `finished`.
@@ -93,12 +93,12 @@ static guint signals[N_SIGNALS];
 /* What the tracers of this process share. */
 static struct
 {
-  GstFileMemAllocator *allocator; /* NULL where the exe option says so */
+  GstFileMemAllocator *allocator; /* NULL if the option exe says so */
   const FmOptions *options;       /* the allocator's */
   guint64 start;
   GMutex lock;
   gboolean finished;
-  atomic_bool is_idle_child; /* of a fork, and has allocated nothing yet */
+  atomic_bool is_idle_child; /* of a fork, which has allocated nothing yet */
 } shared;
 
 static FmSnapshot *
@@ -107,7 +107,8 @@ take_snapshot (void)
   return fm_snapshot_new (shared.allocator, shared.start);
 }
 
-/* Two that were taken one after the other are logged in that order. */
+/* Holds the lock, so that two snapshots are logged in the order in which they
+ * were taken. */
 static void
 write_records (void)
 {
@@ -134,7 +135,7 @@ write_report_to (const gchar *to)
       fm_options_number (shared.options, FM_OPTION_REPORT_FORMAT) != 0);
 }
 
-/* On demand. Whoever asks for it wants to see it. */
+/* On demand, so the user wants to see it even if the option report is none. */
 static void
 write_report (void)
 {
@@ -151,8 +152,9 @@ make_page (guint most)
   return fm_report_json (snapshot, most);
 }
 
-/* A program that went on in ordinary memory was told when that began; this is
- * how much it came to. What is smaller than min-size was meant to. */
+/* If the program went on in ordinary memory, that was reported when it began;
+ * this says how much it came to. Allocations below min-size were meant to go
+ * there. */
 static void
 warn_fallbacks (void)
 {
@@ -166,8 +168,8 @@ warn_fallbacks (void)
   fm_warning ("in total, %s", fallbacks);
 }
 
-/* The last record and the report. The child of a fork that has done nothing has
- * nothing to tell, and would write its report over that of its parent. */
+/* Writes the last record and the report. The child of a fork that has done
+ * nothing has nothing to report, and would overwrite its parent's report. */
 static void
 finish (void)
 {
@@ -194,7 +196,8 @@ on_deinit (gpointer unused, GObject *registry)
 }
 
 /* In the child of a fork. Locks of GLib and GStreamer may be held for ever by
- * threads that are not here, so what is told at the end needs a reason. */
+ * threads that do not exist here, so the child needs a reason to report
+ * anything at the end. */
 static void
 forked (void)
 {
@@ -214,7 +217,7 @@ on_active (GstFileMemAllocator *allocator, gpointer unused)
   fm_watch_start ();
 }
 
-/* Whoever records wants to see something. */
+/* With a recording, something has to be recorded. */
 static guint
 choose_interval (void)
 {
@@ -245,8 +248,8 @@ start_watch (void)
     fm_watch_start ();
 }
 
-/* What is misspelt would be left alone without a word. Elements that a program
- * makes of types of its own may come later. */
+/* A misspelt name would otherwise be ignored silently. Elements of types that
+ * the program makes itself may come later. */
 static void
 check_queues (const FmOptions *options)
 {
@@ -271,7 +274,7 @@ check_queues (const FmOptions *options)
   }
 }
 
-/* Without a block there is nothing else to be seen of filemem. */
+/* If there is no block, nothing else shows that filemem is at work. */
 static void
 on_foreign (const gchar *queue, guint64 bytes)
 {
@@ -318,7 +321,7 @@ on_hook (GObject *tracer, ...)
 {
 }
 
-/* Where there are other tracers, this one is listed with them. */
+/* If there are other tracers, this one is listed with them. */
 static void
 join_others (GstFileMemTracer *self)
 {
@@ -356,7 +359,7 @@ start (GstFileMemTracer *self, const gchar *params)
   atexit (finish);
 }
 
-/* Before 1.22.5 GStreamer ends @params at the first ')', which may be that of a
+/* Before 1.22.5 GStreamer ends @params at the first ')', which may belong to a
  * type. Takes @params. */
 static gchar *
 uncut (gchar *params)
@@ -378,8 +381,8 @@ gst_file_mem_tracer_constructed (GObject *object)
   g_autofree gchar *params = NULL;
 
   G_OBJECT_CLASS (gst_file_mem_tracer_parent_class)->constructed (object);
-  /* They come from the environment, of which a program that runs with more
-   * rights than its user has takes nothing. */
+  /* The parameters come from the environment, from which a program that runs
+   * with more rights than its user takes nothing. */
   if (getauxval (AT_SECURE) == 0) {
     g_object_get (object, "params", &params, NULL);
     params = uncut (params);
@@ -401,7 +404,8 @@ gst_file_mem_tracer_set_property (
     fm_warning ("%s; the property is ignored", error->message);
 }
 
-/* What is in force, which is what another tracer said if that came first. */
+/* The value in force, which comes from another tracer if that was made first.
+ */
 static void
 gst_file_mem_tracer_get_property (
     GObject *object, guint id, GValue *value, GParamSpec *spec)
@@ -461,10 +465,10 @@ gst_file_mem_tracer_log_records (GstFileMemTracer *self)
     write_records ();
 }
 
-/* From 1.26 on gst-inspect-1.0 lists properties of tracers. That GStreamer
- * fills them in from GST_TRACERS is not asked for: it would read a
- * GstStructure, which has no "50%" and no path with a space, and makes no
- * tracer where it fails. */
+/* From 1.26 on gst-inspect-1.0 lists the properties of tracers. GStreamer is
+ * not asked to set them from GST_TRACERS: it would parse a GstStructure, which
+ * allows neither "50%" nor a path with a space, and it makes no tracer if that
+ * fails. */
 static void
 install_options (GObjectClass *object_class)
 {

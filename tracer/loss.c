@@ -4,9 +4,9 @@
  *
  * loss.c: see loss.h.
  *
- * What is remembered of a pipeline hangs at the pipeline, and goes with it. In
- * the child of a fork there are none but its own: GStreamer's pool has no
- * threads for those that it inherited.
+ * The state of a pipeline is attached to the pipeline, and is freed with it.
+ * The child of a fork has only its own pipelines: GStreamer's pool has no
+ * threads there for those that it inherited.
  */
 #include "loss.h"
 
@@ -14,7 +14,7 @@
 #include "observe.h"
 #include "registry.h"
 
-/* The outermost element, as a rule a pipeline. */
+/* The outermost element, usually a pipeline. */
 typedef struct
 {
   FmRegistryItem item;
@@ -77,7 +77,7 @@ fm_loss_see (GstElement *element)
   pipeline = g_new0 (Pipeline, 1);
   g_weak_ref_init (&pipeline->top, top);
   fm_registry_add (&loss.pipelines, &pipeline->item, pipeline_free);
-  /* Of two pads that are the first at once one does it. */
+  /* If two pads are the first at the same time, only one does it. */
   if (!g_object_replace_qdata (
           G_OBJECT (top), loss.quark, NULL, pipeline, pipeline_left, NULL))
     pipeline_left (pipeline);
@@ -96,7 +96,7 @@ post (GstElement *element, gpointer unused)
        "line is all"));
 }
 
-/* Where @pipeline has not been told yet. */
+/* Posts, unless @pipeline has been told already. */
 static void
 tell (Pipeline *pipeline, GstElement *element)
 {
@@ -114,8 +114,8 @@ tell_all (void)
     Pipeline *pipeline = g_ptr_array_index (pipelines, i);
     g_autoptr (GstElement) top = g_weak_ref_get (&pipeline->top);
 
-    /* The bus of one that has ended drops what it gets; when it runs again it
-     * is to be told of its own losses. */
+    /* The bus of a pipeline that has ended drops messages; when it runs again
+     * it is to be told of its own losses. */
     if (top != NULL && GST_STATE (top) != GST_STATE_NULL)
       tell (pipeline, top);
   }
