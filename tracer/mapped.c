@@ -4,16 +4,17 @@
  *
  * mapped.c: see mapped.h.
  *
- * The allocator's two functions are wrapped, so that where nobody asks a map
- * costs what it did. Who mapped goes along in the part of GstMapInfo that is
- * the allocator's to use, with a word by which it is known again: a program may
- * unmap what it never mapped, with whatever there is in that place.
+ * The allocator's two functions are wrapped, so that where nothing asks for
+ * this a map costs what it always did. The element that mapped is stored in the
+ * part of GstMapInfo that belongs to the allocator, with a word by which it is
+ * recognised: a program may unmap what it never mapped, with anything in that
+ * place.
  */
 #include "mapped.h"
 
 #include "attribution.h"
 
-/* Of GstMapInfo's user_data. */
+/* Indices into GstMapInfo's user_data. */
 enum { WHO, CHECK, SINCE, BYTES };
 
 /* As GStreamer counts the locks of a mini object; see
@@ -26,7 +27,8 @@ static struct
   GstMemoryUnmapFullFunction unmap;
 } real;
 
-/* What this thread mapped last, and for whom; only to be compared with. */
+/* The last memory that this thread mapped, and for which element; only to be
+ * compared with. */
 typedef struct
 {
   const GstMemory *memory;
@@ -41,8 +43,8 @@ check_of (const GstMemory *memory, gconstpointer who)
   return (gpointer) ((guintptr) memory ^ ~(guintptr) who);
 }
 
-/* Whether the element has mapped this memory just now, and maps it once more:
- * as each plane of a video frame is mapped. That is one buffer still. */
+/* Whether the element has just mapped this memory, and maps it once more, as
+ * happens with each plane of a video frame. That still counts as one buffer. */
 static gboolean
 is_mapped_again (const GstMemory *memory, const FmTally *who)
 {

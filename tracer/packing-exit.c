@@ -2,9 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * packing-exit.c: the reader of packing.c: what leaves the queue is seen, and
- * what was packed is made again and pushed, in the queue's own task. What stays
- * because nothing was linked is kept for whoever is.
+ * packing-exit.c: the reader of packing.c: it sees what leaves the queue, makes
+ * what was packed again and pushes it, in the queue's own task. What stays
+ * because nothing was linked is kept until something is.
  */
 #include "packing-private.h"
 
@@ -26,10 +26,10 @@ fm_packing_enter (FmPacking *packing, FmParcel *parcel)
 static GstPadProbeReturn on_leaving (
     GstPad *pad, GstPadProbeInfo *info, gpointer data);
 
-/* Before those that are there. GStreamer adds at the end; the list is the pad's
- * public part. What is called just now must not be moved, or those before it
- * would be called again: so the probe is for what is pulled, which nothing is
- * here, until it is in its place. */
+/* Moves the probe ahead of those that are there. GStreamer appends probes; the
+ * list is in the pad's public part. A probe that is being called must not be
+ * moved, or those before it would be called again: so until it is in its place,
+ * the probe is one for pulls, of which there are none here. */
 static void
 put_first (GstPad *pad, gulong probe)
 {
@@ -72,8 +72,7 @@ has_rest (FmPacking *packing)
   return packing->is_reading || packing->rest.length > 0;
 }
 
-/* There is more to come, be it that the writer has opened a parcel meanwhile.
- */
+/* More is to come, perhaps because the writer has opened a parcel meanwhile. */
 static gboolean
 is_needed (FmPacking *packing)
 {
@@ -159,7 +158,7 @@ fm_packing_drop_rest (FmPacking *packing, gboolean is_lost)
   g_queue_clear_full (&packing->rest, (GDestroyNotify) gst_mini_object_unref);
 }
 
-/* The next of what is to be pushed; NULL if that is all. */
+/* The next item to be pushed; NULL if that was the last. */
 static GstMiniObject *
 next_of_rest (FmPacking *packing)
 {
@@ -202,7 +201,7 @@ note_event (GstPad *pad, GstEvent **event, gpointer known)
   return TRUE;
 }
 
-/* Those that are sent again to whoever is linked next. */
+/* Notes the events that are sent again to whichever element is linked next. */
 static void
 note_events (FmPacking *packing)
 {
@@ -219,7 +218,7 @@ is_sent_again (FmPacking *packing, GstEvent *event)
           packing->known, GUINT_TO_POINTER (gst_event_get_seqnum (event)));
 }
 
-/* Pushes all that has come out, in the pad's own streaming thread. */
+/* Pushes everything that has come out, in the pad's own streaming thread. */
 static GstFlowReturn
 push_rest (FmPacking *packing)
 {
@@ -238,7 +237,7 @@ push_rest (FmPacking *packing)
   packing->is_nested = FALSE;
   if (result != GST_FLOW_OK)
     atomic_store (&packing->seen, result);
-  /* There may be a peer for the rest soon. */
+  /* There may soon be a peer for the rest. */
   if (result == GST_FLOW_NOT_LINKED && !packing->queue->goes_on)
     note_events (packing);
   else if (result != GST_FLOW_OK)
@@ -259,20 +258,21 @@ is_parcel (GstPadProbeInfo *info)
   return TRUE;
 }
 
-/* The rest, and what leaves now behind it. */
+/* Pushes the rest, and behind it what is leaving now. */
 static GstPadProbeReturn
 push_with_rest (FmPacking *packing, GstPadProbeInfo *info)
 {
   g_queue_push_tail (&packing->rest, GST_PAD_PROBE_INFO_DATA (info));
   GST_PAD_PROBE_INFO_DATA (info) = NULL;
-  /* It would only cost each of the buffers its time. */
+  /* The probe would only cost each of the buffers some time. */
   remove_probe (packing, TRUE);
   GST_PAD_PROBE_INFO_FLOW_RETURN (info) = push_rest (packing);
   restore_probe (packing);
   return GST_PAD_PROBE_HANDLED;
 }
 
-/* The reader is elsewhere where an event is not in line. */
+/* An event that is not in line with the buffers does not come from the reader.
+ */
 static gboolean
 is_of_reader (GstPadProbeInfo *info)
 {
@@ -294,7 +294,7 @@ on_leaving (GstPad *pad, GstPadProbeInfo *info, gpointer data)
     packing->rest_epoch = epoch;
   }
   if ((info->type & GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM) != 0) {
-    /* It can't be held back, and nothing can be pushed ahead of it. */
+    /* The event can't be held back, and nothing can be pushed ahead of it. */
     if (!is_sent_again (packing, GST_PAD_PROBE_INFO_EVENT (info)))
       fm_packing_drop_rest (packing, TRUE);
     return GST_PAD_PROBE_OK;

@@ -2,9 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * packing-levels.c: what the queue says of itself: what it holds, what it may
- * hold, and whether its buffers can rest in parcels. All of it may change at
- * any time, so it is asked for each parcel.
+ * packing-levels.c: asks the queue: how much it holds, how much it may hold,
+ * and whether its buffers can rest in parcels. All of this may change at any
+ * time, so it is asked for each parcel.
  */
 #include "packing-private.h"
 
@@ -52,8 +52,8 @@ is_suitable_queue (GstElement *element)
   return leaky == 0 && buffers == 0 && bytes == 0 && time == 0;
 }
 
-/* Where the time in it is guessed from a bitrate it would guess from parcels.
- */
+/* A queue2 that estimates the time in it from a bitrate would estimate it from
+ * parcels. */
 static gboolean
 is_suitable_queue2 (GstElement *element)
 {
@@ -68,7 +68,8 @@ is_suitable_queue2 (GstElement *element)
   return template == NULL && ring == 0 && bitrate == 0;
 }
 
-/* Otherwise how far its streams are apart is read from each buffer. */
+/* Otherwise the element reads from each buffer how far its streams are apart.
+ */
 static gboolean
 is_suitable_multiqueue (GstElement *element)
 {

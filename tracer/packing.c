@@ -4,28 +4,28 @@
  *
  * packing.c: see packing.h.
  *
- * Two threads meet here: the writer, which comes with buffers and holds the
- * stream lock of the queue's sink pad, and the reader, the queue's own task,
- * which holds that of its source pad. The writer fills the open parcel. The
- * reader sees what leaves through a probe of the source pad, which is there
- * only while it is needed and comes before all others, so that these see
- * buffers and no parcel. (Those that block come before any that does not: they
- * see a parcel once. No parcel is opened while there is one.)
+ * Two threads meet here: the writer, which brings buffers and holds the stream
+ * lock of the queue's sink pad, and the reader, the queue's own task, which
+ * holds that of its source pad. The writer fills the open parcel. The reader
+ * sees what leaves through a probe on the source pad, which exists only while
+ * it is needed and comes before all other probes, so that these see buffers and
+ * no parcels. (Blocking probes come before any that does not block: they see a
+ * parcel once. No parcel is opened while there is one.)
  *
- * As long as there is a parcel anywhere the probe is there when the queue's
- * task takes the next item. Something in the open parcel means that something
- * is in the queue whose leaving the reader will see. When that leaves the queue
- * empty, the reader gives the open parcel to it. It never waits there: an empty
- * queue has room, whatever its limits are by then.
+ * As long as a parcel exists anywhere, the probe is in place when the queue's
+ * task takes the next item. If there is something in the open parcel, there is
+ * something in the queue that the reader will see leaving. When that leaves the
+ * queue empty, the reader gives it the open parcel. The reader never waits
+ * there: an empty queue has room, whatever its limits are by then.
  *
- * So that neither overlooks the other: the writer has put something into a new
- * parcel before it looks at the level once more, and the reader has taken its
- * item out before it looks at the open parcel. What came out is behind the
- * queue's own lock both times.
+ * Neither can overlook the other: the writer puts something into a new parcel
+ * before it looks at the level once more, and the reader takes its item out
+ * before it looks at the open parcel. Both read the level under the queue's own
+ * lock.
  *
- * Locking: `lock` guards what its comment says; it is held for some
+ * Locking: `lock` guards what its comment says; it is held for a few
  * instructions, and never while a function of a pad is called, an item is read
- * or memory is made.
+ * or memory is allocated.
  */
 #include "packing-private.h"
 
@@ -33,16 +33,16 @@
 #define PARCEL_MIN ((guint64) 4 << 10)
 #define PARCEL_TIME_MAX GST_SECOND
 
-/* Of what a queue holds in bytes or time, and of the budget, that its parcels
- * may be. */
+/* A parcel may be this part of what the queue holds in bytes or time, and of
+ * the budget. */
 #define LEVEL_PART 32
 #define BUDGET_PART 16
 
-/* What the allocator's alignment may add to a block, so that as many parcels
- * fit an extent as there should. */
+/* What the allocator's alignment may add to a block; it is left free, so that
+ * as many parcels fit in an extent as should. */
 #define SLACK 64
 
-/* Packing ends when the queue holds less than such a part of `pack-above`. */
+/* Packing ends when the queue holds less than this part of `pack-above`. */
 #define END_PART 2
 
 static struct
@@ -80,8 +80,8 @@ fm_packing_is_on (const FmPacking *packing)
   return packing->is_packing;
 }
 
-/* Whether the queue has become deep enough. It is asked now and then. What it
- * said last is not known then. */
+/* Whether the queue has become deep enough. The queue is asked now and then.
+ * What it returned last is not known at that point. */
 static gboolean
 begins (FmPacking *packing)
 {
@@ -116,7 +116,7 @@ begin_filling (FmPacking *packing)
   return parcel;
 }
 
-/* The open parcel is no more than what the reader may take. */
+/* Takes away the open parcel, which the reader then can't take. */
 static FmParcel *
 take_open (FmPacking *packing)
 {
@@ -131,7 +131,7 @@ take_open (FmPacking *packing)
   return parcel;
 }
 
-/* Gives the queue what is open. */
+/* Gives the open parcel to the queue. */
 static void
 close_open (FmPacking *packing)
 {
@@ -141,7 +141,7 @@ close_open (FmPacking *packing)
     packing->last = fm_packing_enter (packing, parcel);
 }
 
-/* If the reader has seen it being filled, it has not waited. */
+/* If the reader found it being filled, it has not waited for it. */
 static void
 end_filling (FmPacking *packing)
 {
@@ -170,7 +170,7 @@ choose_capacity (guint64 level)
   guint64 n = MAX (atomic_load (&packings.n_packing), 1);
   guint64 most = MIN (level / LEVEL_PART, get_budget () / (BUDGET_PART * n));
 
-  /* The power of two that is not more. */
+  /* The largest power of two that is not more. */
   most = G_GUINT64_CONSTANT (1) << (g_bit_storage ((gulong) most) - 1);
   return CLAMP (most, PARCEL_MIN, PARCEL_MAX) - SLACK;
 }
@@ -196,7 +196,7 @@ on_parcel_freed (gpointer data)
   fm_packing_unref (packing);
 }
 
-/* NULL: what comes next enters as it is. */
+/* NULL: the next item enters as it is. */
 static FmParcel *
 new_parcel (FmPacking *packing)
 {
@@ -241,7 +241,8 @@ fits (FmPacking *packing, FmParcel *parcel, GstMiniObject *item)
       && fm_parcel_add (parcel, item);
 }
 
-/* Into the parcel that is open. FALSE if it does not fit, or there is none. */
+/* Adds to the open parcel. FALSE if the item does not fit, or there is no
+ * parcel. */
 static gboolean
 add_to_open (FmPacking *packing, GstMiniObject *item)
 {
@@ -258,7 +259,8 @@ add_to_open (FmPacking *packing, GstMiniObject *item)
   return added;
 }
 
-/* Opens one with it. The probe is there before the parcel enters. */
+/* Opens a parcel with the item in it. The probe is in place before the parcel
+ * enters. */
 static gboolean
 add_to_new (FmPacking *packing, GstMiniObject *item)
 {
@@ -275,7 +277,7 @@ add_to_new (FmPacking *packing, GstMiniObject *item)
   packing->is_wanted = FALSE;
   fm_packing_add_probe (packing);
   fm_mutex_unlock (&packing->lock);
-  /* The reader may have taken the last item before. */
+  /* The reader may have taken the last item before that. */
   if (fm_packing_get_levels (packing).bytes <= packings.above / END_PART)
     close_open (packing);
   return TRUE;
@@ -317,7 +319,7 @@ n_bytes (GstMiniObject *item)
       : gst_buffer_list_calculate_size (GST_BUFFER_LIST_CAST (item));
 }
 
-/* Whether it would be packed if it can. */
+/* Whether the item would be packed if possible. */
 static gboolean
 is_for_parcels (FmPacking *packing, GstMiniObject *item, gsize bytes)
 {
@@ -359,13 +361,13 @@ void
 fm_packing_entered (FmPacking *packing, GstFlowReturn result)
 {
   packing->last = result;
-  /* It may have gone on long ago, with no parcel that would have told. */
+  /* The queue may have gone on long ago, with no parcel to show it. */
   if (result == GST_FLOW_OK && packing->queue->goes_on)
     atomic_store (&packing->seen, GST_FLOW_OK);
 }
 
-/* What is not a buffer may change what the queue says of the next one, which
- * therefore enters as it is. */
+/* Anything but a buffer may change what the queue returns for the next buffer,
+ * which therefore enters as it is. */
 static void
 expect_anything (FmPacking *packing)
 {
@@ -385,7 +387,7 @@ forget (FmPacking *packing)
   expect_anything (packing);
 }
 
-/* Its task has ended, or else drops the rest itself. */
+/* Either the task has ended, or it drops the rest itself. */
 void
 fm_packing_stop (FmPacking *packing)
 {
@@ -422,9 +424,9 @@ fm_packing_see_query (FmPacking *packing, GstQuery *query)
     expect_anything (packing);
 }
 
-/* ---- of each queue, and of all ---- */
+/* ---- each queue, and all of them ---- */
 
-/* Where what enters at @pad leaves. Not held. */
+/* The pad where what enters at @pad leaves. Not held. */
 static GstPad *
 src_of (GstPad *pad)
 {

@@ -4,17 +4,17 @@
  *
  * pads.c: see pads.h.
  *
- * When a pad is added the element may be half made, its type that of a base
- * class; so a first probe waits for what comes first, decides whether this pad
- * is of interest, and goes. Where it is, the pad's functions are wrapped. A
+ * When a pad is added the element may be half made, its type still that of a
+ * base class; so a first probe waits for the first item, decides whether this
+ * pad is of interest, and goes. If it is, the pad's functions are wrapped. A
  * probe that stays would do the same, for 350 ns a buffer.
  *
- * Sink pads are looked at for buffers, lists, events and queries; source pads
- * for buffers that are pulled, and only where threads are told apart: their
- * function is wrapped at once, and asks who they are when it is called first.
+ * Sink pads are watched for buffers, lists, events and queries; source pads for
+ * buffers that are pulled, and only with attribution: their function is wrapped
+ * at once, and asks for the element when it is first called.
  *
- * Locking: none. A pad's functions are replaced by the thread that is about to
- * call them, or that has just made them.
+ * Locking: none. The thread that replaces a pad's functions is the one that is
+ * about to call them, or that has just made them.
  */
 #include "pads.h"
 
@@ -27,13 +27,13 @@
 typedef struct
 {
   FmEntrance *entrance; /* of a queue; or NULL */
-  FmTally *element;     /* whose pad it is; NULL if that is not asked for */
+  FmTally *element;     /* whose pad it is; NULL if nothing asks */
 
-  /* What was wrapped. */
+  /* The original functions. */
   GstPadChainFunction chain;
   GstPadChainListFunction chain_list;
   GstPadEventFunction event;
-  GstPadEventFullFunction event_full; /* it has the one or the other */
+  GstPadEventFullFunction event_full; /* the pad has one or the other */
   GstPadQueryFunction query;
   GstPadGetRangeFunction get_range;
   GstPadActivateModeFunction activate;
@@ -120,7 +120,7 @@ let_list_in (
   return result;
 }
 
-/* What is left must not look at @wrapped: the pad may be gone by then. */
+/* What follows must not look at @wrapped: the pad may be gone by then. */
 static inline GstFlowReturn
 let_buffer_pass (
     const Wrapped *wrapped, GstPad *pad, GstObject *parent, GstBuffer *buffer)
@@ -177,7 +177,7 @@ on_pull (GstPad *pad, GstObject *parent, guint64 offset, guint length,
 }
 
 /* An event that is not in line with the buffers may come from any thread, and
- * one that ends a flush does come from another one. */
+ * one that ends a flush does come from another thread. */
 static gboolean
 is_entered_by (const Wrapped *wrapped, GstEvent *event)
 {
@@ -231,8 +231,8 @@ on_query (GstPad *pad, GstObject *parent, GstQuery *query)
   return answered;
 }
 
-/* What a queue holds is gone when its pad is no longer active. Who was about to
- * enter has been sent back by then. */
+/* What a queue holds is gone when its pad is no longer active. By then any
+ * thread that was about to enter has been turned back. */
 static gboolean
 on_activate (GstPad *pad, GstObject *parent, GstPadMode mode, gboolean active)
 {
@@ -249,8 +249,8 @@ on_activate (GstPad *pad, GstObject *parent, GstPadMode mode, gboolean active)
 
 /* ---- pads ---- */
 
-/* The function that gives each buffer of a list to the chain function, which is
- * wrapped. */
+/* The function that passes each buffer of a list to the chain function, which
+ * is wrapped. */
 static GstPadChainListFunction
 default_chain_list (void)
 {
@@ -265,7 +265,7 @@ default_chain_list (void)
   return (GstPadChainListFunction) function;
 }
 
-/* The first of two threads alone may do it. */
+/* Only the first of two threads may do it. */
 static gboolean
 claim (GstPad *pad, Wrapped *wrapped)
 {
@@ -281,8 +281,8 @@ wrap_sink (GstPad *pad, Wrapped *wrapped)
   wrapped->event = GST_PAD_EVENTFUNC (pad);
   wrapped->event_full = GST_PAD_EVENTFULLFUNC (pad);
   wrapped->query = GST_PAD_QUERYFUNC (pad);
-  /* Where it can be had without looking for it, and where nobody else puts
-   * anything: only source pads have a function that goes with this. */
+  /* A place from which it can be fetched without a search, and where nothing
+   * else is put: only source pads have a function that goes with this. */
   pad->getrangedata = wrapped;
   GST_PAD_CHAINFUNC (pad) = on_buffer;
   if (wrapped->chain_list != NULL
@@ -323,8 +323,8 @@ on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
   return GST_PAD_PROBE_REMOVE;
 }
 
-/* The first pull is not announced by any probe but one that blocks; but the
- * function is there with the pad. */
+/* No probe announces the first pull except a blocking one; but the function
+ * exists as soon as the pad does. */
 static void
 wrap_source (GstPad *pad)
 {

@@ -2,13 +2,13 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * parcel-metas.c: what is attached to buffers, in a parcel. A meta is kept as
- * the bytes that it is. Where it has a pointer, its kind says what to do about
- * that: of objects the parcel keeps one for all that are alike, and what is the
- * meta's own is kept behind it.
+ * parcel-metas.c: keeps what is attached to buffers in a parcel. A meta is kept
+ * as its bytes. If it has a pointer, its kind says what to do about that: of
+ * objects that are alike the parcel keeps one, and what belongs to the meta
+ * alone is kept behind it.
  *
- * The layouts are of libraries that need not be here; they are part of the ABI.
- * Where the size is another one, it is not the meta that we know.
+ * The layouts are those of libraries that need not be loaded; they are part of
+ * the ABI. If the size differs, it is not the meta that we know.
  */
 #include "foreign.h"
 #include "parcel-private.h"
@@ -21,7 +21,7 @@ typedef struct
   GSocketAddress *address;
 } AddressMeta;
 
-/* Later ones have a structure as well. */
+/* Later versions have a structure as well. */
 typedef struct
 {
   GstMeta meta;
@@ -53,7 +53,7 @@ typedef struct
   gsize size;
 } UserDataMeta;
 
-/* How GstAudioMeta ends. */
+/* The end of GstAudioMeta. */
 typedef struct
 {
   gsize *offsets; /* NULL, or the array that follows, or a longer one */
@@ -63,14 +63,14 @@ typedef struct
 
 typedef enum {
   META_UNKNOWN,
-  META_LEFT_OUT, /* goes with the memory, which is to go */
-  META_PLAIN,    /* without a pointer, but to what is there for ever */
+  META_LEFT_OUT, /* goes with the memory, which is to be freed */
+  META_PLAIN,    /* no pointer except to what exists for ever */
   META_ADDRESS,
   META_CAPS,
   META_DATE,
-  META_BUFFER, /* the one that has it */
+  META_BUFFER, /* points to the buffer that has the meta */
   META_AUDIO,
-  META_BYTES /* that are its own; their number is behind the pointer */
+  META_BYTES /* points to bytes of its own; their number follows */
 } MetaKind;
 
 typedef struct
@@ -81,12 +81,12 @@ typedef struct
   gsize offset; /* of the pointer */
 } Known;
 
-/* Of a plain one: the bytes that it has of its own. */
+/* For a plain one: the bytes of its own that it has. */
 #define PLAIN(api, bytes)                          \
   {                                                \
     api, META_PLAIN, sizeof (GstMeta) + (bytes), 0 \
   }
-/* Of one whose pointer is a field. */
+/* For one whose pointer is a field. */
 #define FIELD(api, kind, type, field)                \
   {                                                  \
     api, kind, sizeof (type), offsetof (type, field) \
@@ -136,7 +136,7 @@ pointer_of (const GstMeta *meta, const Known *known)
   return (gpointer *) ((guint8 *) meta + known->offset);
 }
 
-/* Of what is behind the pointer. */
+/* The size of what the pointer points to. */
 static gsize
 own_bytes (const GstMeta *meta, const Known *known)
 {
@@ -181,7 +181,7 @@ fm_parcel_size_of_meta (const GstMeta *meta)
 
 /* ---- objects that are kept ---- */
 
-/* An address as bytes; of no length if it has no such form. */
+/* An address as bytes; of length 0 if it has no such form. */
 static gsize
 get_native (GSocketAddress *address, guint8 native[FM_PARCEL_NATIVE_MAX])
 {
@@ -205,8 +205,8 @@ add_address (FmParcel *parcel, GSocketAddress *address)
   return address;
 }
 
-/* Those of packets that follow each other are mostly alike, but of one object
- * each. */
+/* The addresses of successive packets are mostly equal, but each is an object
+ * of its own. */
 static GSocketAddress *
 keep_address (FmParcel *parcel, GSocketAddress *address)
 {
@@ -246,7 +246,7 @@ caps_ref (gpointer caps)
   return gst_caps_ref (caps);
 }
 
-/* g_date_time_equal() is content with the same moment in another zone. */
+/* g_date_time_equal() also accepts the same moment in another time zone. */
 static gboolean
 are_equal_dates (gconstpointer a, gconstpointer b)
 {
@@ -261,7 +261,7 @@ date_ref (gpointer date)
   return g_date_time_ref (date);
 }
 
-/* One that is equal to @object, in *@kept. */
+/* Returns one in *@kept that is equal to @object. */
 static gpointer
 keep (GPtrArray **kept, gpointer object, GEqualFunc are_equal,
     gpointer (*ref) (gpointer), GDestroyNotify unref)
@@ -280,7 +280,7 @@ keep (GPtrArray **kept, gpointer object, GEqualFunc are_equal,
 
 /* ---- in and out ---- */
 
-/* What the pointer of a meta is to be as long as it is in @parcel. */
+/* The value of a meta's pointer while the meta is in @parcel. */
 static gpointer
 keep_pointer (FmParcel *parcel, gpointer pointer, MetaKind kind)
 {
@@ -329,7 +329,7 @@ fm_parcel_put_meta (FmParcel *parcel, const GstMeta *meta)
     put_pointer (parcel, at, meta, known);
 }
 
-/* As it was, but for what is the new meta's own. */
+/* Restores the pointer, or sets it to what is the new meta's own. */
 static void
 mend_pointer (FmParcelReader *reader, GstMeta *meta, const Known *known,
     GstBuffer *buffer)

@@ -6,16 +6,16 @@
  *
  * The block is a sequence of records, each followed by its bytes. The size of
  * the buffer that stands for it is that of the bytes alone, so that a queue's
- * level is what it would be; the records are in what the memory has beyond its
- * size.
+ * level is what it would be without parcels; the records are in the part of the
+ * memory beyond its size.
  */
 #include "parcel-private.h"
 
 #include "foreign.h"
 #include "mini-object.h"
 
-/* What is there of each buffer. Behind it are the sizes of its memories, the
- * fields, its metas and its bytes. */
+/* The record of each buffer. The sizes of its memories, the fields, its metas
+ * and its bytes follow it. */
 typedef struct
 {
   guint32 flags; /* of a list: how many records follow */
@@ -33,7 +33,7 @@ enum {
   IS_LIST = 1 << 7
 };
 
-/* Flags of any mini object, which are not the buffer's own. */
+/* Flags that any mini object has, which are not the buffer's own. */
 #define OBJECT_FLAGS (GST_MINI_OBJECT_FLAG_LAST - 1)
 
 /* ---- the block ---- */
@@ -64,7 +64,7 @@ fm_parcel_new (GstAllocator *allocator, gsize capacity, GDestroyNotify freed,
   return parcel;
 }
 
-/* What is left is the memory. */
+/* Only the memory remains. */
 static void
 end_filling (FmParcel *parcel)
 {
@@ -300,7 +300,7 @@ fm_parcel_ref (FmParcel *parcel)
   return parcel;
 }
 
-/* A copy stands for the same. */
+/* A copy stands for the same buffers. */
 static gboolean
 parcel_meta_transform (GstBuffer *copy, GstMeta *meta, GstBuffer *buffer,
     GQuark type, gpointer data)
@@ -341,7 +341,7 @@ parcel_meta_info (void)
   return (const GstMetaInfo *) info;
 }
 
-/* What was closed early would take far more than it needs. */
+/* A parcel that was closed early would take far more than it needs. */
 static void
 shrink (FmParcel *parcel)
 {
@@ -420,8 +420,8 @@ get_field (FmParcelReader *reader, const Record *record, guint8 field)
   return value;
 }
 
-/* There is none where system memory has none, either: then the program is at
- * its end. */
+/* The allocation fails only where system memory fails, too: then the program is
+ * at its end. */
 static GstMemory *
 get_bytes (FmParcelReader *reader, gsize size)
 {

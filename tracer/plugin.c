@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * plugin.c: registers the tracer; nothing else happens when the plugin is
- * loaded, so plugin scanners and gst-inspect-1.0 leave no trace.
+ * plugin.c: registers the tracer; loading the plugin does nothing else, so
+ * plugin scanners and gst-inspect-1.0 leave no trace.
  */
 #include "gstfilememtracer.h"
 

@@ -9,7 +9,7 @@
 #include <malloc.h>
 #include <string.h>
 
-/* Of /proc/self/status, whose figures are in KiB. */
+/* From /proc/self/status, whose figures are in KiB. */
 static guint64
 get_line (const gchar *status, const gchar *name)
 {
