@@ -8,7 +8,8 @@
 
 #define LEVEL "current-level-bytes"
 
-/* The foreign buffers in use. A buffer's weak reference holds one to this. */
+/* The foreign buffers in use. The weak reference of each buffer holds a
+ * reference to this. */
 typedef struct
 {
   gatomicrefcount refs;
@@ -20,13 +21,13 @@ typedef struct
 
 struct _FmQueueLevel
 {
-  GWeakRef teller;  /* who has the property */
-  GType level_type; /* of the property; 0 if nobody has it */
-  guint64 level;    /* at most so much was kept when it was asked last */
-  /* What came since then, and from the time before until then: the bytes of
-   * buffers, and what they keep. */
+  GWeakRef teller;  /* the object that has the property */
+  GType level_type; /* of the property; 0 if no object has it */
+  guint64 level;    /* at most this much was kept when last asked */
+  /* What has come since then, and in the period before that: the bytes of
+   * buffers, and how much they keep. */
   guint64 bytes, kept, bytes_before, kept_before;
-  InUse *in_use; /* where nobody can be asked */
+  InUse *in_use; /* if there is no property to read */
 };
 
 static void
@@ -54,8 +55,8 @@ on_freed (gpointer data, GstMiniObject *buffer)
   in_use_unref (in_use);
 }
 
-/* Bytes of buffers that are resting in their pools, which a buffer that does so
- * does not name. */
+/* Bytes of buffers that are resting in their pools, apart from @except. A
+ * resting buffer does not name its pool. */
 static guint64
 resting (InUse *in_use, GstBuffer *except)
 {
@@ -163,8 +164,8 @@ fm_queue_level_free (FmQueueLevel *queue)
   g_free (queue);
 }
 
-/* What is kept for each byte of the level, from what came since it was asked
- * last and in the time before that. */
+/* How much @level keeps, from the ratio of kept to bytes in what came since it
+ * was last asked and in the period before that. */
 static guint64
 kept_at_level (FmQueueLevel *queue, guint64 level)
 {

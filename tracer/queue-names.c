@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* A queue2 with a ring buffer copies what enters it into that. */
+/* A queue2 with a ring buffer copies what enters it there. */
 gboolean
 fm_queue_keeps_own (GstElement *element)
 {
@@ -22,7 +22,8 @@ fm_queue_keeps_own (GstElement *element)
   return size > 0;
 }
 
-/* One that was told to keep its bytes in a file of its own holds none. */
+/* An element that was told to keep its bytes in a file of its own holds no
+ * memory. */
 static gboolean
 has_file (GstElement *element)
 {
@@ -36,8 +37,8 @@ has_file (GstElement *element)
   return template != NULL;
 }
 
-/* "GstAppSink" for "appsink": the type of an element that a program makes from
- * a library, without its plugin, has no factory. */
+/* "GstAppSink" for "appsink": an element that a program makes from a library,
+ * without the plugin, has a type but no factory. */
 static gboolean
 is_type_named (GType type, const gchar *names)
 {

@@ -4,10 +4,11 @@
  *
  * queues.c: see queues.h.
  *
- * An entrance is what is known of one pad at which buffers enter a queue, or
- * any element with "auto", to see which of them sit on what they are given.
+ * An entrance is what is known of one pad at which buffers enter a queue or,
+ * with "auto", any element, to see which of them sit on the buffers that they
+ * are given.
  *
- * Locking: none of its own. An entrance belongs to its streaming thread, but
+ * Locking: none of its own. An entrance belongs to its streaming thread, except
  * for its figures, which are relaxed atomics.
  */
 #include "queues.h"
@@ -22,14 +23,15 @@
 
 #include <stdatomic.h>
 
-/* Who holds so many bytes that are not filemem's is worth a word. */
+/* An element that holds this many bytes that are not filemem's is worth
+ * mentioning. */
 #define MUCH_FOREIGN ((guint64) 16 << 20)
 
-/* An element is asked for its level when so many bytes have come, or have left
- * an appsrc. */
+/* An element is asked for its level each time this many bytes have come, or
+ * have left an appsrc. */
 #define ASK_EVERY ((guint64) 1 << 20)
 
-/* Bytes that have entered, and those of them that filemem did not take. */
+/* Bytes that have entered, and how many of them filemem did not take. */
 typedef struct
 {
   guint64 all, foreign;
@@ -45,25 +47,25 @@ struct _FmEntrance
   FmPacking *packing;     /* NULL: nothing is packed */
   _Atomic guint64 figure[FM_N_QUEUE_FIGURES];
 
-  /* The streaming thread's. */
+  /* For the streaming thread. */
   gboolean is_queue; /* by its name, or by what it does now */
   gboolean is_told_of;
   FmQueueLevel *level;
   gboolean keeps_originals;
-  GPtrArray *originals; /* that were exchanged; or NULL */
+  GPtrArray *originals; /* that were exchanged for copies; or NULL */
   gsize originals_bytes;
   gpointer last;         /* parent memory that entered; to be compared with */
   GstCaps *caps;         /* that were looked at last */
-  gboolean is_of_device; /* by these */
-  gboolean knows_caps;   /* they are those that hold */
-  gboolean keeps_own; /* what enters is copied into the element's own memory */
-  guint64 ask_at;     /* when so many bytes have entered */
+  gboolean is_of_device; /* by these caps */
+  gboolean knows_caps;   /* they are those that apply */
+  gboolean keeps_own; /* the element copies what enters into its own memory */
+  guint64 ask_at;     /* when this many bytes have entered */
   FmPassed at_last, before_last; /* when it was asked */
-  /* What the element downstream offered last to allocate from; only to be
+  /* What the element downstream last offered for allocation; only to be
    * compared with. */
   GPtrArray *lent;
 
-  /* The thread's in which buffers leave an appsrc. */
+  /* For the thread in which buffers leave an appsrc. */
   guint64 left, left_foreign, asked_at;
 };
 
@@ -78,7 +80,7 @@ static struct
 } queues;
 
 /* What this thread copied of the buffer, or list, that it pushed last: if that
- * comes from a tee, another branch is about to be given the same memory. */
+ * comes from a tee, another branch is about to receive the same memory. */
 static GPrivate last_copies =
     G_PRIVATE_INIT ((GDestroyNotify) g_hash_table_unref);
 
@@ -108,7 +110,7 @@ fm_entrance_left (FmEntrance *entrance)
     entrance_free (entrance);
 }
 
-/* What was a queue once is told of. */
+/* Anything that was ever a queue is reported. */
 static void
 become_queue (FmEntrance *entrance)
 {
@@ -140,7 +142,7 @@ entrance_new (GstElement *element, GstPad *pad, GstPadChainFunction chain,
   return entrance;
 }
 
-/* One streaming thread at a time counts. */
+/* Only one streaming thread counts at a time. */
 static void
 count (_Atomic guint64 *figure, guint64 n)
 {
@@ -184,8 +186,8 @@ note_foreign (FmEntrance *entrance, guint64 bytes)
     queues.on_foreign (entrance->name, bytes);
 }
 
-/* The element is asked for its level. What it holds is what came last, so as
- * much of that is foreign as of what came of late. */
+/* Asks the element for its level. It holds what came last, so the foreign part
+ * of that is as large as of what came of late. */
 static void
 note_level (FmEntrance *entrance)
 {
@@ -257,7 +259,8 @@ is_lent (FmEntrance *entrance, GstBuffer *buffer)
   return FALSE;
 }
 
-/* This thread's, without those that were not made for what @buffer is of. */
+/* This thread's copies, cleared if they were not made of the memory of @buffer.
+ */
 static GHashTable *
 copies_for (GstBuffer *buffer)
 {
@@ -272,7 +275,8 @@ copies_for (GstBuffer *buffer)
   return copies;
 }
 
-/* Whoever freed it may be told, and do anything. */
+/* The release may call a function of the buffer's owner, which may do anything.
+ */
 static void
 let_go (FmEntrance *entrance, GstBuffer *buffer)
 {
@@ -356,7 +360,8 @@ copy_for (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
   return copy;
 }
 
-/* What is copied at its entrance counts as well, or it would be none soon. */
+/* What is copied at its entrance counts as well; otherwise the element would
+ * soon no longer be a queue. */
 static void
 note_detection (
     FmEntrance *entrance, GstBuffer *buffer, gsize bytes, gsize foreign)
@@ -375,8 +380,8 @@ note_detection (
     become_queue (entrance);
 }
 
-/* Takes @buffer and gives the one that is to enter in its place. @copies are
- * those for the list that it is of; NULL if it comes alone. */
+/* Takes @buffer and returns the one that is to enter in its place. @copies are
+ * those for the list to which it belongs; NULL if it comes alone. */
 static GstBuffer *
 let_in (
     FmEntrance *entrance, GstPad *pad, GstBuffer *buffer, GHashTable *copies)
@@ -388,7 +393,7 @@ let_in (
     copy = copy_for (entrance, pad, buffer, copies, foreign, kept);
   if (copy != NULL) {
     let_go (entrance, buffer);
-    /* It may be gone, and another one soon be at its address. */
+    /* The parent may be gone, and another one soon be at its address. */
     entrance->last = NULL;
     buffer = copy;
     foreign = 0;
@@ -416,8 +421,8 @@ may_copy (FmEntrance *entrance, GstPad *pad, GstMiniObject *item)
   return TRUE;
 }
 
-/* Whether @item is packed: it is gone then. Else who is to be told what comes
- * of it. */
+/* Whether @item is packed: it is gone then. Otherwise returns the packing that
+ * is to be told the result. */
 static inline gboolean
 is_packed (FmEntrance *entrance, GstPad *pad, GstMiniObject *item,
     FmPacking **ret_packing)
@@ -453,8 +458,8 @@ fm_entrance_let_in (FmEntrance *entrance, GstPad *pad, GstBuffer *buffer,
   return let_in (entrance, pad, buffer, NULL);
 }
 
-/* Those that were seen may be there still, so it is not more than this. What it
- * holds is of what leaves next. */
+/* The buffers that were seen may still be there, so this is an upper bound.
+ * What it holds is like what leaves next. */
 static void
 note_unseen (FmEntrance *entrance)
 {
@@ -503,7 +508,7 @@ let_in_from_list (GstBuffer **buffer, guint index, gpointer data)
   return TRUE;
 }
 
-/* Where nothing is copied now. */
+/* For where nothing is copied now. */
 static void
 pass_list (FmEntrance *entrance, GstBufferList *list)
 {
@@ -640,7 +645,7 @@ record_free (FmQueueRecord *record)
   g_free (record);
 }
 
-/* Of an element that can't tell. */
+/* For an element that can't tell. */
 static void
 note_seen (guint64 *figure, FmDetectionState seen)
 {
@@ -677,8 +682,8 @@ fm_queues_records (void)
   g_autoptr (GPtrArray) entrances = fm_registry_list (&queues.entrances);
   guint i;
 
-  /* Who is asked for a level has locks of its own, and may go in that moment.
-   */
+  /* An element that is asked for a level takes locks of its own, and may go at
+   * that moment. */
   for (i = 0; i < entrances->len; i++) {
     FmEntrance *entrance = g_ptr_array_index (entrances, i);
 

@@ -4,10 +4,10 @@
  *
  * recording.c: see recording.h.
  *
- * The file is opened for each line, and closed again: a program may close all
- * descriptors, and fork. What is there when a process begins is another run's,
- * and goes; but the child of a fork goes on in a file that is its parent's. Of
- * each process the first line alone says what it is about.
+ * The file is opened and closed again for each line: a program may close all
+ * descriptors, and fork. What is in the file when a process begins is from
+ * another run, and is removed; but the child of a fork continues its parent's
+ * file. Only the first line of each process says what it is about.
  */
 #include "recording.h"
 
@@ -17,12 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of queues, elements and threads, those that are worth room in each line. */
+/* The number of queues, elements and threads that are worth room in each line.
+ */
 #define RECORDED_MAX 64
 
 static struct
 {
-  pid_t pid; /* that has begun; 0: none */
+  pid_t pid; /* that has begun recording; 0: none */
   gboolean failed;
 } recording;
 

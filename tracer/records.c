@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * records.c: see records.h. Fields come from the tables of figures; a new row
- * there is a new field here.
+ * records.c: see records.h. The fields come from the tables of figures; a new
+ * row there is a new field here.
  */
 #include "records.h"
 
@@ -18,7 +18,7 @@ static struct
   GstTracerRecord *waits;
   GstTracerRecord *element;
   GstTracerRecord *thread;
-  /* For what has come since the last record. */
+  /* To get what has come since the last record. */
   guint64 waits_before[FM_HISTOGRAM_BUCKETS];
 } records;
 
@@ -152,8 +152,8 @@ fm_records_start (void)
 
 /* ---- logging ---- */
 
-/* As a string in a structure has to be written. Records are logged as they are,
- * and names of elements and threads may hold anything. */
+/* In the form in which a structure needs a string. Records are logged without
+ * quoting, and names of elements and threads may contain anything. */
 static gchar *
 quoted (const gchar *text)
 {

@@ -9,7 +9,7 @@
 #include "fork.h"
 #include "sync.h"
 
-/* Of each registry, those that are gone and still on it. */
+/* How many items that are gone stay on each registry. */
 #define GONE_MAX 256
 
 static FmMutex lock;
@@ -73,7 +73,7 @@ fm_registry_item_unref (gpointer data)
     item->free (item);
 }
 
-/* Takes the one that came first of those that are gone; with the lock held. */
+/* Takes the oldest of those that are gone; with the lock held. */
 static FmRegistryItem *
 take_first_gone (FmRegistry *registry)
 {

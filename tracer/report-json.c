@@ -89,8 +89,9 @@ add_tally (FmJson *json, FmTally *tally)
   fm_json_end (json, '}');
 }
 
-/* The same in the same order, but what is gone after what is not. Each is asked
- * once: it may go meanwhile, and is not to be there twice then. */
+/* The same items in the same order, but with those that are gone after the
+ * others. Each is asked only once: it may go meanwhile, and must not appear
+ * twice. */
 static GPtrArray *
 living_first (GPtrArray *items, gboolean (*is_gone) (gconstpointer item),
     guint *ret_living)

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * report-sort.c: see report.h: what of queues, elements and threads comes first
- * in a report.
+ * report-sort.c: see report.h: which queues, elements and threads come first in
+ * a report.
  */
 #include "report.h"
 
@@ -34,7 +34,7 @@ fm_report_sorted_queues (GPtrArray *queues)
   return sorted;
 }
 
-/* The figures may go on counting while they are sorted: each is read once. */
+/* The figures may go on counting during the sort, so each is read once. */
 typedef struct
 {
   FmTally *tally;

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * report.c: see report.h. One function for each line, or group of lines; it
- * ends with advice where the figures give a reason.
+ * report.c: see report.h. There is one function for each line, or group of
+ * lines; the report ends with advice where the figures call for it.
  */
 #include "report.h"
 
@@ -13,14 +13,14 @@
 
 #include <unistd.h>
 
-/* Queues, elements and threads that the report names, of each. */
+/* How many queues, elements and threads the report names, of each. */
 #define NAMED_MAX 10
 
 /* An element that has no more page faults than this, and nothing else, is not
  * named. */
 #define FAULTS_MIN 100
 
-/* What is less is in some thread's hands. */
+/* Less than this is just in the hands of some thread. */
 #define ELSEWHERE_MIN ((guint64) 16 << 20)
 
 /* In JSON, which is read by programs. */
@@ -41,7 +41,7 @@ ms (guint64 ns)
   return (gdouble) ns / 1e6;
 }
 
-/* Of two figures that are bytes. */
+/* For two figures that are bytes. */
 static void
 add_level (GString *text, const gchar *label, const gchar *verb, guint64 now,
     guint64 most)
@@ -103,9 +103,9 @@ add_limits (GString *text, const guint64 *stats)
   g_string_append_c (text, '\n');
 }
 
-/* Of live blocks, the most bytes that may be in no queue: pools, elements or
- * the program have them. Of a queue that can't tell what it holds that is all.
- */
+/* The most bytes of live blocks that may be in no queue, but in pools, elements
+ * or the program. For a queue that can't tell what it holds, all its bytes
+ * count. */
 static guint64
 in_no_queue (const FmSnapshot *snapshot)
 {
@@ -145,7 +145,8 @@ add_allocated (GString *text, const FmSnapshot *snapshot)
   g_string_append_c (text, '\n');
 }
 
-/* Those of a group that are not 0, behind @separator the first. */
+/* Those of a group that are not 0, each after @separator, including the first.
+ */
 static void
 list_group (GString *text, const guint64 *stats, FmFigureGroup group,
     const gchar *separator)
@@ -175,7 +176,7 @@ add_memory (GString *text, const guint64 *stats)
   g_string_append_c (text, '\n');
 }
 
-/* Nothing, if there is none of them. */
+/* Adds nothing if all of them are 0. */
 static void
 add_group (GString *text, const guint64 *stats, FmFigureGroup group)
 {
@@ -325,7 +326,7 @@ add_packed (GString *text, const FmQueueRecord *queue)
         "; %s dropped, because nothing was linked when an event came", dropped);
 }
 
-/* What it held at most, and what filemem held of that. */
+/* The most that the queue held, and how much of that filemem held. */
 static void
 add_held (GString *text, const FmQueueRecord *queue)
 {
@@ -406,8 +407,8 @@ mapped (FmTally *tally)
   return fm_tally_sum (tally, FM_TALLY_MAPS_READ, FM_TALLY_MAPS_WRITE);
 }
 
-/* Buffers only pass through most elements; that takes them a page fault or
- * two. */
+/* Buffers only pass through most elements; that costs an element a page fault
+ * or two. */
 static gboolean
 is_worth_a_line (FmTally *tally)
 {
@@ -416,7 +417,8 @@ is_worth_a_line (FmTally *tally)
       >= FAULTS_MIN;
 }
 
-/* What an element has mapped one after the other is not worth a word. */
+/* Buffers that an element has mapped one after the other are not worth
+ * mentioning. */
 static void
 add_mapped (GString *text, FmTally *element)
 {
@@ -542,7 +544,7 @@ fm_report_text (const FmSnapshot *snapshot)
   return g_string_free (text, FALSE);
 }
 
-/* What is to be written: the whole report, with its last newline. */
+/* The whole report as text, with its last newline. */
 static gchar *
 make_text (const FmSnapshot *snapshot, gboolean as_json)
 {

@@ -78,8 +78,8 @@ fm_queue_file_backed (const FmQueueRecord *queue)
       + queue->figure[FM_QUEUE_SHARED_BYTES];
   guint64 left = foreign - MIN (foreign, copied);
 
-  /* Figures are read one after the other, while buffers come: no two of them
-   * are of the same moment. */
+  /* The figures are read one after the other while buffers come: no two of them
+   * are from the same moment. */
   return bytes - MIN (bytes, left);
 }
 
@@ -97,10 +97,10 @@ fm_snapshot_is_packed (const FmSnapshot *snapshot)
   return snapshot->stats[FM_STAT_PACKED] > all / 2;
 }
 
-/* A block of a pool is allocated once and passes many times. What was written
- * into blocks counts twice where an element changes what came, and what entered
- * queues where there are several behind each other, or behind a tee: the lower
- * of the two is the better guess. What was packed was allocated two times more:
+/* A block of a pool is allocated once and passes many times. Bytes written into
+ * blocks count twice if an element changes what came; bytes that entered queues
+ * count twice if there are several queues in a row, or behind a tee: the lower
+ * of the two is the better guess. What was packed was allocated two more times:
  * as a parcel, and when it came out. */
 static guint64
 passed_bytes (const FmSnapshot *snapshot)

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * status-page-files.c: see status-page-files.h. A file without a magic may be
- * one that is being made, so it has to be old as well.
+ * one that is still being made, so it is removed only if it is old as well.
  */
 #include "status-page-files.h"
 
@@ -41,7 +41,7 @@ fm_status_page_open (int dir, const gchar *name)
   return fd;
 }
 
-/* As fm_status_page_owner(), of one byte. */
+/* Like fm_status_page_owner(), for one byte. */
 static gint64
 lock_holder (int fd, off_t byte)
 {

@@ -4,10 +4,10 @@
  *
  * status-page.c: see status-page.h.
  *
- * All of the file has its space before it is mapped, or a full file system
- * would be a SIGBUS. It is made under a name that no viewer looks at, and gets
- * its own when it is finished: long enough, locked, with its magic. So a viewer
- * finds neither an empty page nor one that looks dead.
+ * The file's space is allocated in full before it is mapped; otherwise a full
+ * file system would cause a SIGBUS. The file is made under a name at which no
+ * viewer looks, and gets its own when it is finished: long enough, locked, with
+ * its magic. So a viewer finds neither an empty page nor one that looks dead.
  */
 #include "status-page.h"
 
@@ -40,7 +40,7 @@ lock_file (int fd)
       && lock_byte (fd, F_SETLK, FM_STATUS_PAGE_LOCK_PROCESS);
 }
 
-/* What is longer than a file may be would raise SIGXFSZ. */
+/* Exceeding the limit on file sizes would raise SIGXFSZ. */
 static gboolean
 may_be_used (const gchar *runtime_dir)
 {
@@ -51,7 +51,7 @@ may_be_used (const gchar *runtime_dir)
       && limit.rlim_cur >= FM_STATUS_PAGE_SIZE;
 }
 
-/* Its name, six letters and digits after the pid, is nobody else's. */
+/* Six letters and digits after the pid make the name unique. */
 static gchar *
 make_name (void)
 {
@@ -64,7 +64,7 @@ make_name (void)
   return g_strdup_printf ("%d-%s", (int) getpid (), end);
 }
 
-/* The open file, with the path that it has and the one that it is to get; -1 if
+/* The open file, with its present path and the path that it is to get; -1 if
  * there can't be one. */
 static int
 make_file (
@@ -79,7 +79,7 @@ make_file (
 
   if (!may_be_used (runtime_dir) || !fm_machine_make_runtime_dir (dir))
     return -1;
-  /* Before ours is there: to close a file is to lose the lock that tells our
+  /* Before our own exists: closing a file would lose the lock that reveals our
    * pid. */
   fm_status_page_remove_all_dead (dir);
   fd = fm_seam_open (
@@ -106,7 +106,7 @@ map (int fd)
   return page != MAP_FAILED ? page : NULL;
 }
 
-/* Not what the program may have opened by that number since. */
+/* Not a file that the program may have opened under that number since. */
 static void
 close_file (FmOwnPage *own)
 {
@@ -125,7 +125,7 @@ fm_status_page_hide (FmOwnPage *own)
   g_clear_pointer (&own->path, g_free);
 }
 
-/* Gives a finished page its name, or takes the file away. */
+/* Gives a finished page its name, or removes the file. */
 static void
 publish (FmOwnPage *own, gchar *finished)
 {
@@ -174,7 +174,7 @@ fm_status_page_clear (FmOwnPage *own)
 void
 fm_status_page_abandon (FmOwnPage *own)
 {
-  /* The path is not freed: malloc() is not to be used here. */
+  /* The path is not freed: malloc() must not be used here. */
   own->path = NULL;
   close_file (own);
   if (own->page != NULL)
@@ -201,7 +201,7 @@ fm_status_page_write (FmOwnPage *own, guint32 asked, const gchar *text)
   return TRUE;
 }
 
-/* ---- who asks ---- */
+/* ---- asking ---- */
 
 static void
 futex (

@@ -8,8 +8,9 @@
 
 #include <time.h>
 
-/* What is mapped is bytes above, and below them the number of buffers: one
- * addition counts both, and of two such words that with more bytes is more. */
+/* The upper bits have the bytes that are mapped, the lower ones the number of
+ * buffers: one addition counts both, and of two such words the larger has more
+ * bytes. */
 #define NUMBER_BITS 20
 #define MAPPED(bytes) (((guint64) (bytes) << NUMBER_BITS) + 1)
 #define BYTES_OF(mapped) ((mapped) >> NUMBER_BITS)
@@ -22,8 +23,8 @@ tally_free (gpointer data)
 {
   FmTally *tally = data;
 
-  /* Somebody will unmap what the element has left mapped. To lose this is
-   * better than a reference for each map. */
+  /* Something will still unmap what the element has left mapped. Leaking this
+   * is better than a reference for each map. */
   if (atomic_load (&tally->mapped) != 0)
     return;
   g_weak_ref_clear (&tally->object);
@@ -82,7 +83,7 @@ fm_tally_unmap (FmTally *tally, gsize bytes, guint32 since, guint32 now)
       && !atomic_compare_exchange_weak (
           &tally->mapped_longest, &longest, now - since))
     continue;
-  /* It may be gone from here on. */
+  /* @tally may be gone from here on. */
   atomic_fetch_sub_explicit (
       &tally->mapped, MAPPED (bytes), memory_order_release);
 }

@@ -5,12 +5,13 @@
  * watch.c: see watch.h.
  *
  * Viewers, the signal handler and fm_watch_stop() all do the same: they add one
- * to the word of the page, and wake the thread, which looks what there is to be
- * done. What a handler may do is that and no more.
+ * to the word of the page, and wake the thread, which looks for what is to be
+ * done. A handler may do that and no more.
  *
- * Locking: `lock` guards thread and page as such; it is held by who starts and
- * stops, and taken around a fork(). The thread itself uses the page without it:
- * the page goes only after the thread has ended.
+ * Locking: `lock` guards the existence of thread and page; a thread holds it
+ * while it starts or stops them, and it is taken around a fork(). The watching
+ * thread itself uses the page without the lock: the page goes only after that
+ * thread has ended.
  */
 #include "watch.h"
 
@@ -22,8 +23,7 @@
 #include <errno.h>
 #include <signal.h>
 
-/* Of queues, elements and threads, those that are on the page if it has room.
- */
+/* The number of queues, elements and threads on the page, if it has room. */
 #define ON_PAGE_MAX 64
 
 static struct
@@ -31,7 +31,7 @@ static struct
   FmWatchConfig config;
   FmMutex lock;
   FmThread *thread; /* NULL: not running */
-  gboolean refused; /* there can't be one */
+  gboolean refused; /* the thread can't be started */
   FmOwnPage page;
   atomic_bool is_there; /* the page, for the handler */
   atomic_bool report_wanted;
@@ -60,8 +60,9 @@ run (gpointer unused)
 {
   const gint64 interval = (gint64) watch.config.interval * G_USEC_PER_SEC;
   gint64 next = fm_now () + interval;
-  /* Nobody has asked yet: to tell the levels of queues is to take references to
-   * them, for a moment, in which a program may look at its own. */
+  /* Nothing has asked yet. Reading the levels of queues briefly takes
+   * references to them, at a moment when a program may be looking at its own
+   * reference counts. */
   guint32 answered = 0;
 
   while (!atomic_load (&watch.stopping)) {
@@ -69,7 +70,7 @@ run (gpointer unused)
 
     if (interval > 0 && fm_now () >= next) {
       watch.config.write_records ();
-      /* Those that were missed, while the process was stopped, are not made up
+      /* Records that were missed while the process was stopped are not made up
        * for. */
       next = MAX (next + interval, fm_now ());
     } else if (atomic_exchange (&watch.report_wanted, FALSE)) {
@@ -119,7 +120,7 @@ fm_watch_stop (void)
   fm_mutex_unlock (&watch.lock);
   if (thread != NULL) {
     fm_thread_join (thread);
-    /* Handlers that have begun may poke it still. */
+    /* Handlers that have begun may still poke it. */
     fm_status_page_hide (&watch.page);
   }
 }
@@ -170,7 +171,7 @@ in_parent (void)
   fm_mutex_unlock (&watch.lock);
 }
 
-/* The thread is not here, and the page is the parent's. */
+/* The thread does not exist here, and the page is the parent's. */
 static void
 in_child (void)
 {
