@@ -6,10 +6,10 @@
  *
  * A check is a function that says lines. doctor_run_check() runs it in a child
  * with a time limit, so whatever a broken plugin, a dead network disk or a
- * seccomp filter does to it ends as one more line. A check therefore hands
- * nothing to the next one but what it says.
+ * seccomp filter does to it ends up as one more line. So a check passes nothing
+ * to the next one but what it says.
  *
- * Nothing here has threads of its own; the checks that start some end them.
+ * This code has no threads of its own; checks that start threads end them.
  */
 #ifndef FM_DOCTOR_H
 #define FM_DOCTOR_H
@@ -37,14 +37,14 @@ typedef struct
   const gchar *dir; /* of the command line, or NULL */
 } Doctor;
 
-/* Gets a line; @fix is empty where all is well. */
+/* Receives a line; @fix is empty where all is well. */
 typedef void (*DoctorTake) (DoctorLevel level, const gchar *subject,
     const gchar *text, const gchar *fix, gpointer data);
 
 typedef struct
 {
   guint n[DOCTOR_PROBLEM + 1]; /* lines of each level */
-  DoctorTake take;             /* NULL: they are printed, for people */
+  DoctorTake take;             /* NULL: lines are printed, for people */
   gpointer data;
 } DoctorCounts;
 
@@ -58,10 +58,11 @@ void doctor_note (const gchar *subject, const gchar *fix, const gchar *format,
 void doctor_problem (const gchar *subject, const gchar *fix,
     const gchar *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* From now on lines go to @fd, for doctor_hear(), and not to a person. */
+/* From now on lines go to @fd, for doctor_hear(), and are not printed for
+ * people. */
 void doctor_say_to (int fd);
 
-/* Hands on a line that another process said, and counts it. */
+/* Passes on a line that another process said, and counts it. */
 void doctor_hear (const gchar *line, DoctorCounts *counts);
 
 const gchar *doctor_level_name (DoctorLevel level);
@@ -69,8 +70,8 @@ const gchar *doctor_level_name (DoctorLevel level);
 /* @text in printable ASCII. */
 gchar *doctor_ascii (const gchar *text);
 
-/* @text as one word of the shell's, in printable ASCII: what is pasted is what
- * was meant. */
+/* @text as one word of the shell's, in printable ASCII, so that pasting it
+ * gives what was meant. */
 gchar *doctor_shell_quote (const gchar *text);
 
 /* fm_size_text() in printable ASCII. */
@@ -81,14 +82,14 @@ gchar *doctor_size (guint64 bytes);
 typedef void (*DoctorCheck) (const Doctor *doctor);
 
 /* Runs @check in a child for at most @seconds. If it takes longer, that is a
- * problem of @subject, and @slow its fix. */
+ * problem of @subject, with @slow as its fix. */
 void doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
     const gchar *slow, const Doctor *doctor, DoctorCounts *counts);
 
 /* ---- doctor-json.c ---- */
 
-/* Has @run say all that there is to say, and prints that as one object. Returns
- * how many problems there are. */
+/* Lets @run say everything, and prints it as one object. Returns how many
+ * problems there are. */
 guint doctor_say_json (const Doctor *doctor,
     void (*run) (const Doctor *doctor, DoctorCounts *counts));
 
@@ -98,53 +99,55 @@ typedef struct
 {
   gboolean ended;   /* it ran to its end */
   gboolean tracer;  /* there is a tracer named filemem */
-  gchar *plugin;    /* from this file, or NULL */
-  gchar *version;   /* and of this version */
+  gchar *plugin;    /* the file that it is from, or NULL */
+  gchar *version;   /* and its version */
   gchar *allocator; /* type of the default allocator */
   gchar *memory;    /* type of a buffer's memory */
   gchar *error;     /* what went wrong, for people; never NULL */
 } DoctorProbe;
 
-/* Starts GStreamer in a program of its own with @environment, after which it
- * loads the plugin file @load, if that is not NULL. Takes @environment. */
+/* Starts GStreamer in a program of its own with @environment, then loads the
+ * plugin file @load there, if that is not NULL. Takes @environment. */
 void doctor_probe (gchar **environment, const gchar *load, DoctorProbe *ret);
 void doctor_probe_clear (DoctorProbe *probe);
 
-/* What to do about its error: @otherwise, where that does not come from a limit
+/* What to do about its error: @otherwise, unless the error comes from a limit
  * of this process. */
 gchar *doctor_probe_fix (const DoctorProbe *probe, const gchar *otherwise);
 
-/* What that program does. */
+/* The main function of that program. */
 int doctor_probe_main (const gchar *load);
 
-/* The user's environment, but nothing of filemem prints a report, and no option
- * keeps filemem out of this program or of its one buffer. */
+/* The user's environment, except that nothing of filemem's prints a report, and
+ * no option keeps filemem out of this program or of its one buffer. */
 gchar **doctor_environment (const Doctor *doctor);
 
 /* The same, but nothing brings filemem in. */
 gchar **doctor_plain_environment (const Doctor *doctor);
 
-/* The same without GStreamer's list of plugins: all that is loaded is what is
- * loaded by its path. */
+/* The same without GStreamer's list of plugins: only what is loaded by its path
+ * is loaded. */
 gchar **doctor_without_registry (gchar **environment);
 
 gboolean doctor_preloads_shim (void);
 
 /* ---- doctor-tracers.c ---- */
 
-/* What GST_TRACERS says as filemem's user must have meant it, or NULL if that
- * is what it says, or if it does not mention filemem. */
+/* GST_TRACERS as filemem's user must have meant it, or NULL if @tracers already
+ * says that, or does not mention filemem. */
 gchar *doctor_tracers_mend (const gchar *tracers);
 
-/* A parameter of filemem in it contains what ends the parameters. */
+/* Whether a parameter of filemem in it contains a character that ends the
+ * parameters. */
 gboolean doctor_tracers_cut_short (const gchar *tracers);
 
 /* ---- doctor-options.c ---- */
 
-/* The options that a program in this environment would have, --dir included. */
+/* The options that a program in this environment would get, --dir included. */
 void doctor_take_options (const Doctor *doctor, FmOptions *options);
 
-/* The parameters that filemem gets, which may be NULL, have an `exe`. */
+/* Whether the parameters that filemem gets, which may be NULL, have an `exe`.
+ */
 gboolean doctor_params_have_exe (const gchar *params);
 
 /* ---- doctor-limits.c ---- */
@@ -155,11 +158,11 @@ typedef enum {
   DOCTOR_FILE_SIZE = 1 << 2
 } DoctorLimits;
 
-/* RLIM_INFINITY without one. */
+/* RLIM_INFINITY if there is none. */
 guint64 doctor_limit (int resource);
 
-/* Lifts those of @limits that there are, in the shell's words; NULL if there
- * are none. */
+/* The shell commands that lift those of @limits that are set; NULL if none are.
+ */
 gchar *doctor_lift (guint limits);
 
 /* ---- the checks ---- */

@@ -2,14 +2,15 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * status-page-json.h: the text of a page, parsed, and its members looked up,
+ * status-page-json.h: parses the text of a page, and looks up its members,
  * whatever they are.
  *
- * The text is another program's. A member that is missing or of another type is
- * the same to a caller: not there. json-glib takes more than JSON and calls
- * itself for each bracket, so what is not JSON's alphabet or is nested deeply
- * is refused before it gets to see it. Nor does a number that is none, 1e999,
- * get through to where it would be written as such.
+ * The text comes from another program. To a caller, a member that is missing
+ * and one of another type are the same: not there. json-glib accepts more than
+ * JSON and recurses for each bracket, so text that goes beyond JSON's alphabet
+ * or is deeply nested is refused before json-glib sees it. Numbers that are not
+ * finite, such as 1e999, are refused as well; they would otherwise be written
+ * out as "inf".
  */
 #ifndef FM_STATUS_PAGE_JSON_H
 #define FM_STATUS_PAGE_JSON_H
@@ -18,18 +19,17 @@
 
 G_BEGIN_DECLS
 
-/* The object that the text is, or NULL: it is none. @text has a NUL behind it.
- */
+/* The object in the text, or NULL if it is not one. A NUL follows @text. */
 JsonNode *fm_json_parse (const gchar *text, gsize length);
 
-/* Each of these takes NULL for an object. */
+/* Each of these accepts NULL for an object. */
 JsonObject *fm_json_object (JsonObject *object, const gchar *name);
 JsonArray *fm_json_array (JsonObject *object, const gchar *name);
 const gchar *fm_json_string (JsonObject *object, const gchar *name);
 gboolean fm_json_figure (
     JsonObject *object, const gchar *name, guint64 *ret_value);
 
-/* The object at @index, NULL if that is something else. */
+/* The object at @index; NULL if it is something else. */
 JsonObject *fm_json_element_object (JsonArray *array, guint index);
 const gchar *fm_json_element_string (JsonArray *array, guint index);
 

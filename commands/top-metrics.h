@@ -11,8 +11,8 @@
 
 G_BEGIN_DECLS
 
-/* Of @programs (FmProgram) and their queues, without the end of the last line.
- */
+/* The text for @programs (FmProgram) and their queues, without the end of the
+ * last line. */
 gchar *fm_metrics_text (const GPtrArray *programs);
 
 G_END_DECLS

@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* In the order in which a key goes through them. */
+/* In the order in which a key steps through them. */
 typedef enum {
   FM_ORDER_PID,
   FM_ORDER_RAM,
@@ -21,10 +21,11 @@ typedef enum {
   FM_N_ORDERS
 } FmOrder;
 
-/* "by RAM"; empty for the order that is there without being asked for. */
+/* "by RAM"; empty for the default order. */
 const gchar *fm_order_words (FmOrder order);
 
-/* Of figures the largest first, what is unknown last; what is alike by pid. */
+/* Sorts by a figure with the largest first and unknown ones last, and by pid
+ * where two are equal. */
 void fm_order_sort (GPtrArray *programs, FmOrder order);
 
 G_END_DECLS

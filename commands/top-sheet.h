@@ -2,11 +2,12 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top-sheet.h: lines of text with styles, of a width that nothing exceeds:
- * what the view is written on, and the screen and the plain text are made from.
+ * top-sheet.h: lines of text with styles, of a fixed width that nothing
+ * exceeds. The view is written on a sheet, from which the screen and the plain
+ * text are made.
  *
- * Whatever is put on a sheet is made harmless first. What does not fit the
- * line is cut.
+ * Everything that is put on a sheet is made harmless first. What does not fit
+ * on the line is cut.
  */
 #ifndef FM_TOP_SHEET_H
 #define FM_TOP_SHEET_H
@@ -46,31 +47,31 @@ FmSheet *fm_sheet_new (guint width, gboolean utf8);
 void fm_sheet_free (FmSheet *sheet);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (FmSheet, fm_sheet_free)
 
-/* Lines that are complete. */
+/* The number of complete lines. */
 guint fm_sheet_length (FmSheet *sheet);
-/* Columns left on the line. */
+/* The columns left on the line. */
 guint fm_sheet_room (FmSheet *sheet);
 
 void fm_sheet_put (FmSheet *sheet, FmStyle style, const gchar *text);
-/* As many as there is room for. */
+/* Only as many as there is room for. */
 void fm_sheet_put_spaces (FmSheet *sheet, guint columns);
 void fm_sheet_end_line (FmSheet *sheet);
 
-/* In exactly @columns, cut or filled up with spaces. */
+/* In exactly @columns, cut or padded with spaces. */
 void fm_sheet_put_cell (FmSheet *sheet, FmStyle style, const gchar *text,
     guint columns, FmAlign align, FmCut cut);
 
-/* @text where there is room for all of it, else at the start of the next line,
- * @indent columns in. */
+/* Puts @text on the line if there is room for all of it, else at the start of
+ * the next line, @indent columns in. */
 void fm_sheet_flow (
     FmSheet *sheet, FmStyle style, const gchar *text, guint indent);
 
-/* The words of @text one after the other, on no more than @lines lines. */
+/* Puts the words of @text one after the other, on no more than @lines lines. */
 void fm_sheet_wrap (FmSheet *sheet, FmStyle style, const gchar *text,
     guint indent, guint lines);
 
-/* @fraction, from 0 to 1, as a bar that is @columns wide, with its brackets; a
- * line in it at @mark, from 0 to 1; 0: nowhere. */
+/* Puts @fraction, from 0 to 1, as a bar that is @columns wide, including its
+ * brackets; with a line in it at @mark, from 0 to 1; 0: nowhere. */
 void fm_sheet_put_bar (
     FmSheet *sheet, guint columns, gdouble fraction, gdouble mark);
 

@@ -2,10 +2,10 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top-terminal.h: the terminal, opened for full-screen use and given back, and
- * how styles look on it.
+ * top-terminal.h: opens the terminal for full-screen use and gives it back, and
+ * defines how styles look on it.
  *
- * There is one terminal, as curses knows but one.
+ * There is only one terminal, as curses knows only one.
  */
 #ifndef FM_TOP_TERMINAL_H
 #define FM_TOP_TERMINAL_H
@@ -16,13 +16,13 @@
 
 G_BEGIN_DECLS
 
-/* FALSE, and nothing has changed, if it is not fit for that. */
+/* FALSE if the terminal is not fit for it; then nothing has changed. */
 gboolean fm_terminal_open (void);
-/* Does not wait for a terminal that takes nothing: that loses what was written
- * last. */
+/* Does not wait for a terminal that accepts nothing; what was written last is
+ * lost then. */
 void fm_terminal_close (void);
-/* What is written from now on goes nowhere, and who is writing need not wait
- * any longer. Curses may be at work: a signal handler may call this. */
+/* From now on output goes nowhere, and a thread that is writing need not wait
+ * any longer. A signal handler may call this while curses is at work. */
 void fm_terminal_let_go (void);
 
 chtype fm_terminal_attribute (FmStyle style);

@@ -4,9 +4,9 @@
  *
  * top-text.h: the view printed once, for people or for programs.
  *
- * @pid is the one program that counts, 0: all count. All return the exit
- * status: 1 if there is no such program, 2 if programs can't be looked for or
- * not all could be printed.
+ * @pid is the one program that counts, 0: all count. All functions return the
+ * exit status: 1 if there is no such program, 2 if programs can't be looked for
+ * or not everything could be printed.
  */
 #ifndef FM_TOP_TEXT_H
 #define FM_TOP_TEXT_H
@@ -15,13 +15,13 @@
 
 G_BEGIN_DECLS
 
-/* Takes a second, in which rates are measured. */
+/* Takes a second, during which rates are measured. */
 int fm_text_print (FmStatusPages *pages, gint64 pid, gboolean utf8);
 int fm_text_print_json (FmStatusPages *pages, gint64 pid);
 int fm_text_print_metrics (FmStatusPages *pages, gint64 pid);
 
-/* To the standard error: that the scan, which gave @error, found none, and why,
- * if that is known. */
+/* Says on the standard error that the scan, which returned @error, found no
+ * program, and why, if that is known. */
 int fm_text_say_nobody (FmStatusPages *pages, int error, gint64 pid);
 
 G_END_DECLS
