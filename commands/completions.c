@@ -2,21 +2,22 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * completions.c: writes what a shell completes from its template and the table
+ * completions.c: writes a shell's completions from its template and the table
  * of options.
  *
- * Usage: completions TEMPLATE >FILE. In the template @ABOUT:name@ is what that
- * option is, in few words, to be put between single quotes, and a line with
- * @VARIABLE@ and @CHOICES@ is there again for each option that has choices: the
- * variable, and its values with spaces between them. So no completion can name
- * what is not there. Runs while filemem is built, and is not installed.
+ * Usage: completions TEMPLATE >FILE. In the template @ABOUT:name@ stands for a
+ * short description of that option, to be put between single quotes, and a line
+ * with @VARIABLE@ and @CHOICES@ is repeated for each option that has choices:
+ * the variable, and its values with spaces between them. So no completion can
+ * name an option that does not exist. Runs while filemem is built, and is not
+ * installed.
  */
 #include "options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* What follows is detail, or means something to a shell. */
+/* What follows one of these is detail, or means something to a shell. */
 #define ENDS "(:;,'[]\\"
 
 static gchar *

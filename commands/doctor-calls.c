@@ -2,10 +2,10 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-calls.c: one extent's life, by the library's own functions: memory,
- * written, the file in its place, read back, memory again, given back. So each
- * system call that filemem cannot do without is made, and what a seccomp filter
- * or an old kernel refuses has a line of its own.
+ * doctor-calls.c: takes one extent through its life, by the library's own
+ * functions: memory, written, the file in its place, read back, memory again,
+ * given back. So each system call that filemem cannot do without is made, and a
+ * call that a seccomp filter or an old kernel refuses gets a line of its own.
  */
 #include "arena.h"
 #include "backing-file.h"
@@ -35,7 +35,7 @@ did (int error, const gchar *step)
   return error == 0;
 }
 
-/* The same where no errno is left of the call that failed. */
+/* The same where the errno of the call that failed is lost. */
 static gboolean
 did_map (gboolean works, const gchar *step)
 {

@@ -4,9 +4,9 @@
  *
  * doctor-child.c: runs a check in a child that can hang or crash without harm.
  *
- * The child leads a process group, so that what it starts ends with it; it ends
- * itself with its parent. A child that not even SIGKILL ends at once (it waits
- * for a disk that does not answer) is left behind, after a second.
+ * The child leads a process group, so that whatever it starts ends with it; it
+ * ends itself when its parent ends. A child that not even SIGKILL ends at once
+ * (it waits for a disk that does not answer) is left behind after a second.
  */
 #include "doctor.h"
 
@@ -37,7 +37,7 @@ be_child (DoctorCheck check, const Doctor *doctor, int fd)
   _exit (0);
 }
 
-/* Prints whole lines and takes them away. */
+/* Prints whole lines and removes them from @text. */
 static void
 hear_lines (GString *text, DoctorCounts *counts)
 {
@@ -50,7 +50,8 @@ hear_lines (GString *text, DoctorCounts *counts)
   }
 }
 
-/* Until the child has closed its end. FALSE when that takes too long. */
+/* Listens until the child has closed its end. FALSE when that takes too long.
+ */
 static gboolean
 listen_to (int fd, gint64 deadline, DoctorCounts *counts)
 {
@@ -76,7 +77,7 @@ listen_to (int fd, gint64 deadline, DoctorCounts *counts)
   }
 }
 
-/* FALSE if it has not ended by then. */
+/* FALSE if the child has not ended by then. */
 static gboolean
 wait_until (pid_t pid, gint64 deadline, int *ret_status)
 {
@@ -149,7 +150,7 @@ doctor_run_check (const gchar *subject, DoctorCheck check, guint seconds,
       && wait_until (pid, deadline, &status)) {
     judge_end (subject, status, counts);
   } else {
-    /* The child may not have come to setpgid() yet. */
+    /* The child may not have got as far as setpgid() yet. */
     kill (pid, SIGKILL);
     kill (-pid, SIGKILL);
     (void) wait_until (pid, g_get_monotonic_time () + G_USEC_PER_SEC, &status);

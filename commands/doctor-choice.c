@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * doctor-choice.c: what filemem would choose here, and what the limits of the
- * process, the memory and the disk leave of it. A store is made, as the first
- * buffer of a program would make it, and given up again.
+ * process, the memory and the disk leave of it. It makes a store, as the first
+ * buffer of a program would, and gives it up again.
  */
 #include "doctor.h"
 #include "machine.h"
@@ -13,18 +13,20 @@
 #include <sys/resource.h>
 
 #define MIB ((guint64) 1 << 20)
-/* What a program takes beside the budget, at least. */
+/* What a program needs besides the budget, at least. */
 #define PROGRAM (64 * MIB)
-/* And of addresses: libraries, and for each thread a stack and what malloc()
- * sets aside. Seen with 720p video and x264enc: 620 MiB do, 1 GiB is better. */
+/* And the same of addresses: libraries, and for each thread a stack and what
+ * malloc() sets aside. With 720p video and x264enc, 620 MiB were seen to be
+ * enough, and 1 GiB is better. */
 #define PROGRAM_ADDRESSES (768 * MIB)
 /* The store takes four addresses for each byte of its size, if it can; as many
- * are to be left. */
+ * must be left. */
 #define ADDRESS_SHARE 8
 #define SIZE_MIN (16 * MIB)
 
-/* Where addresses are limited. Not the size that the store has here: all the
- * addresses that it found are those that a program lacks then. */
+/* For where addresses are limited. It does not suggest the size that the store
+ * has here: the store took all the addresses that it found, and a program would
+ * lack those. */
 static gchar *
 find_address_fix (const FmStoreChoice *choice, FmStore *store)
 {
@@ -52,8 +54,8 @@ find_size_fix (const FmStoreChoice *choice, FmStore *store)
       fm_store_size (store) / MIB);
 }
 
-/* What blocks leave of the addresses; those in memory, the budget, have none
- * besides. */
+/* Checks how many addresses the blocks leave. Blocks in memory, the budget,
+ * need no others. */
 static void
 judge_addresses (const FmStoreChoice *choice, FmStore *store)
 {
@@ -148,7 +150,7 @@ judge_budget (const FmStoreChoice *choice, gboolean is_given)
         "the budget of %s does not fit the memory there is, %s", budget,
         memory_text);
 
-  /* What filemem chooses fits. */
+  /* filemem's own choice always fits. */
   if (is_given && data < choice->budget + PROGRAM) {
     g_autofree gchar *limit = doctor_size (data);
 
@@ -174,13 +176,13 @@ doctor_check_choice (const Doctor *doctor)
   doctor_take_options (doctor, &options);
   file = fm_backing_file_new (fm_options_text (&options, FM_OPTION_DIR), NULL);
   if (file == NULL) {
-    /* The line on the directory says it. */
+    /* The line about the directory says so. */
     fm_options_clear (&options);
     return;
   }
   choice = fm_store_choose (&options, file);
   size_is_given = fm_options_is_chosen (&options, FM_OPTION_SIZE);
-  /* The free space, of which it may be a share, changes all the time. */
+  /* The size may be a share of the free space, which changes all the time. */
   size = g_strdup_printf ("%" G_GUINT64_FORMAT, choice.size);
   (void) fm_options_set (&options, FM_OPTION_SIZE, size, NULL);
   stats = fm_stats_new ();

@@ -2,8 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-directory.c: is the directory good for a backing file? Made there as
- * the library makes it, so there is nothing to remove afterwards.
+ * doctor-directory.c: checks whether the directory is fit for a backing file.
+ * The file is made there as the library makes it, so there is nothing to remove
+ * afterwards.
  */
 #include "backing-file.h"
 #include "doctor.h"
@@ -29,8 +30,8 @@ find_fix (const gchar *dir, const GError *error)
 
   switch (error->code) {
     case G_FILE_ERROR_NOENT:
-      /* There may be a directory, and still no files (/proc), or a link that
-       * leads nowhere. */
+      /* The directory may exist and still take no files (/proc), or be a link
+       * that leads nowhere. */
       if (lstat (dir, &status) == 0)
         return g_strdup (ANOTHER);
       return g_strdup_printf (
@@ -76,7 +77,7 @@ judge_place (const gchar *dir, const FmBackingFile *file)
         "%s depends on the directory in which a program starts", dir);
 }
 
-/* FALSE if no disk space can be had. */
+/* FALSE if no disk space is to be had. */
 static gboolean
 judge_fallocate (FmBackingFile *file)
 {
@@ -101,7 +102,8 @@ judge_fallocate (FmBackingFile *file)
   return error == 0 || error == EOPNOTSUPP;
 }
 
-/* A transfer tells: some file systems accept O_DIRECT and refuse the write. */
+/* Only a transfer can tell: some file systems accept O_DIRECT and refuse the
+ * write. */
 static void
 judge_direct (FmBackingFile *file, void *data)
 {
@@ -134,9 +136,9 @@ judge_punch (FmBackingFile *file)
         g_strerror (error));
 }
 
-/* Says the limit of this user or group, if there is one. Else FALSE; @error
- * becomes an errno where that could not be asked, as old kernels (before 5.14)
- * and some seccomp profiles have it. */
+/* Says the limit of this user or group, if there is one. Otherwise FALSE;
+ * @error is set to an errno if it was not possible to ask, as with old kernels
+ * (before 5.14) and some seccomp profiles. */
 static gboolean
 say_quota (const FmBackingFile *file, int type, int *error)
 {
@@ -150,7 +152,7 @@ say_quota (const FmBackingFile *file, int type, int *error)
   if (syscall (SYS_quotactl_fd, file->fd, (unsigned) QCMD (Q_GETQUOTA, type),
           type == USRQUOTA ? geteuid () : getegid (), &quota)
       != 0) {
-    if (errno != ESRCH) /* none are kept there */
+    if (errno != ESRCH) /* no quotas are kept there */
       *error = errno;
     return FALSE;
   }
@@ -194,7 +196,7 @@ doctor_check_directory (const Doctor *doctor)
   const gchar *dir;
   void *data;
 
-  /* What goes beyond ulimit -f is then refused and not killed. */
+  /* Then a write beyond ulimit -f is refused, and does not kill the process. */
   signal (SIGXFSZ, SIG_IGN);
   doctor_take_options (doctor, &options);
   dir = fm_options_text (&options, FM_OPTION_DIR);

@@ -2,13 +2,13 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-gstreamer.c: does filemem get into a GStreamer program? Plugin, shim,
- * tracer hooks, GST_TRACERS.
+ * doctor-gstreamer.c: checks whether filemem gets into a GStreamer program:
+ * plugin, shim, tracer hooks, GST_TRACERS.
  *
  * Each answer comes from a program that was really started (doctor-probe.c), in
- * an environment that differs from the user's only where the question asks for
- * it. Where the question is not about the registry, it is switched off: that is
- * fast, and the user's stays as it is.
+ * an environment that differs from the user's only where the question requires
+ * it. Unless the question is about the registry, the registry is switched off:
+ * that is fast, and the user's stays as it is.
  */
 #include "doctor.h"
 

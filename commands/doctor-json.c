@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-json.c: what gst-filemem-doctor says, for programs: one object, when
- * all is said.
+ * doctor-json.c: what gst-filemem-doctor says, for programs: one object,
+ * printed at the end.
  */
 #include "doctor.h"
 

@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-kernel.c: settings of the whole machine, and where the live view goes.
+ * doctor-kernel.c: checks settings of the whole machine, and the place for the
+ * live view.
  */
 #include "doctor.h"
 #include "status-page.h"
@@ -62,7 +63,8 @@ check_overcommit (void)
     doctor_ok ("overcommit", "vm.overcommit_memory is %" G_GINT64_FORMAT, mode);
 }
 
-/* Page faults of this thread, in user mode: what the statistics count. */
+/* Counts page faults of this thread, in user mode: what the statistics count.
+ */
 static int
 open_fault_counter (void)
 {
@@ -134,7 +136,7 @@ check_huge_pages (void)
     doctor_ok ("huge pages", "programs can have them");
 }
 
-/* A page is made as a program makes it, and taken away. */
+/* Makes a page as a program makes it, and removes it. */
 static gboolean
 takes_page (const gchar *dir)
 {
@@ -148,7 +150,7 @@ takes_page (const gchar *dir)
   return takes;
 }
 
-/* Why it takes none. */
+/* Why the directory takes none. */
 static void
 explain_no_page (const gchar *dir)
 {

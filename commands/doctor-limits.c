@@ -2,9 +2,9 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-limits.c: the limits that this process was given: ulimit and the
- * memory cgroup. What they leave of filemem's choice doctor-choice.c says; here
- * they are listed.
+ * doctor-limits.c: lists the limits that this process was given: ulimit and the
+ * memory cgroup. What they leave of filemem's choice is for doctor-choice.c to
+ * say.
  */
 #include "doctor.h"
 #include "machine.h"
@@ -128,7 +128,8 @@ check_locked_memory (void)
       size);
 }
 
-/* To a program: ulimit -c does not count then (core(5)). */
+/* Whether core dumps go to a program: ulimit -c does not count then (core(5)).
+ */
 static gboolean
 cores_are_piped (void)
 {
@@ -160,7 +161,7 @@ check_core (const Doctor *doctor)
         "hold what filemem has in memory (dontdump=no)");
 }
 
-/* FALSE where no version of the memory controller is in use. */
+/* FALSE if no version of the memory controller is in use. */
 static gboolean
 find_cgroup_version (guint *ret_version)
 {
@@ -214,7 +215,7 @@ ignore_it (gpointer unused)
 {
 }
 
-/* Who tells filemem that others need the memory, beside its own looks. */
+/* What tells filemem that others need the memory, besides its own checks. */
 static void
 check_pressure (const Doctor *doctor)
 {

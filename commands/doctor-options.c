@@ -2,7 +2,7 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-options.c: what the environment says to filemem, and what of that
+ * doctor-options.c: what the environment tells filemem, and which parts of that
  * filemem will not understand.
  *
  * The library reads the values and warns; its warnings become lines here.
@@ -78,7 +78,7 @@ check_names (void)
   }
 }
 
-/* A parameter wins over the variable, which then may be set as well. */
+/* A parameter overrides the variable, so the variable may be set as well. */
 static const gchar *
 find_exe_fix (void)
 {

@@ -2,13 +2,13 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-probe.c: a program that starts GStreamer and says whose memory its
- * buffers are.
+ * doctor-probe.c: a program that starts GStreamer and reports whose memory its
+ * buffers are in.
  *
  * It is gst-filemem-doctor itself, executed again, because what matters is read
- * once, when a process starts (LD_PRELOAD) or GStreamer does (GST_TRACERS).
- * The doctor proper never initialises GStreamer. The program prints one
- * "name=value" a line.
+ * only once, when a process starts (LD_PRELOAD) or when GStreamer does
+ * (GST_TRACERS). The doctor proper never initialises GStreamer. The program
+ * prints one "name=value" per line.
  */
 #include "doctor.h"
 
@@ -82,7 +82,7 @@ doctor_probe_main (const gchar *load)
   print_allocator ();
   g_print ("end=\n");
   fflush (stdout);
-  /* No report: a path for it may be among the tracer's parameters. */
+  /* Without a report: the tracer's parameters may have a path for one. */
   _exit (0);
 }
 
@@ -107,8 +107,8 @@ find (const gchar *text, const gchar *name)
   return NULL;
 }
 
-/* What filemem had to say last, which is why there was no block: before, it may
- * have said something of options. Or else why the program did not end well. */
+/* The last message of filemem's, which says why there was no block; earlier
+ * ones may be about options. Failing that, why the program did not end well. */
 static gchar *
 find_error (const gchar *out, const gchar *err, int status)
 {
@@ -182,7 +182,7 @@ doctor_probe_fix (const DoctorProbe *probe, const gchar *otherwise)
 
   if (strstr (probe->error, g_strerror (EMFILE)) != NULL)
     return g_strdup ("raise ulimit -n");
-  /* GLib ends a program that gets no memory. */
+  /* GLib aborts a program that gets no memory. */
   if (lift != NULL
       && (!probe->ended || strstr (probe->error, g_strerror (ENOMEM)) != NULL))
     return g_steal_pointer (&lift);

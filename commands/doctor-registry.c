@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-registry.c: does GStreamer find the plugin by itself, and can it
- * remember what it finds?
+ * doctor-registry.c: checks whether GStreamer finds the plugin by itself, and
+ * can remember what it finds.
  */
 #include "doctor.h"
 
@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Names the file into which GStreamer writes its list of plugins, if it is set.
- */
+/* The variable that names the file into which GStreamer writes its list of
+ * plugins, if it is set. */
 static const gchar *
 registry_variable (void)
 {
@@ -20,7 +20,7 @@ registry_variable (void)
                                                : "GST_REGISTRY";
 }
 
-/* That file, or else the directory of GStreamer's own. */
+/* That file, or else GStreamer's own directory. */
 static gchar *
 registry_place (void)
 {
@@ -39,8 +39,8 @@ registry_is_disabled (void)
   return disable != NULL && !g_str_equal (disable, "no");
 }
 
-/* New files can be made in @dir. What does not exist yet can be made if what is
- * above can be written. */
+/* Whether new files can be made in @dir. A directory that does not exist yet
+ * can be made if the one above can be written to. */
 static gboolean
 takes_files (const gchar *dir)
 {
@@ -59,8 +59,8 @@ takes_files (const gchar *dir)
   return g_file_test (at, G_FILE_TEST_IS_DIR) && access (at, W_OK | X_OK) == 0;
 }
 
-/* GStreamer writes a new file beside it and renames that: it is the directory
- * that has to let it, and no directory may be in the way. */
+/* GStreamer writes a new file beside the old one and renames it: so the
+ * directory has to permit that, and there must be no directory by that name. */
 static gboolean
 can_be_kept (void)
 {
@@ -96,7 +96,7 @@ doctor_check_registry (const Doctor *doctor)
         place);
 }
 
-/* By whatever names. */
+/* Whatever their names. */
 static gboolean
 is_same_file (const gchar *a, const gchar *b)
 {
@@ -107,7 +107,8 @@ is_same_file (const gchar *a, const gchar *b)
       && a_status.st_ino == b_status.st_ino;
 }
 
-/* The directories in which GStreamer looks besides its own. */
+/* Whether @dir is one of the directories in which GStreamer looks besides its
+ * own. */
 static gboolean
 path_has (const gchar *variable, const gchar *dir)
 {

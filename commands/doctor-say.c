@@ -51,8 +51,8 @@ in_colour (void)
 gchar *
 doctor_ascii (const gchar *text)
 {
-  /* What GLib puts between a number and its unit, and the library into lists.
-   */
+  /* Characters that GLib puts between a number and its unit, and the library
+   * into lists. */
   static const struct
   {
     const gchar *text;
@@ -80,7 +80,7 @@ doctor_ascii (const gchar *text)
   return g_string_free (ascii, FALSE);
 }
 
-/* Anything but printable ASCII needs the quotes that know escapes. */
+/* Anything but printable ASCII needs the kind of quotes that allows escapes. */
 gchar *
 doctor_shell_quote (const gchar *text)
 {
@@ -147,7 +147,7 @@ say (DoctorLevel level, const gchar *subject, const gchar *fix,
     gssize n = write (say_fd, line + done, length - done);
 
     if (n <= 0)
-      return; /* nobody listens any more */
+      return; /* there is no reader any more */
     done += (gsize) n;
   }
 }

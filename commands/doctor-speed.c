@@ -2,12 +2,13 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-speed.c: how fast the directory's disk writes and reads, one after the
- * other, half a second each, as filemem does it: whole extents, O_DIRECT.
+ * doctor-speed.c: measures how fast the directory's disk writes and reads,
+ * first one and then the other, for half a second each, as filemem does it:
+ * whole extents, O_DIRECT.
  *
- * At most SPACE_MAX and a SPACE_SHARE-th of the free space are taken, in a
- * file without a name. Both may be written more than once. A cache of the
- * disk's own shows as speed.
+ * It takes at most SPACE_MAX and one SPACE_SHARE-th of the free space, in a
+ * file without a name, and may transfer each part of that several times. If the
+ * disk has a cache of its own, the figures show the cache's speed.
  */
 #include "backing-file.h"
 #include "doctor.h"
@@ -38,8 +39,9 @@ read_piece (FmBackingFile *file, guint64 offset, void *data)
   return fm_backing_file_read (file, offset, data, PIECE);
 }
 
-/* Piece after piece of @length bytes, again from the start, for HALF. Sets
- * @ret_speed in MiB/s, and @ret_end to how far it came. 0 or an errno. */
+/* Transfers piece after piece of @length bytes, starting over at the end, for
+ * HALF. Sets @ret_speed in MiB/s, and @ret_end to how far it got. Returns 0 or
+ * an errno. */
 static int
 measure (FmBackingFile *file, Transfer transfer, void *data, gsize length,
     gdouble *ret_speed, gsize *ret_end)
@@ -59,7 +61,7 @@ measure (FmBackingFile *file, Transfer transfer, void *data, gsize length,
   return error;
 }
 
-/* Bytes that no file system makes smaller. */
+/* Bytes that no file system can compress. */
 static void
 fill_with_noise (void *data)
 {
@@ -110,7 +112,7 @@ doctor_check_speed (const Doctor *doctor)
   doctor_take_options (doctor, &options);
   file = fm_backing_file_new (fm_options_text (&options, FM_OPTION_DIR), NULL);
   if (file == NULL || file->in_memory) {
-    /* The line on the directory says it. */
+    /* The line about the directory says so. */
     g_clear_pointer (&file, fm_backing_file_free);
     fm_options_clear (&options);
     return;

@@ -2,13 +2,13 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor-tracers.c: reads GST_TRACERS as GStreamer does, and as people write
- * it.
+ * doctor-tracers.c: reads GST_TRACERS both as GStreamer does and as people
+ * write it.
  *
- * GStreamer splits the variable at ';', before it looks at parentheses. What
- * stands before a '(' is the name of a tracer, to the letter: a space or a
- * comma makes a name that no tracer has, and nothing is said. Pure functions of
- * the text.
+ * GStreamer splits the variable at ';' before it looks at parentheses. What
+ * stands before a '(' is the name of a tracer, to the letter: with a space or a
+ * comma it becomes a name that no tracer has, and GStreamer says nothing. These
+ * are pure functions of the text.
  */
 #include "doctor.h"
 #include "tracer-params.h"
@@ -32,7 +32,8 @@ is_separator (gchar c)
   return c == ';' || c == ',' || g_ascii_isspace (c);
 }
 
-/* Where an option stands behind filemem and not within its parentheses. */
+/* For an option that stands behind filemem instead of within its parentheses.
+ */
 static gboolean
 append_parameter (GString *mended, const gchar *at, gsize length)
 {
@@ -50,7 +51,8 @@ append_parameter (GString *mended, const gchar *at, gsize length)
   return TRUE;
 }
 
-/* Appends @at, which begins with a '(', and what it takes to close that. */
+/* Appends @at, which begins with a '(', and as many ')' as it takes to close
+ * that. */
 static void
 append_closed (GString *mended, const gchar *at, gsize length)
 {
@@ -62,7 +64,7 @@ append_closed (GString *mended, const gchar *at, gsize length)
   while (begin + fm_tracer_params_length (mended->str + begin) == mended->len);
 }
 
-/* Appends the tracer at @at, to the end of its parameters, in lower case where
+/* Appends the tracer at @at, up to the end of its parameters, in lower case if
  * that makes it filemem's name. Returns what follows. */
 static const gchar *
 append_tracer (GString *mended, const gchar *at)
@@ -83,7 +85,7 @@ append_tracer (GString *mended, const gchar *at)
     g_string_append_len (mended, at, (gssize) length);
   at += length;
 
-  /* A space before the parenthesis is one of the mistakes. */
+  /* A space before the parenthesis is one of the common mistakes. */
   length = strspn (at, " \t\n");
   if (at[length] != '(')
     return at;
@@ -93,7 +95,7 @@ append_tracer (GString *mended, const gchar *at)
   return at[length] == ')' ? at + length + 1 : at + length;
 }
 
-/* Semicolons too many do no harm, and are no difference. */
+/* Superfluous semicolons do no harm, and do not count as a difference. */
 static gchar *
 without_empty_items (const gchar *tracers)
 {
@@ -129,7 +131,8 @@ doctor_tracers_mend (const gchar *tracers)
   return g_strdup (mended->str);
 }
 
-/* The item of @tracers that is filemem, as GStreamer sees it; NULL if none. */
+/* The item of @tracers that is filemem, as GStreamer sees it; NULL if there is
+ * none. */
 static gchar *
 find_item (const gchar *tracers)
 {

@@ -2,14 +2,15 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * doctor.c: gst-filemem-doctor: is everything here that filemem needs?
+ * doctor.c: gst-filemem-doctor: checks whether everything that filemem needs is
+ * here.
  *
- * `gst-filemem doctor` runs it, with what it found of plugin and shim. The
- * output is what a bug report needs: versions, then one line for each thing
- * that was looked at, with a fix where it is not as it should be.
+ * `gst-filemem doctor` runs it, and passes the plugin and shim that it found.
+ * The output is what a bug report needs: versions, then one line for each thing
+ * that was checked, with a fix where it is not as it should be.
  *
- * Exit status: 0 all well, or notes only; 1 problems; 2 wrong usage, or the
- * output can't be written.
+ * Exit status: 0 if all is well, or there are only notes; 1 if there are
+ * problems; 2 for wrong usage, or if the output can't be written.
  */
 #include "doctor.h"
 
@@ -37,7 +38,7 @@ static const struct
     {"plugin", doctor_check_plugin, 30, SLOW_START},
     {"shim", doctor_check_shim, 30, SLOW_START},
     {"registry", doctor_check_registry, 10, SLOW_DISK},
-    /* May be the first look at hundreds of plugins. */
+    /* This may be the first look at hundreds of plugins. */
     {"search", doctor_check_search, 60, SLOW_START},
     {"tracers", doctor_check_tracers, 60, SLOW_START},
     {"options", doctor_check_options, 10, DOCTOR_BUG},
@@ -85,7 +86,7 @@ print_versions (void)
   printf ("\n");
 }
 
-/* GStreamer takes no plugin that was built with a later minor version. */
+/* GStreamer rejects a plugin that was built with a later minor version. */
 static void
 check_version (const Doctor *doctor)
 {
@@ -132,9 +133,9 @@ wrong_usage (const gchar *what)
   return 2;
 }
 
-/* A pipe gets the lowest numbers that are free. Those of standard input, output
- * and error are not to be among them: the child of a check puts /dev/null
- * there, and what it says would be lost. */
+/* A pipe gets the lowest free descriptors. Those of standard input, output and
+ * error must not be among them: the child of a check puts /dev/null there, and
+ * what it says would be lost. */
 static void
 open_standard_files (void)
 {
@@ -147,7 +148,7 @@ open_standard_files (void)
     close (fd);
 }
 
-/* @status, if all that was printed has arrived. */
+/* @status, if everything that was printed has arrived. */
 static int
 end (int status)
 {

@@ -2,11 +2,11 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * options.c: gst-filemem-options, by which the launcher checks what it was
- * given with the library's own parser.
+ * options.c: gst-filemem-options, with which the launcher checks its arguments
+ * by the library's own parser.
  *
- * Usage: gst-filemem-options NAME VALUE. Says nothing where the option takes
- * the value, else why not, with status 1.
+ * Usage: gst-filemem-options NAME VALUE. Prints nothing if the option accepts
+ * the value; otherwise prints why not, with status 1.
  */
 #include "options.h"
 
