@@ -9,10 +9,10 @@
 #include <math.h>
 #include <string.h>
 
-/* The format needs 5. */
+/* The format needs a depth of 5. */
 #define DEPTH_MAX 32
 
-/* Outside of strings: white space, punctuation, numbers, true, false, null. */
+/* Outside strings: white space, punctuation, numbers, true, false, null. */
 #define ALPHABET " \t\r\n[]{}:,+-.0123456789Etruefalsn"
 
 static gboolean
@@ -45,8 +45,8 @@ is_tame (const gchar *text, gsize length)
   return TRUE;
 }
 
-/* Whether all numbers below @node are. JSON has no other, and json-glib would
- * write what it has read of 1e999 as "inf". */
+/* Whether all numbers below @node are finite. JSON has no others, and json-glib
+ * would write 1e999, once read, as "inf". */
 static gboolean
 is_finite (JsonNode *node)
 {

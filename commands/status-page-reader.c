@@ -5,13 +5,13 @@
  * status-page-reader.c: see status-page-reader.h and
  * tracer/status-page-layout.h.
  *
- * The sequence lock's reader: the sequence, the text, the sequence again, each
- * by a pread() of its own, with fences that keep them in this order. The number
- * `asked` is raised by the kernel (FUTEX_WAKE_OP adds and wakes in one call),
- * which answers EFAULT where a store of ours into a page that has been cut
- * short would be SIGBUS.
+ * The reader of the sequence lock: it reads the sequence, the text, and the
+ * sequence again, each by a pread() of its own, with fences that keep them in
+ * this order. The kernel raises the number `asked` (FUTEX_WAKE_OP adds and
+ * wakes in one call); for a page that has been cut short it returns EFAULT,
+ * where a store of our own would cause SIGBUS.
  *
- * Single-threaded; other processes are what has to be reckoned with.
+ * Single-threaded; the code only has to reckon with other processes.
  */
 #include "status-page-reader.h"
 
@@ -29,18 +29,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A text that is longer than this is none of ours. */
+/* A text that is longer than this can't be ours. */
 #define TEXT_MAX (1024 * 1024)
 
 #define POLL_US 1000
 
 typedef struct
 {
-  FmProgramPage public; /* first */
+  FmProgramPage public; /* must be first */
   int fd;
-  void *mapping;    /* of the header; never read nor written by us; or NULL */
+  void *mapping;    /* of the header; we never read or write it; or NULL */
   guint32 asked;    /* before we asked: a later number answers us */
-  gboolean pending; /* there was none so far; a late one does as well */
+  gboolean pending; /* no answer came so far; a late one will do as well */
   gboolean waiting; /* for the answer, in this round */
 } Page;
 
@@ -88,8 +88,8 @@ check_header (int fd, const FmStatusPage *header)
   return FM_STATUS_PAGE_READABLE;
 }
 
-/* The page behind @name if it is one, and somebody's; removes it if it is one
- * and nobody's. */
+/* The page under @name if it is one and has an owner; removes it if it is one
+ * and has none. */
 static Page *
 open_page (int dir, const gchar *name)
 {
@@ -122,8 +122,8 @@ open_page (int dir, const gchar *name)
   return g_steal_pointer (&page);
 }
 
-/* One attempt at the text; @fresh: only if it answers the question.
- * FALSE if it is not, or is being written. */
+/* Makes one attempt to read the text; with @fresh only if it answers the
+ * question. FALSE if it does not, or is being written. */
 static gboolean
 read_text (Page *page, gboolean fresh)
 {
@@ -171,8 +171,8 @@ ask (Page *page)
   page->public.state = check_header (page->fd, &header);
   if (page->public.state != FM_STATUS_PAGE_READABLE)
     return;
-  /* The comparison, which decides whether to wake once more, has no use here:
-   * both addresses are the same. */
+  /* The comparison, which decides whether to wake a second time, does not
+   * matter here: both addresses are the same. */
   page->waiting = syscall (SYS_futex,
                       (gchar *) page->mapping + offsetof (FmStatusPage, asked),
                       FUTEX_WAKE_OP, INT_MAX, NULL,
@@ -276,7 +276,7 @@ fm_status_pages_obstacle (FmStatusPages *pages, int error)
   g_autofree gchar *owner = NULL;
   struct stat status;
 
-  /* Where programs of this user would not publish anything (status-page.c), and
+  /* Then programs of this user would publish nothing here (status-page.c), and
    * may have done so elsewhere. */
   if (stat (parent, &status) == 0 && status.st_uid != geteuid ())
     owner = g_strdup_printf (

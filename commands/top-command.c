@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* No view has room for more; a command line may be of megabytes. */
+/* No view has room for more; a command line may have megabytes. */
 #define LENGTH_MAX 4096
 
 gchar *

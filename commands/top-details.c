@@ -2,14 +2,15 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top-details.c: see top-view.h; all about one program.
+ * top-details.c: see top-view.h; the details of one program.
  */
 #include "top-view.h"
 
 #include "top-parts.h"
 
 #define BAR_MIN 12
-/* What the words about a level take, with the space before: all, or some. */
+/* The columns that the words about a level take, with the space before them:
+ * all words, or some. */
 #define MANY_COLUMNS 42
 #define FEW_COLUMNS 27
 #define BAR_MAX 60
@@ -52,7 +53,7 @@ put_title (FmSheet *sheet, FmProgram *program)
   }
 }
 
-/* A figure as a part of the most that it may be. */
+/* A figure as a fraction of its maximum. */
 static gdouble
 get_part (FmProgram *program, const FmLevel *level, guint figure)
 {
@@ -62,7 +63,7 @@ get_part (FmProgram *program, const FmLevel *level, guint figure)
                   : 0;
 }
 
-/* As many words as @columns hold; the fewest may be cut. */
+/* As many words as fit in @columns; the shortest form may be cut. */
 static gchar *
 say_level (FmProgram *program, const FmLevel *level, guint columns)
 {
@@ -85,9 +86,9 @@ say_level (FmProgram *program, const FmLevel *level, guint columns)
   return g_strdup_printf ("%s/%s, %.0f%%", short_used, short_most, percent);
 }
 
-/* The bar beside its words, with the more of them the more room there is; below
- * them on a narrow sheet. The width alone decides how long a bar is, so that
- * one is as long as the other. */
+/* The bar, with its words beside it, as many as there is room for, or below it
+ * on a narrow sheet. The width alone decides how long a bar is, so all bars are
+ * equally long. */
 static void
 put_level (FmSheet *sheet, FmProgram *program, const FmLevel *level)
 {
@@ -131,7 +132,7 @@ put_rates (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
-/* Of all that there was so far. */
+/* For everything up to now. */
 static void
 put_wear (FmSheet *sheet, FmProgram *program)
 {
@@ -229,7 +230,7 @@ put_advice (FmSheet *sheet, FmProgram *program)
   }
 }
 
-/* Last, as it may be long and never changes. */
+/* Comes last, as it may be long and never changes. */
 static void
 put_command (FmSheet *sheet, FmProgram *program)
 {
@@ -241,7 +242,7 @@ put_command (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
-/* The figures of a group that are not 0, each behind its number. */
+/* The figures of a group that are not 0, each with its number in front. */
 static void
 put_group (
     FmSheet *sheet, FmProgram *program, FmFigureGroup group, FmStyle style)
@@ -276,7 +277,7 @@ put_extents (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
-/* What others need; silent before anybody has looked. */
+/* What others need; shows nothing until filemem has looked. */
 static void
 put_memory (FmSheet *sheet, FmProgram *program)
 {
@@ -304,7 +305,7 @@ put_memory (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
-/* Of small buffers, where there were any. */
+/* About small buffers, if there were any. */
 static void
 put_packed (FmSheet *sheet, FmProgram *program)
 {
@@ -336,7 +337,7 @@ put_fallbacks (FmSheet *sheet, FmProgram *program)
   fm_sheet_end_line (sheet);
 }
 
-/* What should never happen; silent if it has not. */
+/* What should never happen; shows nothing if it has not. */
 static void
 put_trouble (FmSheet *sheet, FmProgram *program)
 {

@@ -5,9 +5,10 @@
  * top-metrics.c: see top-metrics.h.
  *
  * Each figure of the tables is a family of metrics, whose samples stand
- * together, one for each program or queue. A collector refuses all of the text
- * for one line that is wrong, or is there twice; so what a program chooses is
- * escaped, and who has the labels of another one is left out.
+ * together, one for each program or queue. A collector refuses the whole text
+ * if a single line is wrong, or is there twice; so strings that a program
+ * chooses are escaped, and a program or queue with the same labels as another
+ * is left out.
  */
 #include "top-metrics.h"
 
@@ -23,12 +24,12 @@ typedef struct
   JsonObject *figures; /* NULL: none */
 } Series;
 
-/* What OpenMetrics calls the units, and how many digits of a figure are behind
- * the point then. */
+/* OpenMetrics' names for the units, and how many digits of a figure come after
+ * the point. */
 static const struct
 {
   const gchar *unit;
-  const gchar *ending; /* of the figure's name, which it may have */
+  const gchar *ending; /* of the figure's name, if it has it */
   const gchar *base;
   guint digits;
 } units[] = {
@@ -104,7 +105,7 @@ append_label (GString *labels, const gchar *name, const gchar *value)
   g_string_append_c (labels, '"');
 }
 
-/* Takes @series, unless its labels are among those that are @taken. FALSE then.
+/* Takes @series, unless its labels are among those already @taken; then FALSE.
  */
 static gboolean
 add_series (GArray *all, GHashTable *taken, Series *series)
@@ -134,7 +135,7 @@ add_queues (
     fm_json_figure (object, "gone", &gone);
     if (!name || gone != 0)
       continue;
-    /* Several may have one name. */
+    /* Several may share a name. */
     fm_json_figure (object, "id", &id);
     number = g_strdup_printf ("%" G_GUINT64_FORMAT, id);
     labels = g_string_new (program->labels);

@@ -5,8 +5,8 @@
  * top-model.c: see top-model.h. Single-threaded.
  *
  * The time between two answers is taken from the answers themselves
- * (uptime-ns), which a slow viewer does not blur; from our own clock where they
- * do not tell.
+ * (uptime-ns), so that a slow viewer does not blur it; from our own clock if
+ * they do not contain it.
  */
 #include "top-model.h"
 
@@ -81,7 +81,8 @@ fm_program_take (
   note_levels (program);
 }
 
-/* The one with that id, taken out of @programs; a new one if there is none. */
+/* The program with that id, removed from @programs; a new one if there is none.
+ */
 static FmProgram *
 steal_program (GPtrArray *programs, const gchar *id)
 {
@@ -102,7 +103,7 @@ update_program (FmProgram *program, const FmProgramPage *page)
   program->answering = page->answering;
   if (!program->command && page->pid_is_ours)
     program->command = fm_command_line (page->pid, &program->arguments);
-  /* The first figures are shown even where they are no answer. */
+  /* The first figures are shown even if they are not an answer. */
   if (page->text && (page->answering || !program->now))
     fm_program_take (
         program, page->text, page->length, g_get_monotonic_time ());
@@ -123,7 +124,7 @@ fm_programs_update (GPtrArray *programs, const GPtrArray *pages, gint64 pid)
     update_program (program, page);
     g_ptr_array_add (list, program);
   }
-  /* What is left has ended. */
+  /* Programs that remain have ended. */
   g_ptr_array_set_size (programs, 0);
   g_ptr_array_extend (programs, list, NULL, NULL);
 }
@@ -206,7 +207,7 @@ get_interval (FmProgram *program)
   return (gdouble) MAX (program->now_us - program->before_us, 0) / 1e6;
 }
 
-/* How much the counter @name grew in a second. */
+/* How much the counter @name grew per second. */
 static gboolean
 get_growth (FmProgram *program, JsonObject *now, JsonObject *before,
     const gchar *name, gdouble *ret_per_s)
@@ -247,8 +248,8 @@ fm_program_waits (FmProgram *program, gdouble *ret_per_s)
   return TRUE;
 }
 
-/* The objects in the array @name of @node by their ids: of names there may be
- * several alike. */
+/* The objects in the array @name of @node by their ids: several may share a
+ * name. */
 static GHashTable *
 index_objects (JsonNode *node, const gchar *name)
 {
@@ -266,7 +267,7 @@ index_objects (JsonNode *node, const gchar *name)
   return table;
 }
 
-/* What @object was then; NULL if it was not there. */
+/* @object as it was then; NULL if it was not there. */
 static JsonObject *
 look_up (GHashTable *table, JsonObject *object)
 {

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* Less than any that is known. */
+/* Less than any known value. */
 #define UNKNOWN -1
 
 static gdouble
@@ -42,7 +42,7 @@ get_waits (FmProgram *program)
   return fm_program_waits (program, &waits) ? waits : UNKNOWN;
 }
 
-/* By the arguments where the names are the same. */
+/* By the arguments if the names are the same. */
 static gint
 compare_names (FmProgram *a, FmProgram *b)
 {
@@ -52,7 +52,7 @@ compare_names (FmProgram *a, FmProgram *b)
   return names != 0 ? names : g_strcmp0 (a->arguments, b->arguments);
 }
 
-/* One by an amount, or by a comparison, or neither. */
+/* Each by an amount, by a comparison, or by neither. */
 static const struct
 {
   const gchar *words;

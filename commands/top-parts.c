@@ -35,7 +35,7 @@ fm_part_label (FmSheet *sheet, const gchar *label)
       FM_CUT_END);
 }
 
-/* One more piece behind a label; takes @text. */
+/* Adds a piece behind a label; takes @text. */
 void
 fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text)
 {
@@ -45,7 +45,7 @@ fm_part_piece (FmSheet *sheet, FmStyle style, gchar *text)
   fm_sheet_put_spaces (sheet, 2);
 }
 
-/* A figure of @program in words, "-" if it is unknown. */
+/* A figure of @program in words; "-" if it is unknown. */
 gchar *
 fm_part_bytes (FmProgram *program, guint figure)
 {

@@ -4,15 +4,15 @@
  *
  * top-screen.c: see top-screen.h.
  *
- * One thread, one loop over ppoll(): the keyboard, the signals, and the time of
- * the next refresh. While programs are being asked, keys work.
+ * One thread runs one loop over ppoll(): the keyboard, the signals, and the
+ * time of the next refresh. Keys work while programs are being asked.
  *
- * Whatever curses does may write, and a terminal that takes nothing (Ctrl-S)
- * keeps it there. So signals are let in all the time. Their handler calls
- * nothing of curses, which may be half done: it notes which one it was, and has
- * the rest of what is written go nowhere, so that we get to see the note.
- * Signals that were ignored when we were started stay so. Being stopped and
- * continued (Ctrl-Z) is curses' own affair.
+ * Any call of curses may write, and a terminal that accepts nothing (Ctrl-S)
+ * blocks it there. So signals are let in all the time. Their handler calls
+ * nothing of curses, which may be half way through something: it notes which
+ * signal it was, and sends the rest of the output nowhere, so that we get to
+ * see the note. Signals that were ignored when we were started stay ignored.
+ * Stopping and continuing (Ctrl-Z) is left to curses.
  */
 #include "top-screen.h"
 
@@ -26,17 +26,17 @@
 #include <unistd.h>
 
 #define REFRESH_US G_TIME_SPAN_SECOND
-/* How often answers are looked for. */
+/* How often to check for answers. */
 #define COLLECT_US (2 * G_TIME_SPAN_MILLISECOND)
 
-/* Lines that it takes to spend one on the keys, or on a title or an empty one.
- */
+/* The number of lines from which one is spent on the keys, or on a title or an
+ * empty line. */
 #define LINES_FOR_KEYS 8
 #define LINES_FOR_TITLE 12
 #define LINES_FOR_SPACE 22
 #define QUEUES_MIN 3
 
-/* Keys that curses has no names for; and bytes that may be typed. */
+/* Keys for which curses has no names; and bytes that may be typed. */
 #define ESCAPE 27
 #define DELETE 127
 #define FILTER_MAX 64
@@ -47,26 +47,26 @@ typedef struct
   gint64 pid;
   gboolean utf8;
   GPtrArray *programs; /* FmProgram */
-  GPtrArray *shown; /* those of them that the filter lets through, in order */
-  GString *filter;  /* empty: all */
-  gboolean typing;  /* keys are what is typed into it */
-  gchar *chosen;    /* id of one; NULL: the first */
+  GPtrArray *shown;    /* those of them that pass the filter, in order */
+  GString *filter;     /* empty: all */
+  gboolean typing;     /* keys are typed into the filter */
+  gchar *chosen;       /* id of one; NULL: the first */
   FmOrder order;
-  guint above;  /* lines about the chosen one that are scrolled out of sight */
-  guint hidden; /* the most that can be */
+  guint above;  /* lines about the chosen one that have scrolled out of sight */
+  guint hidden; /* the most that there can be */
   guint page;   /* by how many lines a key scrolls */
   gboolean help;
   gboolean asking;
-  gboolean known; /* who is there: the first answers are in */
+  gboolean known; /* the first answers are in: we know which programs exist */
   int error;      /* of the last scan */
-  gint64 next;    /* refresh */
-  gboolean over;  /* a key or the terminal said so */
+  gint64 next;    /* time of the next refresh */
+  gboolean over;  /* a key or the terminal has ended the view */
   sigset_t taken; /* the signals */
   sigset_t awake; /* the mask that lets them in */
 } Screen;
 
-/* What the signals said: that it is over, the first of them, and that the
- * terminal has another size. */
+/* What the signals said: that it is over, and which was first; and that the
+ * terminal has a new size. */
 static volatile sig_atomic_t ended_by;
 static volatile sig_atomic_t resized;
 
@@ -108,7 +108,7 @@ choose (Screen *screen, guint index)
   screen->above = 0;
 }
 
-/* Draws the line @i of @sheet at @y. */
+/* Draws line @i of @sheet at @y. */
 static void
 draw_line (FmSheet *sheet, guint i, int y)
 {
@@ -124,7 +124,8 @@ draw_line (FmSheet *sheet, guint i, int y)
   attrset (A_NORMAL);
 }
 
-/* The first @fixed lines stay, of the others @above are left out. */
+/* The first @fixed lines stay; of the others, @above are left out at the top.
+ */
 static void
 draw_sheet (FmSheet *sheet, guint rows, guint fixed, guint above)
 {
@@ -136,7 +137,7 @@ draw_sheet (FmSheet *sheet, guint rows, guint fixed, guint above)
   }
 }
 
-/* Those for which there is room, what is out of sight first. */
+/* Those for which there is room, beginning with what is out of sight. */
 static void
 draw_keys (Screen *screen, guint above, guint below)
 {
@@ -172,7 +173,7 @@ draw_keys (Screen *screen, guint above, guint below)
   draw_line (sheet, 0, LINES - 1);
 }
 
-/* Gives how many lines the list has. */
+/* Returns how many lines the list has. */
 static guint
 write_programs (Screen *screen, FmSheet *sheet, guint rows)
 {
@@ -184,7 +185,7 @@ write_programs (Screen *screen, FmSheet *sheet, guint rows)
   if (rows >= LINES_FOR_SPACE)
     fm_sheet_end_line (sheet);
   fixed = fm_sheet_length (sheet);
-  /* What is not a queue nor an element takes about as many. */
+  /* Everything other than queues and elements takes about as many. */
   used = fixed + 16;
   fm_view_program (sheet, g_ptr_array_index (screen->shown, chosen),
       rows >= LINES_FOR_TITLE, MAX ((rows - MIN (rows, used)) / 2, QUEUES_MIN));
@@ -220,7 +221,7 @@ draw (Screen *screen)
   if (fixed > 0) {
     above = screen->above = MIN (screen->above, hidden);
     screen->hidden = hidden;
-    /* The last line of a page is the first of the next one. */
+    /* The last line of a page becomes the first of the next one. */
     screen->page = MAX (rows, fixed + 2) - fixed - 1;
   }
   erase ();
@@ -230,7 +231,7 @@ draw (Screen *screen)
   refresh ();
 }
 
-/* The terminal may have changed its size while we were stopped as well. */
+/* The terminal may also have changed its size while we were stopped. */
 static void
 fit_terminal (void)
 {
@@ -264,7 +265,7 @@ step (Screen *screen, gint by)
   choose (screen, MAX ((gint) chosen + by, 0));
 }
 
-/* From the last to the first as well. */
+/* Wraps around from the last to the first. */
 static void
 turn (Screen *screen, gint by)
 {
@@ -283,7 +284,8 @@ scroll_lines (Screen *screen, gint by)
   screen->above = CLAMP (above, 0, (gint) screen->hidden);
 }
 
-/* The chosen one stays so, if it is still there; else @place is. */
+/* The chosen one stays chosen if it is still there; otherwise the one at @place
+ * is. */
 static void
 refilter (Screen *screen, guint place)
 {
@@ -322,7 +324,7 @@ rub_out (GString *text)
   g_string_truncate (text, last != NULL ? (gsize) (last - text->str) : 0);
 }
 
-/* FALSE for a key that is none of the filter's, such as up and down. */
+/* FALSE for a key that is not the filter's, such as up and down. */
 static gboolean
 type_key (Screen *screen, int key)
 {
@@ -382,19 +384,19 @@ handle_key (Screen *screen, int key)
 {
   guint i = 0;
 
-  /* No key, but resizeterm()'s word that it has been called. */
+  /* Not a key, but the notice that resizeterm() has been called. */
   if (key == KEY_RESIZE || (screen->typing && type_key (screen, key)))
     return;
   while (i < G_N_ELEMENTS (keys) && keys[i].key != key)
     i++;
-  /* All but this one only leave the help. */
+  /* All keys but this one only leave the help. */
   if (screen->help && (i == G_N_ELEMENTS (keys) || keys[i].act != quit))
     screen->help = FALSE;
   else if (i < G_N_ELEMENTS (keys))
     keys[i].act (screen, keys[i].by);
 }
 
-/* One refresh is a question and, when all answers are in, a new view. */
+/* A refresh is a question and, when all answers are in, a new view. */
 static void
 advance (Screen *screen)
 {
@@ -414,7 +416,7 @@ advance (Screen *screen)
     screen->known = TRUE;
     fm_programs_update (
         screen->programs, fm_status_pages_list (screen->pages), screen->pid);
-    /* One that has ended leaves its place to the next. */
+    /* A program that has ended leaves its place to the next. */
     refilter (screen, place);
     fit_terminal ();
     draw (screen);
@@ -430,7 +432,7 @@ wait_for_something (Screen *screen)
           * (screen->asking ? COLLECT_US : CLAMP (left, 0, REFRESH_US - 1))};
   int n = 0, key;
 
-  /* A signal after the look at the notes is to end the sleep. */
+  /* A signal that comes after the notes were checked must end the sleep. */
   sigprocmask (SIG_BLOCK, &screen->taken, NULL);
   if (ended_by == 0 && !resized)
     n = ppoll (&keyboard, 1, &timeout, &screen->awake);
@@ -461,9 +463,9 @@ note_signal (int number)
   fm_terminal_let_go ();
 }
 
-/* From now on the signals that end us, and those that tell of a new size, are
- * noted; for the time being they are blocked as well. Curses, which looks after
- * some of them itself, leaves alone what has a handler. */
+/* From now on the signals that end us, and those that announce a new size, are
+ * noted; for the time being they are blocked as well. Curses handles some of
+ * them itself, but leaves alone those that have a handler. */
 static void
 take_signals (Screen *screen, sigset_t *ret_before)
 {
@@ -490,7 +492,7 @@ take_signals (Screen *screen, sigset_t *ret_before)
   }
 }
 
-/* One that has come in the meantime ends us here. */
+/* A signal that has come in the meantime ends us here. */
 static void
 give_signals_back (const Screen *screen, const sigset_t *before)
 {

@@ -166,7 +166,7 @@ fm_sheet_wrap (
   }
 }
 
-/* What the cell number @i of a bar shows. */
+/* What cell number @i of a bar shows. */
 static const gchar *
 bar_cell (FmSheet *sheet, gdouble filled, guint i)
 {
@@ -188,7 +188,7 @@ fm_sheet_put_bar (FmSheet *sheet, guint columns, gdouble fraction, gdouble mark)
   for (guint i = 0; i < cells; i++) {
     const gchar *glyph = bar_cell (sheet, filled, i);
 
-    /* A mark that the bar has reached is behind it. */
+    /* A mark that the bar has reached is hidden behind it. */
     if (glyph[0] == ' ' && mark > 0 && i == marked)
       fm_sheet_put (sheet, FM_STYLE_NORMAL, sheet->utf8 ? LINE : "|");
     else

@@ -2,13 +2,14 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top-tables.c: see top-parts.h; what a program has many of.
+ * top-tables.c: see top-parts.h; the things of which a program has many.
  */
 #include "top-parts.h"
 
 #define NAME_WIDTH_MAX 44
 
-/* A line with a name and figures in columns; the name gets what is left. */
+/* A line with a name and figures in columns; the name gets the columns that are
+ * left. */
 static void
 put_name (FmSheet *sheet, const gchar *path, guint others)
 {

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top-terminal.c: see top-terminal.h. The only file that includes term.h, which
- * defines ordinary words as macros.
+ * top-terminal.c: see top-terminal.h. This is the only file that includes
+ * term.h, which defines ordinary words as macros.
  */
 #include "top-terminal.h"
 
@@ -14,11 +14,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* What tells the key Esc from the start of another key's code. */
+/* How long to wait to tell the key Esc from the start of another key's code. */
 #define ESCAPE_MS 25
 
 static SCREEN *terminal;
-/* Where the standard output leads, and where it does once we have let go. */
+/* Where the standard output leads, and where it leads once we have let go. */
 static int output = -1, nowhere = -1;
 
 static chtype attributes[FM_N_STYLES] = {
@@ -46,7 +46,7 @@ set_up_colours (void)
   attributes[FM_STYLE_WARNING] = COLOR_PAIR (FM_STYLE_WARNING);
 }
 
-/* Asked before curses says anything to the terminal. */
+/* To be called before curses writes anything to the terminal. */
 static gboolean
 can_move_cursor (void)
 {
@@ -81,7 +81,7 @@ fm_terminal_open (void)
   return TRUE;
 }
 
-/* Not while a shell has stopped us (Ctrl-Z) and taken it back. */
+/* FALSE while a shell has stopped us (Ctrl-Z) and taken it back. */
 static gboolean
 is_ours (void)
 {
@@ -95,16 +95,17 @@ fm_terminal_let_go (void)
 {
   int error = errno;
 
-  /* Curses has given it back where it has been stopped, and is about to take it
-   * again where it may. It is only given back rightly if it has that. */
+  /* Curses gave the terminal back when it was stopped, and is about to take it
+   * again if it may. endwin() gives it back properly only if curses has it. */
   if (!isendwin () || !is_ours ())
     dup2 (nowhere, STDOUT_FILENO);
   errno = error;
 }
 
-/* endwin() has to write as well. So a terminal that was stopped is started, by
- * stopping it ourselves before, or else the kernel leaves it to who did; and
- * what nobody reads makes room for that. */
+/* endwin() has to write as well. So a terminal that was stopped is restarted:
+ * we stop it ourselves first, or else the kernel leaves restarting it to
+ * whatever stopped it. Output that is not being read is discarded to make room.
+ */
 static void
 make_ready (void)
 {

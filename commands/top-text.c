@@ -33,7 +33,7 @@ get_width (void)
   return WIDTH_DEFAULT;
 }
 
-/* What the scan gave. */
+/* Returns the scan's result. */
 static int
 refresh (FmStatusPages *pages, GPtrArray *programs, gint64 pid)
 {
@@ -65,7 +65,7 @@ fm_text_say_nobody (FmStatusPages *pages, int error, gint64 pid)
   return 1;
 }
 
-/* Ends the last line. FALSE, and says so, if not all of it has arrived. */
+/* Ends the last line. FALSE, with a message, if not everything has arrived. */
 static gboolean
 print (const gchar *text)
 {
@@ -153,7 +153,7 @@ describe_all (const GPtrArray *programs)
   return json_to_string (root, TRUE);
 }
 
-/* What @write makes of the programs. */
+/* Prints what @write makes of the programs. */
 static int
 print_programs (FmStatusPages *pages, gint64 pid,
     gchar *(*write) (const GPtrArray *programs))
@@ -163,7 +163,8 @@ print_programs (FmStatusPages *pages, gint64 pid,
   g_autofree gchar *text = NULL;
   int error = refresh (pages, programs, pid);
 
-  /* That there are none would say that it has been read. */
+  /* Printing that there are none would claim that the directory has been read.
+   */
   if (programs->len == 0 && error != 0)
     return fm_text_say_nobody (pages, error, pid);
   text = write (programs);

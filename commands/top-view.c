@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top-view.c: see top-view.h; the list of programs, and what is shown instead.
- * The one program is in top-details.c.
+ * top-view.c: see top-view.h; the list of programs, and what is shown in its
+ * place. The view of one program is in top-details.c.
  */
 #include "top-view.h"
 
@@ -58,7 +58,7 @@ waits (FmProgram *program)
   return fm_words_number (per_s);
 }
 
-/* The columns behind the program's name, the first that goes last. */
+/* The columns after the program's name; the first is the last to be dropped. */
 static const struct
 {
   const gchar *title;
@@ -70,7 +70,8 @@ static const struct
     {"WAITS/S", WAITS_COLUMNS, waits},
 };
 
-/* How many of them there is room for, and what that leaves for the name. */
+/* How many of them there is room for, and how much room that leaves for the
+ * name. */
 static guint
 count_columns (guint width, guint *ret_program)
 {
@@ -95,8 +96,8 @@ put_left (FmSheet *sheet, FmStyle style, const gchar *text, guint columns)
   fm_sheet_put_cell (sheet, style, text, columns, FM_ALIGN_LEFT, FM_CUT_END);
 }
 
-/* What is said of the list's order and length has more of the room than the
- * title of the column. */
+/* The words about the list's order and length have precedence over the title of
+ * the column. */
 static gchar *
 get_title (const gchar *which, guint room)
 {
@@ -106,7 +107,7 @@ get_title (const gchar *which, guint room)
                                                      : g_steal_pointer (&title);
 }
 
-/* @which: what is said of the list, each word behind a space. */
+/* @which: the words about the list, each with a space in front. */
 static void
 put_heading (FmSheet *sheet, const gchar *which)
 {
@@ -123,7 +124,7 @@ put_heading (FmSheet *sheet, const gchar *which)
   fm_sheet_end_line (sheet);
 }
 
-/* How many bytes of its arguments all others of its name have as well, in whole
+/* How many bytes of its arguments all others with the same name share, in whole
  * words; 0 if that leaves nothing. */
 static gsize
 count_shared (const GPtrArray *programs, FmProgram *program)
@@ -149,8 +150,8 @@ count_shared (const GPtrArray *programs, FmProgram *program)
   return shared;
 }
 
-/* With its arguments, which tell apart what has one name: where there is no
- * room for all of them, with those that do. */
+/* The name with the arguments, which tell apart programs with the same name; if
+ * there is no room for all of them, with those that differ. */
 static gchar *
 get_name (
     FmSheet *sheet, const GPtrArray *programs, FmProgram *program, guint room)
@@ -213,7 +214,7 @@ fm_view_list (FmSheet *sheet, const GPtrArray *programs, FmOrder order,
   if (chosen != FM_VIEW_NONE_CHOSEN && chosen >= rows)
     first = chosen - rows + 1;
   end = MIN (first + rows, programs->len);
-  /* Others are there, but not on this list. */
+  /* There are others, which are not on this list. */
   if (programs->len > rows)
     g_string_append_printf (which, " %u of %u", chosen + 1, programs->len);
   if (*fm_order_words (order) != '\0')

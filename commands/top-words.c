@@ -12,7 +12,7 @@
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-/* Two digits at least, so that a figure does not change its width all the time.
+/* At least two digits, so that a figure does not change its width all the time.
  */
 static gchar *
 round_figure (gdouble value, const gchar *unit)
@@ -107,7 +107,7 @@ fm_words_path (const gchar *path)
     const gchar *colon = memchr (path, ':', length);
     const gchar *name = colon ? colon + 1 : path;
 
-    /* The separator goes with it. */
+    /* The separator is removed with it. */
     if (path[length] != '\0')
       length++;
     g_string_append_len (words, name, path + length - name);
@@ -131,7 +131,7 @@ fm_tame (const gchar *text, gboolean utf8)
   for (const gchar *p = valid; *p != '\0'; p = g_utf8_next_char (p)) {
     gunichar c = g_utf8_get_char (p);
 
-    /* What GLib puts between a number and its unit is not worth a ?. */
+    /* What GLib puts between a number and its unit does not deserve a '?'. */
     if (c == 0xa0 && !utf8)
       g_string_append_c (tame, ' ');
     else if (c == 0xfffd || !g_unichar_isprint (c) || (c >= 0x80 && !utf8)

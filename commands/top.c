@@ -2,7 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * top.c: gst-filemem top: its command line, and which of the views is wanted.
+ * top.c: gst-filemem top: parses its command line, and starts the view that is
+ * wanted.
  */
 #include "status-page-layout.h"
 #include "status-page-reader.h"
@@ -41,9 +42,10 @@ static int G_GNUC_PRINTF (1, 2) complain (const gchar *format, ...)
   return WRONG_USE;
 }
 
-/* A page is opened for writing. Where one of the standard descriptors is closed
- * it would get that number, and what is printed would go into it. What stands
- * in for them is open the wrong way, so that its use is an error as before. */
+/* A page is opened for writing. If one of the standard descriptors is closed,
+ * the page would get its number, and output would go into the page. The
+ * descriptors that stand in are opened for the wrong direction, so that using
+ * them is an error as before. */
 static gboolean
 keep_standard_descriptors (void)
 {
@@ -55,7 +57,7 @@ keep_standard_descriptors (void)
   return TRUE;
 }
 
-/* FALSE after a complaint. */
+/* FALSE after a message. */
 static gboolean
 read_arguments (int argc, char **argv, Arguments *ret_arguments)
 {
@@ -133,7 +135,7 @@ show_screen (FmStatusPages *pages, gint64 pid, gboolean utf8)
   if (end < 0)
     return complain (
         "this terminal can't show it (TERM); try: gst-filemem top --once");
-  /* Whoever waits for us is to see that it was the signal. */
+  /* Any process that waits for us must see that it was the signal. */
   if (end > 0)
     raise (end);
   return 0;
@@ -151,7 +153,7 @@ main (int argc, char **argv)
 
   if (!keep_standard_descriptors ())
     return WRONG_USE;
-  /* Not numbers: they are English, as the words around them. */
+  /* Not numbers: they are English, like the words around them. */
   setlocale (LC_CTYPE, "");
   utf8 = strcmp (nl_langinfo (CODESET), "UTF-8") == 0;
   g_set_prgname ("gst-filemem top");
