@@ -50,8 +50,8 @@ hear_lines (GString *text, DoctorCounts *counts)
   }
 }
 
-/* Listens until the child has closed its end. FALSE when that takes too long.
- */
+/* Listens until the child has closed its end. FALSE when that takes too
+ * long. */
 static gboolean
 listen_to (int fd, gint64 deadline, DoctorCounts *counts)
 {

@@ -63,8 +63,8 @@ check_overcommit (void)
     doctor_ok ("overcommit", "vm.overcommit_memory is %" G_GINT64_FORMAT, mode);
 }
 
-/* Counts page faults of this thread, in user mode: what the statistics count.
- */
+/* Counts page faults of this thread, in user mode: what the statistics
+ * count. */
 static int
 open_fault_counter (void)
 {

@@ -128,8 +128,8 @@ check_locked_memory (void)
       size);
 }
 
-/* Whether core dumps go to a program: ulimit -c does not count then (core(5)).
- */
+/* Whether core dumps go to a program: ulimit -c does not count then
+ * (core(5)). */
 static gboolean
 cores_are_piped (void)
 {

@@ -32,8 +32,8 @@ is_separator (gchar c)
   return c == ';' || c == ',' || g_ascii_isspace (c);
 }
 
-/* For an option that stands behind filemem instead of within its parentheses.
- */
+/* For an option that stands behind filemem instead of within its
+ * parentheses. */
 static gboolean
 append_parameter (GString *mended, const gchar *at, gsize length)
 {

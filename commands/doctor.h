@@ -146,8 +146,8 @@ gboolean doctor_tracers_cut_short (const gchar *tracers);
 /* The options that a program in this environment would get, --dir included. */
 void doctor_take_options (const Doctor *doctor, FmOptions *options);
 
-/* Whether the parameters that filemem gets, which may be NULL, have an `exe`.
- */
+/* Whether the parameters that filemem gets, which may be NULL, have an
+ * `exe`. */
 gboolean doctor_params_have_exe (const gchar *params);
 
 /* ---- doctor-limits.c ---- */
@@ -161,8 +161,8 @@ typedef enum {
 /* RLIM_INFINITY if there is none. */
 guint64 doctor_limit (int resource);
 
-/* The shell commands that lift those of @limits that are set; NULL if none are.
- */
+/* The shell commands that lift those of @limits that are set; NULL if none
+ * are. */
 gchar *doctor_lift (guint limits);
 
 /* ---- the checks ---- */

@@ -81,8 +81,8 @@ fm_program_take (
   note_levels (program);
 }
 
-/* The program with that id, removed from @programs; a new one if there is none.
- */
+/* The program with that id, removed from @programs; a new one if there is
+ * none. */
 static FmProgram *
 steal_program (GPtrArray *programs, const gchar *id)
 {

@@ -50,8 +50,8 @@ typedef enum { FM_LEVEL_RAM, FM_LEVEL_DISK, FM_N_LEVELS } FmLevelId;
 
 extern const FmLevel fm_levels[FM_N_LEVELS];
 
-/* The fullest queues, and the elements that wait the most: up to @most of them.
- */
+/* The fullest queues, and the elements that wait the most: up to @most of
+ * them. */
 void fm_part_queues (FmSheet *sheet, FmProgram *program, guint most);
 void fm_part_elements (FmSheet *sheet, FmProgram *program, guint most);
 

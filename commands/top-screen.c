@@ -124,8 +124,8 @@ draw_line (FmSheet *sheet, guint i, int y)
   attrset (A_NORMAL);
 }
 
-/* The first @fixed lines stay; of the others, @above are left out at the top.
- */
+/* The first @fixed lines stay; of the others, @above are left out at the
+ * top. */
 static void
 draw_sheet (FmSheet *sheet, guint rows, guint fixed, guint above)
 {

@@ -104,8 +104,8 @@ fm_terminal_let_go (void)
 
 /* endwin() has to write as well. So a terminal that was stopped is restarted:
  * we stop it ourselves first, or else the kernel leaves restarting it to
- * whatever stopped it. Output that is not being read is discarded to make room.
- */
+ * whatever stopped it. Output that is not being read is discarded to make
+ * room. */
 static void
 make_ready (void)
 {

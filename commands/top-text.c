@@ -163,8 +163,8 @@ print_programs (FmStatusPages *pages, gint64 pid,
   g_autofree gchar *text = NULL;
   int error = refresh (pages, programs, pid);
 
-  /* Printing that there are none would claim that the directory has been read.
-   */
+  /* Printing that there are none would claim that the directory has been
+   * read. */
   if (programs->len == 0 && error != 0)
     return fm_text_say_nobody (pages, error, pid);
   text = write (programs);

@@ -14,8 +14,8 @@
 
 G_BEGIN_DECLS
 
-/* @options must stay in place. To be called once, before anything is reported.
- */
+/* @options must stay in place. To be called once, before anything is
+ * reported. */
 void fm_about_start (const FmOptions *options);
 
 /* Adds the object "about". Any thread. */

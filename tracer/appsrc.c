@@ -26,8 +26,8 @@
 
 #include <gst/base/gstbasesrc.h>
 
-/* GstAppSrcClass, as far as it is used, of a library that need not be loaded.
- */
+/* GstAppSrcClass, as far as it is used, of a library that need not be
+ * loaded. */
 typedef struct
 {
   GstBaseSrcClass parent;
@@ -330,8 +330,8 @@ on_create (GstBaseSrc *appsrc, guint64 offset, guint size, GstBuffer **buffer)
 
 /* ---- the class ---- */
 
-/* In the class, and in those already derived from it, which have copies of it.
- */
+/* In the class, and in those already derived from it, which have copies of
+ * it. */
 static void
 replace_functions (GType type)
 {

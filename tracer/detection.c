@@ -17,14 +17,14 @@
 /* One buffer in this many bytes is followed. */
 #define SAMPLE_EVERY ((gsize) 1 << 20)
 
-/* A smaller buffer is not followed: queues pack these with the default options.
- */
+/* A smaller buffer is not followed: queues pack these with the default
+ * options. */
 #define SAMPLE_MIN ((gsize) 64 << 10)
 
 /* An element that sits on this many bytes, in this many buffers, counts as a
  * queue if it does so for a while, or holds much more; until it holds less than
- * half. An element through which large frames only pass has one or two in hand.
- */
+ * half. An element through which large frames only pass has one or two in
+ * hand. */
 #define QUEUE_MIN ((guint64) 4 << 20)
 #define QUEUE_MUCH ((guint64) 32 << 20)
 #define QUEUE_BUFFERS 4

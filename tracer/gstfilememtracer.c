@@ -26,7 +26,7 @@
  * SECTION:tracer-filemem
  * @short_description: keep large buffer queues on disk instead of in memory
  *
- * Replaces GStreamer's default allocator by one whose memory lives in a
+ * Replaces GStreamer's default allocator with one whose memory lives in a
  * temporary file, so that a queue may grow as large as the disk while the
  * memory stays within a budget.
  *
@@ -35,7 +35,7 @@
  *     gst-launch-1.0 videotestsrc num-buffers=1000 ! queue ! fakesink
  * ]|
  *
- * Statistics in the log of the tracers, each second:
+ * Statistics in the log of the tracers, every second:
  *
  * |[
  * GST_TRACERS='filemem(stats-interval=1)' GST_DEBUG=GST_TRACER:7 \
@@ -404,8 +404,8 @@ gst_file_mem_tracer_set_property (
     fm_warning ("%s; the property is ignored", error->message);
 }
 
-/* The value in force, which comes from another tracer if that was made first.
- */
+/* The value in force, which comes from another tracer if that was made
+ * first. */
 static void
 gst_file_mem_tracer_get_property (
     GObject *object, guint id, GValue *value, GParamSpec *spec)

@@ -25,8 +25,8 @@ expand (const gchar *to)
   return g_strjoinv (pid, parts);
 }
 
-/* Opens it for writing at its end, or truncated if @empty; -1 with the reason.
- */
+/* Opens it for writing at its end, or truncated if @empty; -1 with the
+ * reason. */
 static int
 open_plain (const gchar *path, gboolean empty, const gchar **ret_why)
 {

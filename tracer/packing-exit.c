@@ -271,8 +271,8 @@ push_with_rest (FmPacking *packing, GstPadProbeInfo *info)
   return GST_PAD_PROBE_HANDLED;
 }
 
-/* An event that is not in line with the buffers does not come from the reader.
- */
+/* An event that is not in line with the buffers does not come from the
+ * reader. */
 static gboolean
 is_of_reader (GstPadProbeInfo *info)
 {

@@ -68,8 +68,8 @@ is_suitable_queue2 (GstElement *element)
   return template == NULL && ring == 0 && bitrate == 0;
 }
 
-/* Otherwise the element reads from each buffer how far its streams are apart.
- */
+/* Otherwise the element reads from each buffer how far its streams are
+ * apart. */
 static gboolean
 is_suitable_multiqueue (GstElement *element)
 {

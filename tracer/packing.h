@@ -43,8 +43,8 @@ void fm_packing_leave (FmPacking *packing);
 /* The caller of any of these must hold the stream lock of the sink pad, except
  * for events that are out of line. */
 
-/* Whether to call fm_packing_take(): usually not, where the queue is not deep.
- */
+/* Whether to call fm_packing_take(): usually not, where the queue is not
+ * deep. */
 gboolean fm_packing_is_due (const FmPacking *packing);
 
 /* A buffer or a list comes. TRUE if it was packed: then it is gone, and as far

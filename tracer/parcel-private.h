@@ -15,8 +15,8 @@
 
 G_BEGIN_DECLS
 
-/* The most bytes of a network address; the longest are paths of local sockets.
- */
+/* The most bytes of a network address; the longest are paths of local
+ * sockets. */
 #define FM_PARCEL_NATIVE_MAX 128
 
 /* What a parcel needs only while it is open. */

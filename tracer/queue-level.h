@@ -26,8 +26,8 @@ G_BEGIN_DECLS
 
 typedef struct _FmQueueLevel FmQueueLevel;
 
-/* The level of what enters at @pad of @element, to which it holds no reference.
- */
+/* The level of what enters at @pad of @element, to which it holds no
+ * reference. */
 FmQueueLevel *fm_queue_level_new (GstElement *element, GstPad *pad);
 void fm_queue_level_free (FmQueueLevel *queue);
 

@@ -259,8 +259,8 @@ is_lent (FmEntrance *entrance, GstBuffer *buffer)
   return FALSE;
 }
 
-/* This thread's copies, cleared if they were not made of the memory of @buffer.
- */
+/* This thread's copies, cleared if they were not made of the memory of
+ * @buffer. */
 static GHashTable *
 copies_for (GstBuffer *buffer)
 {
@@ -275,8 +275,8 @@ copies_for (GstBuffer *buffer)
   return copies;
 }
 
-/* The release may call a function of the buffer's owner, which may do anything.
- */
+/* The release may call a function of the buffer's owner, which may do
+ * anything. */
 static void
 let_go (FmEntrance *entrance, GstBuffer *buffer)
 {

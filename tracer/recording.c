@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The number of queues, elements and threads that are worth room in each line.
- */
+/* The number of queues, elements and threads that are worth room in each
+ * line. */
 #define RECORDED_MAX 64
 
 static struct

@@ -145,8 +145,8 @@ add_allocated (GString *text, const FmSnapshot *snapshot)
   g_string_append_c (text, '\n');
 }
 
-/* Those of a group that are not 0, each after @separator, including the first.
- */
+/* Those of a group that are not 0, each after @separator, including the
+ * first. */
 static void
 list_group (GString *text, const guint64 *stats, FmFigureGroup group,
     const gchar *separator)

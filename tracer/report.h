@@ -31,8 +31,8 @@ gchar *fm_report_json (const FmSnapshot *snapshot, guint most);
  * then by how much they mapped; without references. */
 GPtrArray *fm_report_sorted_tallies (GPtrArray *tallies);
 
-/* The same for queues, sorted by how much they hold, then by how much entered.
- */
+/* The same for queues, sorted by how much they hold, then by how much
+ * entered. */
 GPtrArray *fm_report_sorted_queues (GPtrArray *queues);
 
 G_END_DECLS

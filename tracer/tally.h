@@ -32,8 +32,8 @@ typedef struct
   _Atomic guint32 mapped_since;   /* ms, of the first of those mapped now */
 } FmTally;
 
-/* With a reference for the caller, who must finally call fm_registry_leave().
- */
+/* With a reference for the caller, who must finally call
+ * fm_registry_leave(). */
 FmTally *fm_tally_new (FmRegistry *registry, const gchar *element,
     const gchar *thread, guint64 tid);
 
