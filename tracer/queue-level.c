@@ -137,8 +137,9 @@ fm_queue_level_new (GstElement *element, GstPad *pad)
 {
   FmQueueLevel *queue = g_new0 (FmQueueLevel, 1);
 
-  /* What a sink has given to the program, which may keep it, is in no level:
-   * appsink has one since 1.28. A multiqueue has one for each of its pads. */
+  /* What a sink has given to the program, which may keep it, counts in no level
+   * (appsink has had one since 1.28). A multiqueue has one for each of its
+   * pads. */
   if (GST_OBJECT_FLAG_IS_SET (element, GST_ELEMENT_FLAG_SINK))
     queue->level_type = 0;
   else if (tells_level (G_OBJECT (pad), &queue->level_type))
