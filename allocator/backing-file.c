@@ -38,7 +38,7 @@
 
 /* A file system's own bookkeeping for the file (extent trees) counts in
  * st_blocks, which must stay within the limit. What exists of it is measured;
- * this share of the limit is for what a reservation adds. */
+ * this share of the limit is for what allocating adds. */
 #define METADATA_SHARE 2048
 
 /* A direct transfer that was cut short continues at a multiple of this, which
@@ -186,8 +186,8 @@ fm_backing_file_new (const gchar *dir, GError **error)
   file->on_network = kind == KIND_NETWORK;
   file->reads_are_cached = kind == KIND_COPY_ON_WRITE;
 
-  /* Copy-on-write voids reservations, and checksums of direct writes break
-   * where the memory changes meanwhile: no direct I/O there, unless
+  /* Copy-on-write voids what was allocated, and checksums of direct writes
+   * break where the memory changes meanwhile: no direct I/O there, unless
    * copy-on-write can be turned off. */
   if (file->in_memory
       || (kind == KIND_COPY_ON_WRITE && fm_seam_set_nocow (fd) < 0))
@@ -311,7 +311,7 @@ fm_backing_file_allocate (
 
 int
 fm_backing_file_punch (
-    FmBackingFile *file, guint64 offset, gsize length, gsize reserved)
+    FmBackingFile *file, guint64 offset, gsize length, gsize allocated)
 {
   int error = check (file);
 
@@ -321,7 +321,7 @@ fm_backing_file_punch (
           (off_t) offset, (off_t) length)
       < 0)
     return errno;
-  fm_backing_file_uncount (file, reserved);
+  fm_backing_file_uncount (file, allocated);
   return 0;
 }
 

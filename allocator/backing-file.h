@@ -55,7 +55,7 @@ typedef struct
 } FmBackingFile;
 
 /* Makes the file in @dir; on failure NULL, with a message for people. The limit
- * and the reserve are to be set before the first reservation. */
+ * and the reserve are to be set before the first allocation. */
 FmBackingFile *fm_backing_file_new (const gchar *dir, GError **error);
 
 void fm_backing_file_free (FmBackingFile *file);
@@ -72,16 +72,17 @@ gboolean fm_backing_file_is_cut (FmBackingFile *file);
 /* Makes the file @length bytes long, all of it a hole. 0 or an errno. */
 int fm_backing_file_set_length (FmBackingFile *file, guint64 length);
 
-/* Reserves disk space for the range, of which @missing bytes have none yet.
+/* Allocates disk space for the range, of which @missing bytes have none yet.
  * Returns 0, ENOBUFS if that exceeds the file's limit, or ENOSPC, EDQUOT, EFBIG
  * and the like; on an error nothing is counted. */
 int fm_backing_file_allocate (
     FmBackingFile *file, guint64 offset, gsize length, gsize missing);
 
-/* Gives back the disk space of the range, @reserved bytes of it. The range then
- * reads as zeros. Returns 0 or an errno; on an error the space still counts. */
+/* Gives back the disk space of the range, @allocated bytes of it. The range
+ * then reads as zeros. Returns 0 or an errno; on an error the space still
+ * counts. */
 int fm_backing_file_punch (
-    FmBackingFile *file, guint64 offset, gsize length, gsize reserved);
+    FmBackingFile *file, guint64 offset, gsize length, gsize allocated);
 
 /* Stops counting @bytes that were punched one by one. */
 void fm_backing_file_uncount (FmBackingFile *file, gsize bytes);

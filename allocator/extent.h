@@ -92,7 +92,7 @@ typedef struct
 
   /* The pager's, under its lock. */
   gsize resident_bytes; /* what it takes of the budget */
-  gsize disk_bytes;     /* its bytes that are reserved in the file */
+  gsize disk_bytes;     /* its bytes that have disk space */
   gboolean dead;        /* given back while its I/O was in flight */
   gboolean prefetched;  /* filled, and not asked for yet */
   gboolean has_hash;    /* `hash` is that of what was filled */

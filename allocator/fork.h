@@ -29,7 +29,7 @@ typedef enum {
   FM_FORK_ATTRIBUTION, /* page faults of the thread that forks */
   FM_FORK_REGISTRY,
   FM_FORK_DETECTION,
-  FM_FORK_PAGER, /* waits for the disk, with all others still at work */
+  FM_FORK_PAGER, /* waits for transfers in flight, with all other locks held */
   FM_N_FORK_PLACES
 } FmForkPlace;
 

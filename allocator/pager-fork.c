@@ -77,8 +77,8 @@ inherit_pager (gpointer data, gpointer unused)
 {
   FmPager *pager = data;
 
-  /* All waiting threads are in the parent; the child touches only atomics and
-   * plain memory here. */
+  /* All waiting threads are in the parent. Between a fork and what the child
+   * does of its own, only calls that are async-signal-safe are allowed. */
   atomic_store (&pager->inherited, TRUE);
   if (pager->watch != NULL)
     fm_pressure_watch_abandon (pager->watch);

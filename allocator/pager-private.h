@@ -397,7 +397,7 @@ gboolean fm_pager_reclaim_disk (FmPager *pager, gint64 before);
 /* The same for the free pages of one spilled extent. */
 gboolean fm_pager_reclaim_holes (FmPager *pager);
 
-/* Reserves the disk space that a WRITING extent lacks, giving up what other
+/* Allocates the disk space that a WRITING extent lacks, giving up what other
  * extents have and do not need. 0 or an errno. Without the lock. */
 int fm_pager_allocate_space (FmPager *pager, FmExtent *extent);
 

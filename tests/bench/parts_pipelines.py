@@ -341,7 +341,7 @@ def slow_disk(context):
 
 
 def slow_streams(context, throttled):
-    """Eight of 5 Mbit/s, to a card and back."""
+    """Eight of 5.2 Mbit/s, to a card and back."""
     ram = 16 * MIB
     runs, rows = context.rounds({name: lambda name=name: context.run(
         [*throttled.wrapper, context.program("streams"), name, "--streams=8",
@@ -355,7 +355,7 @@ def slow_streams(context, throttled):
                ("p99", "consumer_p99", "{:.2f}"),
                ("max", "consumer_max", "{:.1f}")]
     context.table(columns_table("", columns, runs),
-                  f"Eight streams of 5 Mbit/s, {4 * ram // MIB} MiB deep, "
+                  f"Eight streams of 5.2 Mbit/s, {4 * ram // MIB} MiB deep, "
                   f"budget {ram // MIB} MiB, on {SLOW_MEDIUM // 10**6} MB/s "
                   "(the mapping has the machine's memory as its cache)")
     slow = runs.get("filemem", [])

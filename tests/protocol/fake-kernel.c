@@ -193,11 +193,11 @@ fm_backing_file_allocate (
 
 int
 fm_backing_file_punch (
-    FmBackingFile *file, guint64 offset, gsize length, gsize reserved)
+    FmBackingFile *file, guint64 offset, gsize length, gsize allocated)
 {
   fm_point ();
   memset (kernel.file[offset / FM_PAGE], 0, FM_PAGE);
-  atomic_fetch_sub (&file->bytes, reserved);
+  atomic_fetch_sub (&file->bytes, allocated);
   return 0;
 }
 
