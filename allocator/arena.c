@@ -170,26 +170,42 @@ memory_is_locked (void)
   return locked;
 }
 
-/* The kernel unmaps the target before it asks the file system, which refuses
- * once it has shut down: so this asks at an address where nothing is mapped. */
+/* Maps the file elsewhere and moves the mapping there: a file system that
+ * refuses (it has shut down, or become read-only) does so while the memory is
+ * still there, which the kernel takes away before it asks. FALSE if that is not
+ * to be had. */
 static gboolean
-file_can_be_mapped (FmArena *arena, gsize offset)
+move_file_there (
+    FmArena *arena, gsize offset, gsize length, FmArenaResult *ret_result)
 {
-  gsize page = (gsize) sysconf (_SC_PAGESIZE);
-  void *probe = fm_seam_mmap (NULL, page, file_protection (arena), FILE_FLAGS,
-      arena->fd, (off_t) offset);
+  void *elsewhere;
 
-  if (probe == MAP_FAILED)
+  if (atomic_load (&arena->no_move))
     return FALSE;
-  (void) fm_seam_munmap (probe, page);
-  return TRUE;
+  elsewhere = fm_seam_mmap (NULL, length, file_protection (arena), FILE_FLAGS,
+      arena->fd, (off_t) offset);
+  if (elsewhere == MAP_FAILED) {
+    *ret_result = FM_ARENA_UNCHANGED;
+    /* It was not the file system, but there is no room for both. */
+    return errno != ENOMEM;
+  }
+  *ret_result = FM_ARENA_DONE;
+  if (fm_seam_mremap (elsewhere, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+          arena->base + offset)
+      != MAP_FAILED)
+    return TRUE;
+  /* Where system calls are filtered it never works. */
+  if (errno != ENOMEM)
+    atomic_store (&arena->no_move, TRUE);
+  (void) fm_seam_munmap (elsewhere, length);
+  return FALSE;
 }
 
 FmArenaResult
 fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
 {
   guint8 *address = arena->base + offset;
-  FmArenaResult result = FM_ARENA_DONE;
+  FmArenaResult result;
   gboolean locked = memory_is_locked ();
 
   /* As late as possible before the file is used. */
@@ -199,14 +215,15 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
     atomic_store (&arena->memory_locked, TRUE);
     return fm_arena_vacate (arena, offset, length);
   }
-  if (!file_can_be_mapped (arena, offset))
-    return FM_ARENA_UNCHANGED;
 
-  if (fm_seam_mmap (address, length, file_protection (arena),
-          FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
-      == MAP_FAILED)
-    result = close_gap (arena, offset, length, file_protection (arena),
-        FILE_FLAGS, arena->fd, FM_ARENA_DONE);
+  if (!move_file_there (arena, offset, length, &result)) {
+    result = FM_ARENA_DONE;
+    if (fm_seam_mmap (address, length, file_protection (arena),
+            FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
+        == MAP_FAILED)
+      result = close_gap (arena, offset, length, file_protection (arena),
+          FILE_FLAGS, arena->fd, FM_ARENA_DONE);
+  }
   if (result == FM_ARENA_DONE)
     advise_file (arena, offset, length);
   return result;

@@ -40,6 +40,7 @@ typedef struct
   /* Whether mremap() can leave the source mapped; both FALSE until it was
    * tried; see fm_arena_replace(). */
   atomic_bool dontunmap_works, no_dontunmap;
+  atomic_bool no_move;       /* mremap() does not move the file's mapping */
   atomic_bool no_populate;   /* the kernel is older than 5.14 */
   atomic_bool lost;          /* a part of it, to another mapping */
   atomic_bool memory_locked; /* mlockall(MCL_FUTURE) was seen */

@@ -9,6 +9,7 @@
 # wrong, missing or at another place is known by its digest, and what has come
 # out so far tells how far the pipeline is.
 
+import dataclasses
 import fcntl
 import hashlib
 import os
@@ -21,12 +22,11 @@ import tempfile
 import time
 
 MIB = 1 << 20
-FRAME = 640 * 480 * 3 // 2
 RAM = "8M"
-PIPELINE = ("videotestsrc pattern=snow num-buffers={frames} ! "
-            "video/x-raw,format=I420,width=640,height=480,framerate=30/1 ! "
-            "queue max-size-bytes={depth} max-size-buffers=0 max-size-time=0 ! "
-            "fdsink fd={fd}")
+PIPELINE = ("videotestsrc pattern=snow num-buffers={0.frames} ! video/x-raw,"
+            "format=GRAY8,width={0.width},height={0.height},framerate=30/1 ! "
+            "queue max-size-bytes={0.depth} max-size-buffers=0 max-size-time=0 ! "
+            "fdsink fd={1}")
 # Seconds. Of a program that has used no processor time for so long nothing is to
 # be expected until somebody reads.
 QUIET = 0.5
@@ -34,15 +34,28 @@ QUIET = 0.5
 PATIENCE = 120
 
 
+@dataclasses.dataclass(frozen=True)
+class Stream:
+    width: int
+    height: int
+    frames: int
+    depth: int  # bytes of the queue
+
+    @property
+    def frame(self):
+        """Bytes of one."""
+        return self.width * self.height
+
+
 class Hung(Exception):
     """It neither went on nor ended; the text says where its threads were."""
 
 
 class Player:
-    def __init__(self, tracer, directory, frames, depth, settings=(), before=()):
+    def __init__(self, tracer, directory, stream, settings=(), before=()):
         """TRACER: the directory of the plugin; none: without filemem. BEFORE: words
         before the command."""
-        self.frames = frames
+        self.stream = stream
         self.digests = []
         self.rest = b""
         self.n_bytes = 0
@@ -60,7 +73,7 @@ class Player:
                 {"GST_TRACERS": "filemem", "GST_FILEMEM_DIR": self.directory,
                  "GST_FILEMEM_RAM": RAM, **dict(settings)})
             environment["GST_PLUGIN_PATH"] = str(tracer)
-        text = PIPELINE.format(frames=frames, depth=depth, fd=end)
+        text = PIPELINE.format(stream, end)
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [*before, "gst-launch-1.0", *text.split()], env=environment, cwd="/",
@@ -157,10 +170,11 @@ class Player:
 
     def _take(self, data):
         data = self.rest + data
-        whole = len(data) // FRAME * FRAME
-        for start in range(0, whole, FRAME):
+        frame = self.stream.frame
+        whole = len(data) // frame * frame
+        for start in range(0, whole, frame):
             self.digests.append(
-                hashlib.blake2b(data[start:start + FRAME]).digest())
+                hashlib.blake2b(data[start:start + frame]).digest())
         self.rest = data[whole:]
 
     def _where(self):

@@ -42,6 +42,7 @@ is skipped by name.
   --quick        four cases in some seconds
   --fs NAME      only on this file system; repeatable
   --case NAME    only this case; repeatable
+  --small        buffers of 4 KiB, which are packed, instead of 450 KiB
   --csv FILE     writes the table to FILE as well
   --list         says which file systems and cases there are
   -h, --help     this help
@@ -55,9 +56,10 @@ QUICK = (("ext4", "filled"), ("xfs", "shut-down"), ("ext4-journal", "plain"),
          ("btrfs", "plain"))
 SKIP = 77
 LOST = "Bytes of a buffer are lost"
-# Frames of a stream, and bytes of its queue.
-LONG = (350, 64 * MIB)
-SHORT = (140, 32 * MIB)
+LARGE = player.Stream(640, 720, 350, 64 * MIB)
+QUICKER = player.Stream(640, 720, 140, 32 * MIB)
+# Packed, by filemem.
+SMALL = player.Stream(64, 64, 39375, 64 * MIB)
 
 # Of the file in the page cache, where it is not the page cache. What a disk that
 # is slow or stands still has not taken yet is there, too.
@@ -73,16 +75,16 @@ class Wrong(Exception):
 
 # ---- one run ----
 
-def run_plain(frames, depth):
+def run_plain(stream):
     """(digests, stderr) of the stream without filemem, and its last words."""
-    run = player.Player(None, "/", frames, depth)
+    run = player.Player(None, "/", stream)
     try:
         run.read()
         status = run.finish()
         _, _, others = run.said()
     finally:
         run.close()
-    if status != 0 or len(run.digests) != frames:
+    if status != 0 or len(run.digests) != stream.frames:
         raise Wrong(f"the plain run ended with {status}: {others}")
     return run.digests, others
 
@@ -130,11 +132,11 @@ def judge(case, volume, run, plain):
     return "told"
 
 
-def inflict(case, run, depth):
+def inflict(case, run):
     """Runs the program to its end, with the case in between."""
     timer = None
     cached = 0
-    run.wait_for_disk(depth * 3 // 8)
+    run.wait_for_disk(run.stream.depth * 3 // 8)
     direct = run.is_direct()
     case.begin(run)
     try:
@@ -144,7 +146,7 @@ def inflict(case, run, depth):
         else:
             # what fits in, goes in
             run.wait_for_disk(sys.maxsize)
-        if run.read(run.frames * player.FRAME // 2):
+        if run.read(run.stream.frames * run.stream.frame // 2):
             cached = run.cached()
             if timer is None:
                 case.end()
@@ -170,7 +172,7 @@ def thin_host(work):
         path.rmdir()
 
 
-def run_case(tracer, volume, host, make_case, size, plain):
+def run_case(tracer, volume, host, make_case, stream, plain):
     """A row without its names."""
     case = make_case(volume, host)
     run = None
@@ -180,9 +182,9 @@ def run_case(tracer, volume, host, make_case, size, plain):
         able = volumes.abilities(volume)
         case.check()
         case.prepare()
-        run = player.Player(tracer, volume.buffers, *size, case.settings,
+        run = player.Player(tracer, volume.buffers, stream, case.settings,
                             case.words())
-        direct, cached = inflict(case, run, size[1])
+        direct, cached = inflict(case, run)
         outcome = judge(case, volume, run, plain)
         if cached > CACHED_MAX and not volume.is_memory and not case.seconds:
             raise Wrong(f"{cached // MIB} MiB of the file are in the page cache")
@@ -200,7 +202,7 @@ def run_case(tracer, volume, host, make_case, size, plain):
             raise Wrong(left)
 
 
-def torture(tracer, fs, name, size, plain):
+def torture(tracer, fs, name, stream, plain):
     make_case = cases.CASES[name]
     start = time.monotonic()
     with tempfile.TemporaryDirectory(dir="/var/tmp",
@@ -209,7 +211,7 @@ def torture(tracer, fs, name, size, plain):
         host = stack.enter_context(thin_host(work)) if make_case.is_thin else None
         volume = volumes.VOLUMES[fs](work, host)
         try:
-            row = run_case(tracer, volume, host, make_case, size, plain)
+            row = run_case(tracer, volume, host, make_case, stream, plain)
         except Lacking as reason:
             row = Row(fs, name, "skipped", "", None, None, None, {}, str(reason))
         except (Wrong, player.Hung, OSError) as reason:
@@ -258,6 +260,7 @@ def parse():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--fs", action="append", choices=volumes.VOLUMES)
     parser.add_argument("--case", action="append", choices=cases.CASES)
+    parser.add_argument("--small", action="store_true")
     parser.add_argument("--csv")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("-h", "--help", action="store_true")
@@ -285,11 +288,11 @@ def run_all(options):
     if not (tracer / "libgstfilemem.so").exists():
         raise Lacking(f"there is no filemem in {build}")
     volumes.own_mounts()
-    size = SHORT if options.quick else LONG
-    plain = run_plain(*size)
+    stream = QUICKER if options.quick else SMALL if options.small else LARGE
+    plain = run_plain(stream)
     rows = []
     for fs, case in chosen(options):
-        rows.append(torture(tracer, fs, case, size, plain))
+        rows.append(torture(tracer, fs, case, stream, plain))
         print_row(rows[-1])
     return rows
 

@@ -45,6 +45,7 @@ test_show_file_refused (void **state)
   Fixture *fixture = *state;
 
   make_anonymous (fixture);
+  atomic_store (&fixture->arena->no_move, TRUE);
   testing_fill (part_of (fixture), PART, 1);
   expect_fault (FM_CALL_MMAP, 1, FALSE);
   assert_int_equal (
@@ -61,11 +62,54 @@ test_show_file_unmapped (void **state)
 
   write_file (fixture, 2);
   make_anonymous (fixture);
+  atomic_store (&fixture->arena->no_move, TRUE);
   expect_fault (FM_CALL_MMAP, 1, TRUE);
   assert_int_equal (
       fm_arena_show_file (fixture->arena, PART, PART), FM_ARENA_DONE);
   assert_shows (fixture, FILE_SHOWN);
   assert_true (testing_is_filled (part_of (fixture), PART, 2));
+}
+
+/* As a file system does that has shut down: by then the memory is gone. It is
+ * not asked for its file there, but before. */
+static void
+test_show_file_refused_over_memory (void **state)
+{
+  Fixture *fixture = *state;
+
+  write_file (fixture, 2);
+  make_anonymous (fixture);
+  expect_fault (FM_CALL_MMAP, 2, TRUE);
+  assert_int_equal (
+      fm_arena_show_file (fixture->arena, PART, PART), FM_ARENA_DONE);
+  assert_int_equal (fault.left, 2);
+  assert_shows (fixture, FILE_SHOWN);
+  assert_true (testing_is_filled (part_of (fixture), PART, 2));
+}
+
+/* Then it is mapped over what is there. */
+static void
+test_show_file_not_moved (void **state)
+{
+  static const int errors[] = {ENOMEM, EPERM};
+  Fixture *fixture = *state;
+  guint i;
+
+  for (i = 0; i < 2 * G_N_ELEMENTS (errors); i++) {
+    fm_seam_set_hook (NULL);
+    write_file (fixture, 2);
+    make_anonymous (fixture);
+    atomic_store (&fixture->arena->no_move, FALSE);
+    expect_fault (FM_CALL_MREMAP, 1, i % 2 == 1);
+    fault.error = errors[i / 2];
+    assert_int_equal (
+        fm_arena_show_file (fixture->arena, PART, PART), FM_ARENA_DONE);
+    assert_int_equal (fault.left, 0);
+    assert_int_equal (
+        atomic_load (&fixture->arena->no_move), fault.error == EPERM);
+    assert_shows (fixture, FILE_SHOWN);
+    assert_true (testing_is_filled (part_of (fixture), PART, 2));
+  }
 }
 
 /* @unmapped: the kernel has taken the old mapping away before it failed. */
@@ -214,6 +258,7 @@ static void
 begin_with (Fixture *fixture, Shows what)
 {
   fm_seam_set_hook (NULL);
+  atomic_store (&fixture->arena->no_move, TRUE);
   if (what == NOTHING)
     assert_int_equal (vacate_part (fixture), FM_ARENA_DONE);
   else if (what == MEMORY)
@@ -272,6 +317,7 @@ test_stranger_outlives_arena (void **state)
   guint8 *stranger = part_of (fixture) + GRANULE;
 
   make_anonymous (fixture);
+  atomic_store (&fixture->arena->no_move, TRUE);
   expect_stranger (FM_CALL_MMAP, GRANULE, TESTING_PAGE, PROT_READ | PROT_WRITE);
   assert_int_equal (show_part (fixture), FM_ARENA_LOST);
   *stranger = 42;
@@ -290,6 +336,8 @@ main (void)
       TEST (test_make_anonymous_unmapped),
       TEST (test_show_file_refused),
       TEST (test_show_file_unmapped),
+      TEST (test_show_file_refused_over_memory),
+      TEST (test_show_file_not_moved),
       TEST (test_replace_refused),
       TEST (test_replace_unmapped),
       TEST (test_replace_without_dontunmap),
