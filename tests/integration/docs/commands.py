@@ -52,6 +52,7 @@ NOT_RUN = {
     "scripts/lint": "a test of its own",
     "scripts/sanitize": "minutes",
     "scripts/bench": "the suite `bench` has its parts",
+    "scripts/soak": "an hour; a short one is a test",
     "gst-filemem top  ": "wants a terminal; `top, screen` gives it one",
 }
 NOT_RUN_WHOLE = {"gst-filemem top": "wants a terminal"}
