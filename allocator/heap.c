@@ -126,6 +126,9 @@ fm_heap_unhold (FmHeap *heap, gsize bytes)
 static guint
 find_run (guint64 bits, guint n)
 {
+  /* A word can't be shifted by all of its bits. */
+  if (n > FM_CHUNKS)
+    return FM_CHUNKS;
   while (n > 1) {
     guint half = n / 2;
 

@@ -128,6 +128,23 @@ test_full_to_the_last_byte (void **state)
   assert_not_cut (fixture, 0, 0, 0, FM_CUT_NO_EXTENT);
 }
 
+/* Extents of a stream become longer with what it writes; a block that is small
+ * by the longest finds a shorter one open, all of it free. */
+static void
+test_longer_than_all (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  guint n;
+
+  for (n = FM_CHUNKS + 1; n <= 16 * FM_CHUNKS; n++) {
+    assert_not_cut (fixture, 0, n * CHUNK, 0, FM_CUT_NO_EXTENT);
+    assert_free_chunks (extent, ALL_FREE);
+  }
+  assert_held (fixture, 0);
+  close_stream (fixture, 0);
+}
+
 static void
 test_closed_takes_nothing (void **state)
 {
@@ -523,6 +540,7 @@ main (void)
       TEST (test_cut_in_order),
       TEST (test_nothing_wasted),
       TEST (test_full_to_the_last_byte),
+      TEST (test_longer_than_all),
       TEST (test_closed_takes_nothing),
       TEST (test_last_block_frees),
       TEST (test_leave_frees),
