@@ -307,8 +307,10 @@ take_chunks (FmHeap *heap, Stream *stream, Cutter *cutter, gsize size,
   next = (guint) (cutter->end >> extent->chunk_bits);
   /* Extends the cutter's run where possible, to waste nothing of its last
    * chunk. But for small blocks, memory that is still warm is worth more than
-   * the rest of a chunk. */
+   * the rest of a chunk. A cutter with no rest keeps no extent alive: where a
+   * shorter extent was, it may be in the middle of a chunk. */
   if (bits != 0 && before == extent && next < FM_CHUNKS
+      && (cutter->end & (chunk_size (extent) - 1)) == 0
       && (n > 1 || first == next)) {
     gsize missing = ((cutter->filled + align) & ~align) + size - cutter->end;
     guint fewer = chunks_for (extent, missing);

@@ -478,6 +478,29 @@ count_left (FmExtent *extent, gpointer data)
   release (fixture, extent);
 }
 
+/* An extent begins where a shorter one was, of which its thread had cut the
+ * last byte that it took: where that was is in the middle of a chunk now. */
+static void
+test_longer_life (void **state)
+{
+  Fixture *fixture = *state;
+  FmExtent *extent = open_fresh (fixture, 0, 0);
+  FmBlock block;
+
+  extent->length = EXTENT / 16;
+  extent->chunk_bits -= 4;
+  block = cut (fixture, 0, 3 * CHUNK / 16);
+  assert_false (close_stream (fixture, 0));
+  assert_true (give (fixture, &block));
+
+  open_fresh (fixture, 0, 0);
+  block = cut (fixture, 0, 2 * CHUNK);
+  assert_int_equal (block.start, 0);
+  assert_false (close_stream (fixture, 0));
+  assert_true (give (fixture, &block));
+  assert_held (fixture, 0);
+}
+
 static void
 test_end (void **state)
 {
@@ -555,6 +578,7 @@ main (void)
       TEST (test_left_has_blocks),
       TEST (test_left_is_open),
       TEST (test_left_without_rest),
+      TEST (test_longer_life),
       TEST (test_end),
       TEST (test_own_extent),
   };
