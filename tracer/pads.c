@@ -273,14 +273,22 @@ claim (GstPad *pad, Wrapped *wrapped)
       G_OBJECT (pad), quark, NULL, wrapped, wrapped_free, NULL);
 }
 
+/* Before it is the pad's: queries and flushes come in other threads than the
+ * first buffer, and may call what is put in as soon as it is there. */
 static void
-wrap_sink (GstPad *pad, Wrapped *wrapped)
+note_sink (GstPad *pad, Wrapped *wrapped)
 {
   wrapped->chain = GST_PAD_CHAINFUNC (pad);
   wrapped->chain_list = GST_PAD_CHAINLISTFUNC (pad);
   wrapped->event = GST_PAD_EVENTFUNC (pad);
   wrapped->event_full = GST_PAD_EVENTFULLFUNC (pad);
   wrapped->query = GST_PAD_QUERYFUNC (pad);
+  wrapped->activate = GST_PAD_ACTIVATEMODEFUNC (pad);
+}
+
+static void
+wrap_sink (GstPad *pad, Wrapped *wrapped)
+{
   /* A place from which it can be fetched without a search, and where nothing
    * else is put: only source pads have a function that goes with this. */
   pad->getrangedata = wrapped;
@@ -294,7 +302,6 @@ wrap_sink (GstPad *pad, Wrapped *wrapped)
     GST_PAD_EVENTFUNC (pad) = on_event;
   if (wrapped->entrance != NULL && wrapped->query != NULL)
     GST_PAD_QUERYFUNC (pad) = on_query;
-  wrapped->activate = GST_PAD_ACTIVATEMODEFUNC (pad);
   if (wrapped->entrance != NULL
       && fm_entrance_packing (wrapped->entrance) != NULL
       && wrapped->activate != NULL)
@@ -315,6 +322,7 @@ on_first (GstPad *pad, GstPadProbeInfo *info, gpointer unused)
   wrapped->entrance =
       fm_queues_entrance (element, pad, GST_PAD_CHAINFUNC (pad));
   wrapped->element = element_of (element);
+  note_sink (pad, wrapped);
   if ((wrapped->entrance != NULL || wrapped->element != NULL)
       && claim (pad, wrapped))
     wrap_sink (pad, wrapped);
