@@ -228,6 +228,6 @@ const Workload process_workloads[] = {
         .happens = {FM_STAT_SPILLS, FM_STAT_FILLS}},
     {"total", run_total, .happens = {FM_STAT_SPILLS, FM_STAT_FILLS}},
     {"stalls", run_stalls, .only = "open:fstat:read:write:pipe:poll:thread",
-        .happens = {FM_STAT_SPILLS, FM_STAT_FILLS, FM_STAT_YIELDS}},
+        .happens = {FM_STAT_YIELDS}},
     {NULL},
 };
