@@ -16,6 +16,7 @@
 #endif
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 #endif
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
@@ -272,14 +273,17 @@ fm_arena_vacate (FmArena *arena, gsize offset, gsize length)
 }
 
 int
-fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
+fm_arena_bring_in (
+    FmArena *arena, gsize offset, gsize length, gboolean to_write)
 {
   guint8 *address = arena->base + offset;
 
   /* In large reads: the range is advised for random access, so each page would
    * otherwise be a read of its own. */
   (void) fm_seam_madvise (address, length, MADV_WILLNEED);
-  if (fm_seam_madvise (address, length, MADV_POPULATE_READ) == 0)
+  if (fm_seam_madvise (
+          address, length, to_write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ)
+      == 0)
     return 0;
   if (errno == EINVAL)
     atomic_store (&arena->no_populate, TRUE);
@@ -289,7 +293,7 @@ fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
 gboolean
 fm_arena_file_can_be_read (FmArena *arena, gsize offset, gsize length)
 {
-  int error = fm_arena_bring_in (arena, offset, length);
+  int error = fm_arena_bring_in (arena, offset, length, FALSE);
 
   return error != EFAULT && error != EIO && error != EHWPOISON;
 }

@@ -189,7 +189,8 @@ give_back (FmPager *pager)
 }
 
 gboolean
-fm_pager_lend (FmPager *pager, const FmBlock *block, gboolean *ret_lost)
+fm_pager_lend (
+    FmPager *pager, const FmBlock *block, FmPinFlags flags, gboolean *ret_lost)
 {
   FmExtent *extent = block->extent;
   gsize offset, length;
@@ -199,7 +200,10 @@ fm_pager_lend (FmPager *pager, const FmBlock *block, gboolean *ret_lost)
   record_loan (pager, block, length);
   atomic_fetch_add (&extent->word, 1);
   fm_pager_leave (pager);
-  error = fm_arena_bring_in (pager->arena, offset, length);
+  /* Who writes beside a loan has to be able to: a file system that has shut
+   * down gives a page for reading. */
+  error = fm_arena_bring_in (
+      pager->arena, offset, length, (flags & FM_PIN_WRITE) != 0);
   if (error == 0 && fm_backing_file_is_cut (pager->file))
     error = ENODATA;
   fm_pager_return (pager);

@@ -208,7 +208,7 @@ pin_slowly (FmPager *pager, const FmBlock *block, FmPinFlags flags)
         }
         if (donor == NULL && may_lend
             && fm_pager_may_lend (pager, block, flags)) {
-          pinned = lent = may_lend = fm_pager_lend (pager, block, &lost);
+          pinned = lent = may_lend = fm_pager_lend (pager, block, flags, &lost);
           break;
         }
         if (FM_WORD_PINS (word) > 0) {

@@ -410,7 +410,7 @@ gboolean fm_pager_may_lend (
 /* Pins it there, and brings it into memory; releases the lock meanwhile. FALSE
  * if that can't be done; *@ret_lost is TRUE if the disk does not deliver it. */
 gboolean fm_pager_lend (
-    FmPager *pager, const FmBlock *block, gboolean *ret_lost);
+    FmPager *pager, const FmBlock *block, FmPinFlags flags, gboolean *ret_lost);
 
 /* The extent is about to be filled, or was released: its loans end with what
  * its address shows. */

@@ -130,7 +130,8 @@ fm_backing_file_is_cut (FmBackingFile *file)
 }
 
 int
-fm_arena_bring_in (FmArena *arena, gsize offset, gsize length)
+fm_arena_bring_in (
+    FmArena *arena, gsize offset, gsize length, gboolean to_write)
 {
   fm_point ();
   scheduler_assert (kernel.view[offset / FM_PAGE] == FILE_PAGE);

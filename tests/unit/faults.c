@@ -40,6 +40,7 @@
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 #endif
 
 /* How many calls are failed one by one, and how much further the next one is
@@ -165,7 +166,9 @@ is_any_mapping (const FmCallInfo *info)
 static gboolean
 is_populating (const FmCallInfo *info)
 {
-  return is_madvise (info) && info->flags == MADV_POPULATE_READ;
+  return is_madvise (info)
+      && (info->flags == MADV_POPULATE_READ
+          || info->flags == MADV_POPULATE_WRITE);
 }
 
 /* Disk space asked for. */

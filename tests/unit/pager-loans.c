@@ -18,6 +18,7 @@
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
 #endif
 
 #define BLOCK (8 * TESTING_KIB)
@@ -30,7 +31,7 @@
 #define FAR 12
 
 static FmExtent *extents[EXTENTS];
-static int refusal; /* of MADV_POPULATE_READ, an errno */
+static int refusal; /* to bring pages in, an errno */
 static int read_error;
 
 static guint64
@@ -51,7 +52,9 @@ seed_of (guint extent, guint number)
 static int
 refuse (const FmCallInfo *info)
 {
-  if (info->call == FM_CALL_MADVISE && info->flags == MADV_POPULATE_READ)
+  if (info->call == FM_CALL_MADVISE
+      && (info->flags == MADV_POPULATE_READ
+          || info->flags == MADV_POPULATE_WRITE))
     return refusal;
   if (info->call == FM_CALL_PREAD)
     return read_error;

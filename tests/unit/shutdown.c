@@ -261,6 +261,70 @@ run_clean (gconstpointer data)
   fm_store_free (store);
 }
 
+/* Of extents of which single blocks are read, so that these are lent. */
+#define SMALL (16 * TESTING_KIB)
+#define N_SMALL 1024
+#define BESIDE (256 * TESTING_KIB)
+
+static gboolean
+are_neighbours (const FmStoreBlock *a, const FmStoreBlock *b)
+{
+  return a != b
+      && GPOINTER_TO_SIZE (a->data) / BESIDE
+      == GPOINTER_TO_SIZE (b->data) / BESIDE;
+}
+
+/* Who writes beside a block that is lent can't, or can: a page that may be read
+ * is not one that may be written. */
+static void
+run_beside (gconstpointer data)
+{
+  const Fixture *fixture = data;
+  g_autofree gchar *image =
+      g_build_filename (fixture->image_dir, "image", NULL);
+  FmStoreBlock blocks[N_SMALL];
+  guint i, lent = 0;
+
+  signal (SIGBUS, SIG_DFL);
+  signal (SIGSEGV, SIG_DFL);
+  fixture->this_case->mount (image, IMAGE, fixture->dir);
+  make_store (fixture->dir);
+  for (i = 0; i < N_SMALL; i++) {
+    testing_check (
+        fm_store_alloc (store, SMALL, 0, 0, &blocks[i]) == FM_STORE_DONE);
+    testing_check (fm_store_map (store, &blocks[i], FM_PIN_WRITE));
+    testing_fill (blocks[i].data, SMALL, i);
+    fm_store_unmap (store, &blocks[i], FM_PIN_WRITE, SMALL);
+  }
+  for (i = 0; statistic (FM_STAT_MAPS_LENT) == 0; i++) {
+    testing_check (i < 100 * N_SMALL);
+    lent = i * 97 % (N_SMALL / 2);
+    testing_check (fm_store_map (store, &blocks[lent], FM_PIN_READ));
+    if (statistic (FM_STAT_MAPS_LENT) == 0)
+      fm_store_unmap (store, &blocks[lent], FM_PIN_READ, 0);
+  }
+
+  /* What is beside it is in the page cache, too. */
+  for (i = 0; i < N_SMALL; i++) {
+    if (are_neighbours (&blocks[i], &blocks[lent])) {
+      testing_check (fm_store_map (store, &blocks[i], FM_PIN_READ));
+      fm_store_unmap (store, &blocks[i], FM_PIN_READ, 0);
+    }
+  }
+  shut_down (fixture->dir);
+  for (i = 0; i < N_SMALL; i++) {
+    if (are_neighbours (&blocks[i], &blocks[lent])
+        && fm_store_map (store, &blocks[i], FM_PIN_WRITE)) {
+      testing_fill (blocks[i].data, SMALL, 1);
+      fm_store_unmap (store, &blocks[i], FM_PIN_WRITE, SMALL);
+    }
+  }
+  fm_store_unmap (store, &blocks[lent], FM_PIN_READ, 0);
+  for (i = 0; i < N_SMALL; i++)
+    fm_store_give (store, &blocks[i]);
+  fm_store_free (store);
+}
+
 /* ---- the tests ---- */
 
 /* The state is the case, then the fixture for it. */
@@ -305,6 +369,8 @@ main (void)
   static const Case ext4 = {testing_mount_ext4, FALSE, run};
   static const Case ext4_in_place = {testing_mount_ext4, TRUE, run};
   static const Case ext4_clean = {testing_mount_ext4, FALSE, run_clean};
+  static const Case ext4_beside = {testing_mount_ext4, FALSE, run_beside};
+  static const Case xfs_beside = {testing_mount_xfs, FALSE, run_beside};
   static const Case xfs = {testing_mount_xfs, FALSE, run};
   static const Case xfs_in_place = {testing_mount_xfs, TRUE, run};
   static const Case xfs_clean = {testing_mount_xfs, FALSE, run_clean};
@@ -316,9 +382,11 @@ main (void)
       TEST ("ext4", ext4),
       TEST ("ext4, no memory for reads", ext4_in_place),
       TEST ("ext4, clean", ext4_clean),
+      TEST ("ext4, beside a loan", ext4_beside),
       TEST ("xfs", xfs),
       TEST ("xfs, no memory for reads", xfs_in_place),
       TEST ("xfs, clean", xfs_clean),
+      TEST ("xfs, beside a loan", xfs_beside),
   };
 
   return cmocka_run_group_tests_name ("shutdown", tests, NULL, NULL);
