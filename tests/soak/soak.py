@@ -27,6 +27,7 @@ import os
 import pathlib
 import queue
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -249,6 +250,7 @@ def main():
                         help="rests are short: bytes are checked, growth is not")
     parser.add_argument("--worker", required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *unused: sys.exit(1))
     # Some thirty rests; each takes ten seconds and more.
     seconds = options.minutes * 60
     options.rest = min(max(seconds / 40, 5), 60)
