@@ -221,9 +221,13 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
     result = FM_ARENA_DONE;
     if (fm_seam_mmap (address, length, file_protection (arena),
             FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
-        == MAP_FAILED)
+        == MAP_FAILED) {
+      int error = errno;
+
       result = close_gap (arena, offset, length, file_protection (arena),
           FILE_FLAGS, arena->fd, FM_ARENA_DONE);
+      errno = error;
+    }
   }
   if (result == FM_ARENA_DONE)
     advise_file (arena, offset, length);

@@ -151,7 +151,7 @@ struct _FmPager
   /* One for each kind of trouble, so that none hides another. */
   atomic_bool warned_full, warned_write, warned_read, warned_closed, warned_cut,
       warned_over, warned_threads, warned_lost, warned_locked, warned_in_place,
-      warned_stuck;
+      warned_stuck, warned_unmapped;
 
   FmMutex lock;    /* guards all below, and what the pointers above point to */
   FmCond changed;  /* an extent's state; for room see FmPatience */

@@ -46,6 +46,7 @@ is_known_why (FmPager *pager)
 {
   return atomic_load (&pager->warned_full) || atomic_load (&pager->warned_write)
       || atomic_load (&pager->warned_threads)
+      || atomic_load (&pager->warned_unmapped)
       || atomic_load (&pager->warned_closed)
       || atomic_load (&pager->warned_cut);
 }

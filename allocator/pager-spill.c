@@ -141,6 +141,11 @@ finish_spill (FmPager *pager, FmExtent *extent)
   result =
       fm_arena_show_file (pager->arena, fm_extent_offset (pager->table, extent),
           fm_extent_run_length (pager->table, extent));
+  if (result == FM_ARENA_UNCHANGED && errno == ENOMEM
+      && fm_first_time (&pager->warned_unmapped))
+    fm_warning ("the kernel refused to map the file over buffers that were "
+                "written to it: they stay in memory. Raise the limits on "
+                "mappings and address space (vm.max_map_count, ulimit -v)");
   if (atomic_load_explicit (&pager->arena->memory_locked, memory_order_relaxed)
       && fm_first_time (&pager->warned_locked))
     fm_warning ("the program locks its memory (mlockall): code that reads a "

@@ -272,7 +272,8 @@ typedef enum {
   SAYS_OUTPUT = 1 << 14,
   SAYS_IN_ALL = 1 << 15,
   SAYS_STUCK = 1 << 16,
-  SAYS_ALWAYS = 1 << 17,
+  SAYS_UNMAPPED = 1 << 17,
+  SAYS_ALWAYS = 1 << 18,
 } Says;
 
 /* Of these at least one, where bytes are lost. */
@@ -294,6 +295,7 @@ static const struct
     {"the kernel refused to bring buffers back into memory: they can't",
         SAYS_STUCK},
     {"the kernel refused to map memory and lost", SAYS_LOST},
+    {"the kernel refused to map the file over", SAYS_UNMAPPED},
     {"over the budget of", SAYS_OVER},
     {"no thread can be started", SAYS_THREADS, TRUE},
     {"the program has closed the backing file", SAYS_CLOSED},
@@ -352,8 +354,8 @@ says_of (const Call *call, const Answer *answer)
 
   switch (call->call) {
     case FM_CALL_MMAP:
-      return SAYS_IN_PLACE | SAYS_STUCK | SAYS_OVER | SAYS_NO_MEMORY
-          | SAYS_IN_ALL | (answer->unmaps ? SAYS_LOST : 0);
+      return SAYS_IN_PLACE | SAYS_STUCK | SAYS_UNMAPPED | SAYS_OVER
+          | SAYS_NO_MEMORY | SAYS_IN_ALL | (answer->unmaps ? SAYS_LOST : 0);
     case FM_CALL_MREMAP:
       return SAYS_IN_PLACE | SAYS_OVER | (answer->unmaps ? SAYS_LOST : 0);
     case FM_CALL_MPROTECT:

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -161,6 +162,31 @@ test_not_even_in_place (void **state)
   fm_store_give (fixture->store, &long_block);
 }
 
+static int
+refuse_file (const FmCallInfo *info)
+{
+  return info->call == FM_CALL_MMAP && (info->flags & MAP_SHARED) != 0
+          && (info->flags & MAP_FIXED_NOREPLACE) == 0
+      ? ENOMEM
+      : 0;
+}
+
+/* What was written stays in memory, for which more ram would be no fix. */
+static void
+test_file_not_shown (void **state)
+{
+  Fixture *fixture = *state;
+
+  open_small (fixture, "256M");
+  fm_seam_set_hook (refuse_file);
+  write_before (fixture);
+  assert_warned (1, "refused to map the file over buffers");
+  assert_warned (1, "vm.max_map_count");
+  fm_seam_set_hook (NULL);
+  assert_int_equal (n_budget_warnings (), 0);
+  assert_int_equal (count_lost_before (fixture), 0);
+}
+
 static void
 check_threads (Fixture *fixture, int error, const gchar *fix)
 {
@@ -241,6 +267,7 @@ main (void)
       cmocka_unit_test (test_no_room_for_stacks),
       TEST (test_each_kind),
       TEST (test_not_even_in_place),
+      TEST (test_file_not_shown),
       TEST (test_too_many_threads),
       TEST (test_no_memory_for_threads),
       TEST (test_never_made),
