@@ -83,8 +83,8 @@ FmArenaResult fm_arena_vacate (FmArena *arena, gsize offset, gsize length);
 
 /* Brings the part, which shows the file, into the page cache, and maps its
  * pages, with @to_write so that they can be written. Returns 0 or an errno:
- * EFAULT, EIO or EHWPOISON if the disk does not deliver it, or does not take it,
- * and touching it would raise SIGBUS. Where the kernel can't tell, sets
+ * EFAULT, EIO or EHWPOISON if the disk does not deliver it, or does not take
+ * it, and touching it would raise SIGBUS. Where the kernel can't tell, sets
  * `no_populate`. */
 int fm_arena_bring_in (
     FmArena *arena, gsize offset, gsize length, gboolean to_write);
