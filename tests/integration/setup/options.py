@@ -65,7 +65,7 @@ def test_everything_off(source, build, scratch):
     equal(status, 0, f"the exit status, after\n{said}")
     left_out = re.findall(r"^ +(\w+) +: switched off$",
                           said.partition("Left out")[2], re.M)
-    options = re.findall(r"^option\('(\w+)'",
+    options = re.findall(r"^option\('(\w+)', type: 'feature'",
                          (source / "meson_options.txt").read_text(), re.M)
     equal(sorted(left_out),
           sorted("manual" if name == "docs" else name for name in options),

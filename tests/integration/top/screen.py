@@ -224,7 +224,7 @@ class Screen(viewing.TopTest):
         self.assertNotIn("Command", terminal.text())
         terminal.press(PAGE_DOWN)
         terminal.wait_for("^Command .*-Xof=test [\\s\\S]*^q quit  h help  "
-                          "PgUp \\d+ more above  up/down choose  s sort$")
+                          "PgUp \\d+ more above  up/down choose  s sort  / filter$")
         bottom = terminal.text().split("\n")
         self.assertEqual(bottom[:3], top[:3])
         # What was on the screen last goes on to be there.
