@@ -29,8 +29,10 @@ ALLOWED = {
     # The tables have rows for the most addresses that were in use at a time.
     "tables": (1 * MIB, MIB, "MiB"),
     # Unused addresses of the arena are not all alike for the kernel, so they are
-    # several mappings: the number moved by 40 and did not grow.
-    "mappings": (40, 1, ""),
+    # several mappings, by 40 more or fewer. And each stream keeps its open extent,
+    # empty and on disk, which is two: as many streams as there ever were at a time,
+    # 256 at most, which goes on rising for half an hour.
+    "mappings": (200, 1, ""),
     "descriptors": (0, 1, ""),
     # One of GLib's that has not quite gone.
     "threads": (1, 1, ""),
