@@ -236,7 +236,7 @@ check_pressure (const Doctor *doctor)
   if (watch != NULL)
     doctor_ok ("pressure",
         "the budget gives way to other programs: filemem checks what is left, "
-        "and %s tells",
+        "and %s reports pressure",
         path);
   else
     doctor_ok ("pressure",

@@ -373,7 +373,7 @@ def missing(run):
             "no queues: no buffers entered an element that the option queues names"
         )
     if run.last.get("fault-source") == "none" or not run.elements:
-        out.append("no elements, threads and page faults: run with attribution=on")
+        out.append("no elements, threads or page faults: run with attribution=on")
     return out
 
 

@@ -306,7 +306,7 @@ def test_pressure(doctor):
     os.mkfifo(fifo)
     doctor.set(MEMORY_PRESSURE_WATCH=str(fifo))
     doctor.run(0).find("ok", "pressure", "gives way to other programs: filemem "
-                       f"checks what is left, and {fifo} tells")
+                       f"checks what is left, and {fifo} reports")
     doctor.set(MEMORY_PRESSURE_WATCH="/dev/null")
     doctor.run(0).find("ok", "pressure", "the kernel reports no pressure")
     doctor.set(GST_FILEMEM_PRESSURE="ignore")
