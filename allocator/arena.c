@@ -180,6 +180,7 @@ move_file_there (
     FmArena *arena, gsize offset, gsize length, FmArenaResult *ret_result)
 {
   void *elsewhere;
+  int error;
 
   if (atomic_load (&arena->no_move))
     return FALSE;
@@ -195,11 +196,16 @@ move_file_there (
           arena->base + offset)
       != MAP_FAILED)
     return TRUE;
+  error = errno;
   /* Where system calls are filtered it never works. */
-  if (errno != ENOMEM)
+  if (error != ENOMEM)
     atomic_store (&arena->no_move, TRUE);
   (void) fm_seam_munmap (elsewhere, length);
-  return FALSE;
+  /* The target may be gone, and the gap somebody else's already. */
+  *ret_result = close_gap (arena, offset, length, file_protection (arena),
+      FILE_FLAGS, arena->fd, FM_ARENA_DONE);
+  errno = error;
+  return *ret_result != FM_ARENA_UNCHANGED;
 }
 
 FmArenaResult
@@ -208,10 +214,14 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
   guint8 *address = arena->base + offset;
   FmArenaResult result;
   gboolean locked = memory_is_locked ();
+  int error;
 
   /* As late as possible before the file is used. */
-  if (fm_seam_check_file (arena->fd, &arena->identity) != 0)
+  error = fm_seam_check_file (arena->fd, &arena->identity);
+  if (error != 0) {
+    errno = error;
     return FM_ARENA_UNCHANGED;
+  }
   if (locked) {
     atomic_store (&arena->memory_locked, TRUE);
     return fm_arena_vacate (arena, offset, length);
@@ -222,8 +232,7 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
     if (fm_seam_mmap (address, length, file_protection (arena),
             FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
         == MAP_FAILED) {
-      int error = errno;
-
+      error = errno;
       result = close_gap (arena, offset, length, file_protection (arena),
           FILE_FLAGS, arena->fd, FM_ARENA_DONE);
       errno = error;

@@ -410,7 +410,11 @@ fm_backing_file_write (
   }
   fm_xfsz_guard_end (&guard);
 
-  if (error == 0 && uses_page_cache (file))
+  /* Another thread gave up direct I/O meanwhile: what this one wrote may be in
+   * the page cache, and an error of it reported to somebody else. */
+  if (error == 0 && !alone && uses_page_cache (file))
+    return fm_backing_file_write (file, offset, data, length);
+  if (error == 0 && alone)
     error = write_back (file, offset, length);
   if (alone)
     fm_mutex_unlock (&file->writing_back);

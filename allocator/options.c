@@ -18,10 +18,6 @@
 #define VARIABLE_PREFIX "GST_FILEMEM_"
 #define TRACER "filemem"
 
-/* Variables that are not options: of the launcher, the build and the page. */
-static const gchar *const other_variables[] = {VARIABLE_PREFIX "PLUGIN",
-    VARIABLE_PREFIX "BUILD", VARIABLE_PREFIX "DYGRAPHS"};
-
 static const FmOptionSpec specs[FM_N_OPTIONS] = {
 #define X(symbol, name, scope, type, text, choices, description)     \
   [FM_OPTION_##symbol] = {name, VARIABLE_PREFIX #symbol,             \
@@ -359,11 +355,7 @@ fm_options_knows_variable (const gchar *name)
     if (strcmp (specs[i].variable, name) == 0)
       return TRUE;
   }
-  for (i = 0; i < G_N_ELEMENTS (other_variables); i++) {
-    if (strcmp (other_variables[i], name) == 0)
-      return TRUE;
-  }
-  return FALSE;
+  return fm_is_other_variable (name + strlen (VARIABLE_PREFIX)) != 0;
 }
 
 void

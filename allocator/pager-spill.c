@@ -112,6 +112,21 @@ warn_spill_failed (FmPager *pager, int error)
         g_strerror (error));
 }
 
+/* A file system that has shut down refuses that as well. */
+static void
+warn_not_mapped (FmPager *pager, int error)
+{
+  if (error != ENOMEM) {
+    warn_spill_failed (pager, error);
+    return;
+  }
+  fm_stats_add (pager->stats, FM_STAT_SPILL_FAILURES, 1);
+  if (fm_first_time (&pager->warned_unmapped))
+    fm_warning ("the kernel refused to map the file over buffers that were "
+                "written to it: they stay in memory. Raise the limits on "
+                "mappings and address space (vm.max_map_count, ulimit -v)");
+}
+
 /* An extent whose spill did not succeed is resident again. */
 static void
 give_up_spill (FmPager *pager, FmExtent *extent, int error)
@@ -141,11 +156,8 @@ finish_spill (FmPager *pager, FmExtent *extent)
   result =
       fm_arena_show_file (pager->arena, fm_extent_offset (pager->table, extent),
           fm_extent_run_length (pager->table, extent));
-  if (result == FM_ARENA_UNCHANGED && errno == ENOMEM
-      && fm_first_time (&pager->warned_unmapped))
-    fm_warning ("the kernel refused to map the file over buffers that were "
-                "written to it: they stay in memory. Raise the limits on "
-                "mappings and address space (vm.max_map_count, ulimit -v)");
+  if (result == FM_ARENA_UNCHANGED)
+    warn_not_mapped (pager, errno);
   if (atomic_load_explicit (&pager->arena->memory_locked, memory_order_relaxed)
       && fm_first_time (&pager->warned_locked))
     fm_warning ("the program locks its memory (mlockall): code that reads a "

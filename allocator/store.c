@@ -196,7 +196,11 @@ make_arena (FmStore *store, gboolean dontdump, GError **error)
   if (store->arena->size < wanted) {
     fm_info ("%s: room for %" G_GSIZE_FORMAT " MiB of blocks",
         store->file->limited_by, store->arena->size / MIB);
-    store->size = MIN (store->size, store->arena->size);
+    /* Where there is room for all of it, it is `size` that limits. */
+    if (store->arena->size >= store->size)
+      store->file->limited_by = NULL;
+    else
+      store->size = store->arena->size;
   }
   store->arena->huge_pages = store->extent_size >= FM_HUGE_PAGE;
   if (!fm_extent_table_init (&store->table, store->arena->size, granule))

@@ -2,8 +2,8 @@
  * SPDX-FileCopyrightText: The filemem authors
  * SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * tracer-params.h: where the parameters of a tracer end in GST_TRACERS; also
- * for the shim, which has no GLib.
+ * tracer-params.h: where the parameters of a tracer end in GST_TRACERS, and
+ * which variables are not options; also for the shim, which has no GLib.
  *
  * GStreamer splits the variable at ';' before it looks at parentheses. From
  * 1.22.5 on parentheses may be nested, as in "filemem(dir=(string)/x)".
@@ -30,6 +30,15 @@ fm_tracer_params_length (const char *params)
       return length;
     length++;
   }
+}
+
+/* Whether the variable GST_FILEMEM_@name is not an option: of the launcher, the
+ * build and the page. */
+static inline int
+fm_is_other_variable (const char *name)
+{
+  return strcmp (name, "PLUGIN") == 0 || strcmp (name, "BUILD") == 0
+      || strcmp (name, "DYGRAPHS") == 0;
 }
 
 #endif

@@ -118,8 +118,11 @@ judge_direct (FmBackingFile *file, void *data)
   else if (atomic_load (&file->direct))
     doctor_ok ("O_DIRECT", "transfers go around the page cache");
   else if (!file->in_memory)
-    doctor_note ("O_DIRECT", ANOTHER " that has it (ext4, xfs)",
-        "%s has none: transfers go through the page cache, which is slower",
+    doctor_note ("O_DIRECT",
+        ANOTHER " that has it (ext4, xfs, without data=journal, encryption "
+                "and compression)",
+        "%s has none here: transfers go through the page cache, which is "
+        "slower",
         file->file_system);
 }
 

@@ -150,6 +150,18 @@ takes_page (const gchar *dir)
   return takes;
 }
 
+/* To the directory in it, or to where that leads. */
+static gboolean
+others_may_write (const gchar *dir)
+{
+  g_autofree gchar *pages =
+      g_build_filename (dir, FM_STATUS_PAGE_DIRECTORY, NULL);
+  struct stat status;
+
+  return lstat (pages, &status) == 0
+      && (S_ISLNK (status.st_mode) || (status.st_mode & 022) != 0);
+}
+
 /* Why the directory takes none. */
 static void
 explain_no_page (const gchar *dir)
@@ -169,6 +181,10 @@ explain_no_page (const gchar *dir)
       && limit.rlim_cur < FM_STATUS_PAGE_SIZE) {
     why = "is out of reach, because files have to be too small (ulimit -f)";
     fix = "ulimit -f unlimited";
+  } else if (others_may_write (dir)) {
+    why = "has " FM_STATUS_PAGE_DIRECTORY
+          " in it, which is a link or which others may write to";
+    fix = "remove it, or chmod 700 it";
   } else {
     why = "takes no file in " FM_STATUS_PAGE_DIRECTORY;
     fix = "make " FM_STATUS_PAGE_DIRECTORY

@@ -207,7 +207,8 @@ write_nobody (Screen *screen, FmSheet *sheet)
 static void
 draw (Screen *screen)
 {
-  guint rows = LINES >= LINES_FOR_KEYS ? LINES - 1 : LINES;
+  gboolean with_keys = LINES >= LINES_FOR_KEYS || screen->typing;
+  guint rows = with_keys ? LINES - 1 : LINES;
   g_autoptr (FmSheet) sheet = fm_sheet_new (COLS, screen->utf8);
   guint fixed = 0, above = 0, hidden;
 
@@ -226,7 +227,7 @@ draw (Screen *screen)
   }
   erase ();
   draw_sheet (sheet, rows, fixed, above);
-  if (LINES >= LINES_FOR_KEYS)
+  if (with_keys)
     draw_keys (screen, above, hidden - above);
   refresh ();
 }

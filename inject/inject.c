@@ -328,8 +328,7 @@ put_removed (FILE *out)
 
   for (name = saved; name && *name; name = value + strlen (value) + 1) {
     value = name + strlen (name) + 1;
-    if (getenv (name) || strcmp (name, PLUGIN_VARIABLE) == 0
-        || strcmp (name, PREFIX "BUILD") == 0)
+    if (getenv (name) || fm_is_other_variable (name + strlen (PREFIX)))
       continue;
     if (value[strcspn (value, ",;)")] != '\0') {
       fprintf (stderr,

@@ -35,7 +35,7 @@
 
 #define FM_QUEUE_FIGURES(X) \
   X (LEVEL, "level-bytes", GAUGE, BYTES, PASSED, "level", "bytes in the queue now: as the element says, or as filemem estimates (queues=auto) from what entered it; otherwise those in foreign memory") \
-  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, peak", "highest level seen, sampled once per MiB; 0 for an element that reports no level, without queues=auto") \
+  X (HELD_PEAK, "held-peak", PEAK, BYTES, PASSED, "level, peak", "highest level seen, sampled once per MiB; 0 for a sink and an element that reports no level, without queues=auto") \
   X (HELD_FOREIGN_PEAK, "held-foreign-peak", PEAK, BYTES, PASSED, "foreign in it, peak", "highest estimate of the bytes in the queue that filemem did not hold, for whatever reason") \
   X (OLDEST_NS, "oldest-ns", GAUGE, NS, PASSED, "oldest", "age of the oldest buffer in the queue; 0 for an element that reports its level") \
   X (KEPT, "kept-bytes", GAUGE, BYTES, PASSED, "kept", "level-bytes if nothing has left since the oldest buffer entered, else 0") \

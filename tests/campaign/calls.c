@@ -354,7 +354,7 @@ says_of (const Call *call, const Answer *answer)
 
   switch (call->call) {
     case FM_CALL_MMAP:
-      return SAYS_IN_PLACE | SAYS_STUCK | SAYS_UNMAPPED | SAYS_OVER
+      return SAYS_IN_PLACE | SAYS_STUCK | SAYS_UNMAPPED | SAYS_WRITE | SAYS_OVER
           | SAYS_NO_MEMORY | SAYS_IN_ALL | (answer->unmaps ? SAYS_LOST : 0);
     case FM_CALL_MREMAP:
       return SAYS_IN_PLACE | SAYS_OVER | (answer->unmaps ? SAYS_LOST : 0);

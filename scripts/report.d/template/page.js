@@ -163,12 +163,16 @@ function recolour() {
 
 /* What is drawn while a browser prepares to print does not get onto paper: the
  * plots stay as wide as they are, and the browser shrinks the page to fit. */
+let folded = [];
+
 function toPaper() {
-  for (const details of document.querySelectorAll("details.facts")) details.open = true;
+  folded = [...document.querySelectorAll("details.facts:not([open])")];
+  for (const details of folded) details.open = true;
   document.body.style.width = document.body.clientWidth + "px";
 }
 
 function fromPaper() {
+  for (const details of folded) details.open = false;
   document.body.style.width = "";
 }
 

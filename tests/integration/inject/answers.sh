@@ -87,6 +87,10 @@ same 'parameters' ' dir=/a b min-size=4K size=50%' "$(printf '%s\n' "$params" \
 quiet "$tmp/err"
 ask -- clearenv
 same 'parameters' '' "$params"
+# These are not options.
+ask GST_FILEMEM_DYGRAPHS=/js GST_FILEMEM_RAM=8M -- clearenv
+same 'parameters' 'ram=8M,' "$params"
+quiet "$tmp/err"
 for value in 'a,b' 'a;b' 'a)b'; do
   ask "GST_FILEMEM_DIR=$value" GST_FILEMEM_RAM=8M -- clearenv
   same 'parameters' 'ram=8M,' "$params"

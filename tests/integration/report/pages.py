@@ -128,6 +128,7 @@ class Pages(unittest.TestCase):
         self.browser.run("dispatchEvent(new Event('afterprint')), null")
         self.browser.call("Emulation.setEmulatedMedia", media="screen")
         self.assertEqual(self.browser.run(width), before)
+        self.assertFalse(self.browser.run(facts))
 
     def text(self, selector):
         return self.browser.run(
