@@ -337,8 +337,8 @@ add_held (GString *text, const FmQueueRecord *queue)
                    *now = fm_size_text (queue->figure[FM_QUEUE_LEVEL]);
 
   if (most > 0)
-    g_string_append_printf (text,
-        "held %s at most, %.0f%% of that file-backed; ", most_size,
+    g_string_append_printf (text, "held %s at most, %.0f%% of that in blocks; ",
+        most_size,
         100.0 - 100.0 * (gdouble) MIN (foreign, most) / (gdouble) most);
   else if (foreign > 0)
     g_string_append_printf (

@@ -49,7 +49,7 @@ def command(name, program, output):
 def check_report(text):
     print(text, end="")
     queue = re.search(r"queue +\S*AppSink\S*: held ([\d.]+\s\w+) at most, (\d+)% of "
-                      r"that file-backed; ([\d.]+\s\w+) passed", text)
+                      r"that in blocks; ([\d.]+\s\w+) passed", text)
     if not queue:
         raise Failed("the report says nothing of the appsink")
     held, passed = bytes_of(queue[1]), bytes_of(queue[3])

@@ -102,11 +102,11 @@ test_held (void **state)
       &snapshot, "", " q: held 10.0\302\240MiB outside filemem at most; ");
   queue->figure[FM_QUEUE_HELD_PEAK] = 20 << 20;
   assert_says (&snapshot, "",
-      " q: held 20.0\302\240MiB at most, 50% of that file-backed; ");
+      " q: held 20.0\302\240MiB at most, 50% of that in blocks; ");
   queue->figure[FM_QUEUE_LEVEL] = 5 << 20;
   queue->figure[FM_QUEUE_OLDEST_NS] = 8900000000;
   assert_says (&snapshot, "\"oldest-ns\":8900000000",
-      "file-backed; 5.0\302\240MiB now, the oldest for 8.9 s; ");
+      "in blocks; 5.0\302\240MiB now, the oldest for 8.9 s; ");
   g_ptr_array_unref (snapshot.queues);
   g_ptr_array_unref (snapshot.elements);
   g_ptr_array_unref (snapshot.threads);
