@@ -644,8 +644,6 @@ string_stops (void **state)
   assert_false (fm_options_set_from_string (options, "colour=1", NULL));
 }
 
-/* The rest. */
-
 static void
 list_has (void **state)
 {
