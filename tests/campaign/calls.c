@@ -382,9 +382,9 @@ says_of (const Call *call, const Answer *answer)
     case FM_CALL_FSTAT:
       return SAYS_NO_FILE | SAYS_NO_MEMORY | SAYS_OUTPUT | SAYS_IN_ALL
           | SAYS_OVER
-          | (error == EBADF
-                  ? SAYS_CLOSED | SAYS_IN_PLACE
-                  : SAYS_READ | SAYS_WRITE | SAYS_IN_PLACE | SAYS_STUCK);
+          | (error == EBADF ? SAYS_CLOSED | SAYS_IN_PLACE
+                            : SAYS_READ | SAYS_WRITE | SAYS_IN_PLACE
+                      | SAYS_STUCK | SAYS_UNMAPPED);
     case FM_CALL_FSTATFS:
       return SAYS_NO_FILE | SAYS_WRITE | SAYS_CLOSED | SAYS_OVER | SAYS_IN_ALL;
     case FM_CALL_WRITE:
