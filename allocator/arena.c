@@ -107,19 +107,24 @@ file_protection (const FmArena *arena)
   return arena->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
 }
 
-/* What became of the part after a call on it failed. If the kernel left a gap,
- * maps it as the last four arguments say and returns @closed. */
+/* What became of the part after a call on it failed, whose errno is kept. If
+ * the kernel left a gap, maps it as the last four arguments say and returns
+ * @closed. */
 static FmArenaResult
 close_gap (FmArena *arena, gsize offset, gsize length, int protection,
     int flags, int fd, FmArenaResult closed)
 {
   guint8 *address = arena->base + offset;
+  int error = errno;
   g_autofree unsigned char *pages = g_try_malloc (length / 4096 + 1);
   void *there = fm_seam_mmap (address, length, protection,
       flags | MAP_FIXED_NOREPLACE, fd, fd < 0 ? 0 : (off_t) offset);
+  gboolean is_whole;
 
-  if (there == address)
+  if (there == address) {
+    errno = error;
     return closed;
+  }
   /* Kernels before 4.17 take the address as a hint. */
   if (there != MAP_FAILED)
     (void) fm_seam_munmap (there, length);
@@ -128,7 +133,9 @@ close_gap (FmArena *arena, gsize offset, gsize length, int protection,
    * something is there. If there is no hole in it, it is what was there before
    * the call: a call that unmaps does so to the whole part, and no other
    * mapping is expected to fill it to the page within these microseconds. */
-  if (pages != NULL && fm_seam_mincore (address, length, pages) == 0)
+  is_whole = pages != NULL && fm_seam_mincore (address, length, pages) == 0;
+  errno = error;
+  if (is_whole)
     return FM_ARENA_UNCHANGED;
   atomic_store (&arena->lost, TRUE);
   return FM_ARENA_LOST;
@@ -180,7 +187,6 @@ move_file_there (
     FmArena *arena, gsize offset, gsize length, FmArenaResult *ret_result)
 {
   void *elsewhere;
-  int error;
 
   if (atomic_load (&arena->no_move))
     return FALSE;
@@ -196,15 +202,13 @@ move_file_there (
           arena->base + offset)
       != MAP_FAILED)
     return TRUE;
-  error = errno;
   /* Where system calls are filtered it never works. */
-  if (error != ENOMEM)
+  if (errno != ENOMEM)
     atomic_store (&arena->no_move, TRUE);
   (void) fm_seam_munmap (elsewhere, length);
   /* The target may be gone, and the gap somebody else's already. */
   *ret_result = close_gap (arena, offset, length, file_protection (arena),
       FILE_FLAGS, arena->fd, FM_ARENA_DONE);
-  errno = error;
   return *ret_result != FM_ARENA_UNCHANGED;
 }
 
@@ -231,12 +235,9 @@ fm_arena_show_file (FmArena *arena, gsize offset, gsize length)
     result = FM_ARENA_DONE;
     if (fm_seam_mmap (address, length, file_protection (arena),
             FILE_FLAGS | MAP_FIXED, arena->fd, (off_t) offset)
-        == MAP_FAILED) {
-      error = errno;
+        == MAP_FAILED)
       result = close_gap (arena, offset, length, file_protection (arena),
           FILE_FLAGS, arena->fd, FM_ARENA_DONE);
-      errno = error;
-    }
   }
   if (result == FM_ARENA_DONE)
     advise_file (arena, offset, length);

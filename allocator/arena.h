@@ -69,7 +69,8 @@ FmArenaResult fm_arena_make_anonymous (
 
 /* From anonymous memory to the file. Where the program locks its memory, to
  * nothing instead: mapping the file would read all of it. Where the program has
- * closed the file, nothing is changed. */
+ * closed the file, nothing is changed. If it is FM_ARENA_UNCHANGED errno says
+ * why. */
 FmArenaResult fm_arena_show_file (FmArena *arena, gsize offset, gsize length);
 
 /* From the file to the pages of *@staging, of @length bytes. *@staging is left

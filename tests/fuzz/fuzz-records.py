@@ -61,22 +61,10 @@ class Broken(Exception):
     pass
 
 
-def places(value, path=()):
-    if path:
-        yield path
-    children = ()
-    if isinstance(value, dict):
-        children = value.items()
-    elif isinstance(value, list):
-        children = enumerate(value)
-    for key, child in children:
-        yield from places(child, (*path, key))
-
-
 def spoil(rand, line):
     """One value is another, or gone."""
     record = json.loads(line)
-    path = rand.choice(list(places(record)))
+    path = rand.choice(list(recordings.places(record)))
     at = record
     for key in path[:-1]:
         at = at[key]

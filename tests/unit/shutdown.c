@@ -189,21 +189,29 @@ check_warnings (guint lost)
   }
 }
 
+/* A store on a file system of its own. */
 static void
-run (gconstpointer data)
+begin (const Fixture *fixture)
 {
-  const Fixture *fixture = data;
   g_autofree gchar *image =
       g_build_filename (fixture->image_dir, "image", NULL);
-  FmStoreBlock before[N_BLOCKS], after[N_BLOCKS];
-  guint lost;
 
   /* Not cmocka's handler, which would go on with the next test in here. */
   signal (SIGBUS, SIG_DFL);
   signal (SIGSEGV, SIG_DFL);
   fixture->this_case->mount (image, IMAGE, fixture->dir);
-  fm_messages_set_func (keep_warning);
   make_store (fixture->dir);
+}
+
+static void
+run (gconstpointer data)
+{
+  const Fixture *fixture = data;
+  FmStoreBlock before[N_BLOCKS], after[N_BLOCKS];
+  guint lost;
+
+  fm_messages_set_func (keep_warning);
+  begin (fixture);
   write_blocks (before, N_BLOCKS, 1);
   testing_check (statistic (FM_STAT_EXTENTS_SPILLED) > N_BLOCKS / 2);
   testing_check (atomic_load (&n_warnings) == 0);
@@ -231,16 +239,11 @@ static void
 run_clean (gconstpointer data)
 {
   const Fixture *fixture = data;
-  g_autofree gchar *image =
-      g_build_filename (fixture->image_dir, "image", NULL);
   FmStoreBlock before[N_BLOCKS], after[N_BLOCKS];
   guint round;
 
-  signal (SIGBUS, SIG_DFL);
-  signal (SIGSEGV, SIG_DFL);
-  fixture->this_case->mount (image, IMAGE, fixture->dir);
   fm_messages_set_func (keep_warning);
-  make_store (fixture->dir);
+  begin (fixture);
   write_blocks (before, N_BLOCKS, 1);
   for (round = 0; statistic (FM_STAT_CLEAN_SPILLS) < N_BLOCKS; round++) {
     testing_check (round < 100);
@@ -280,15 +283,10 @@ static void
 run_beside (gconstpointer data)
 {
   const Fixture *fixture = data;
-  g_autofree gchar *image =
-      g_build_filename (fixture->image_dir, "image", NULL);
   FmStoreBlock blocks[N_SMALL];
   guint i, lent = 0;
 
-  signal (SIGBUS, SIG_DFL);
-  signal (SIGSEGV, SIG_DFL);
-  fixture->this_case->mount (image, IMAGE, fixture->dir);
-  make_store (fixture->dir);
+  begin (fixture);
   for (i = 0; i < N_SMALL; i++) {
     testing_check (
         fm_store_alloc (store, SMALL, 0, 0, &blocks[i]) == FM_STORE_DONE);

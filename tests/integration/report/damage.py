@@ -80,18 +80,8 @@ class Damage(made.Report):
         """Each value in its turn is of a kind that it never has."""
         whole = json.loads(recordings.process(1, advice=["a"]))
 
-        def places(value, path=()):
-            yield path
-            children = []
-            if isinstance(value, dict):
-                children = value.items()
-            elif isinstance(value, list):
-                children = enumerate(value)
-            for key, child in children:
-                yield from places(child, (*path, key))
-
         texts = []
-        for path in list(places(whole))[1:]:
+        for path in recordings.places(whole):
             for odd in (None, True, -1, 1.5, 2**70, "x", [], {}, [[]], {"a": {}}):
                 spoilt = json.loads(json.dumps(whole))
                 at = spoilt

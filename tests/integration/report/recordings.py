@@ -150,3 +150,16 @@ def waiting(seconds, idle=(), offset=0.0, pid=100):
             waits={"map": [[k, v] for k, v in buckets.items()], "alloc": []},
         )
     return text
+
+
+def places(value, path=()):
+    """The paths of all values in the record, as lists of keys lead to them."""
+    if path:
+        yield path
+    children = ()
+    if isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    for key, child in children:
+        yield from places(child, (*path, key))
